@@ -1,0 +1,1 @@
+"""Smidgen: PyTorch sequence models to proven C99 firmware for small microcontrollers."""

@@ -1,0 +1,45 @@
+"""Every error Smidgen raises on purpose. Each message says what was asked, what was found, where, and what to do next."""
+
+
+class SmidgenError(Exception):
+    """Root of the family: catch this to catch all that Smidgen refuses or finds wrong."""
+
+
+class ConfigError(SmidgenError):
+    """A configuration value is outside its legal range."""
+
+
+class DataError(SmidgenError):
+    """A recording, or a file that should hold one, is missing, malformed or inconsistent."""
+
+
+class CheckpointError(SmidgenError):
+    """A stored run cannot be read back, or belongs to another configuration."""
+
+
+class ExportError(SmidgenError):
+    """torch.export cannot capture the user's module."""
+
+
+class UnsupportedError(SmidgenError):
+    """An operator, shape or type that the compiler does not lower."""
+
+
+class GraphError(SmidgenError):
+    """An integer graph breaks a rule of the specification, or an arithmetic bound cannot be proved."""
+
+
+class BudgetError(SmidgenError):
+    """The program does not fit the target's RAM or flash."""
+
+
+class ToolchainError(SmidgenError):
+    """The C compiler or the linker failed, or produced something other than what was asked."""
+
+
+class FirmwareFault(SmidgenError):
+    """The emulated or native program touched memory it must not touch, overflowed its stack or did not return."""
+
+
+class VerificationError(SmidgenError):
+    """Two executions that must agree byte for byte do not."""
