@@ -1,0 +1,1 @@
+"""C generation: integer graph to C99."""

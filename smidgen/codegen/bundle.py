@@ -1,0 +1,83 @@
+"""What the C generator hands to everything that compiles, runs or packages it: one generated program."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+
+from smidgen.errors import ConfigError
+
+PORT_ITEM_BYTES: Mapping[str, int] = {"int8": 1, "int16": 2, "int32": 4, "float32": 4}
+
+_C_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Port:
+    """One input or output of the firmware: a dense array in C order."""
+
+    name: str
+    dtype: str  # one of PORT_ITEM_BYTES
+    shape: tuple[int, ...]  # without batch
+
+    def __post_init__(self) -> None:
+        if self.dtype not in PORT_ITEM_BYTES:
+            raise ConfigError(f"port {self.name!r} has dtype {self.dtype!r}; known: {', '.join(PORT_ITEM_BYTES)}")
+        if any(size < 1 for size in self.shape):
+            raise ConfigError(f"port {self.name!r} has shape {self.shape}; every size must be at least 1")
+
+    @property
+    def n_bytes(self) -> int:
+        return prod(self.shape) * PORT_ITEM_BYTES[self.dtype]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """One operator call of the generated C."""
+
+    name: str  # of the source, e.g. "layers.0.in_proj"
+    op: str  # e.g. "linear"
+    function: str  # C symbol of the static noinline function that runs it, e.g. "rooms_op_003_layers_0_in_proj"
+    macs: int  # multiply-accumulates of one invoke
+
+    def __post_init__(self) -> None:
+        if not _C_IDENTIFIER.fullmatch(self.function):
+            raise ConfigError(f"layer {self.name!r} names the function {self.function!r}, which is no C identifier")
+        if self.macs < 0:
+            raise ConfigError(f"layer {self.name!r} has {self.macs} multiply-accumulates; at least 0 is needed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """Generated C of one model.
+
+    `<name>.c` is the only translation unit. It defines `<name>_init(ctx)`, `<name>_reset(ctx)`, `<name>_selftest(ctx)`
+    and `<name>_invoke(ctx, inputs..., outputs...)`, each returning a `<name>_status` that is 0 when all went well.
+    """
+
+    name: str  # C prefix, e.g. "rooms"
+    files: Mapping[str, str]  # by file name: "rooms.h", "rooms.c", "rooms_weights.h", "rooms_kernels.h"
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    layers: tuple[Layer, ...]  # in the order in which invoke runs them
+    context_bytes: int  # sizeof(<name>_context) is at least this: state and arena
+    state_bytes: int
+    arena_bytes: int
+
+    def __post_init__(self) -> None:
+        if not _C_IDENTIFIER.fullmatch(self.name):
+            raise ConfigError(f"program name {self.name!r} is no C identifier")
+        missing = [name for name in (f"{self.name}.h", f"{self.name}.c") if name not in self.files]
+        if missing:
+            raise ConfigError(f"program {self.name} has no {' and no '.join(missing)}; it has {', '.join(self.files)}")
+        unsafe = [name for name in self.files if "/" in name or "\\" in name or name.startswith(".")]
+        if unsafe:
+            raise ConfigError(f"program {self.name} has file names that leave its folder: {', '.join(unsafe)}")
+        functions = [layer.function for layer in self.layers]
+        if len(set(functions)) != len(functions):
+            raise ConfigError(f"program {self.name} has two layers with one C function; each needs its own")
+
+    @property
+    def ports(self) -> tuple[Port, ...]:
+        """Inputs, then outputs: the order of invoke's pointers."""
+        return self.inputs + self.outputs
