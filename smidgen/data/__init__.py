@@ -1,0 +1,19 @@
+"""Recordings of people in homes, real and simulated, and what models are fed from them."""
+
+from smidgen.data.decisions import Decisions, decide
+from smidgen.data.frames import Frames, to_frames
+from smidgen.data.recording import NOT_HEARD_DBM, UNLABELLED, Recording
+from smidgen.data.windows import Windows, concatenate, make_windows
+
+__all__ = [
+    "NOT_HEARD_DBM",
+    "UNLABELLED",
+    "Decisions",
+    "Frames",
+    "Recording",
+    "Windows",
+    "concatenate",
+    "decide",
+    "make_windows",
+    "to_frames",
+]
