@@ -3,6 +3,7 @@
 from smidgen.data.decisions import Decisions, decide
 from smidgen.data.frames import Frames, to_frames
 from smidgen.data.recording import NOT_HEARD_DBM, UNLABELLED, Recording
+from smidgen.data.splits import Split, leave_one_out, validation_split
 from smidgen.data.windows import Windows, concatenate, make_windows
 
 __all__ = [
@@ -11,9 +12,12 @@ __all__ = [
     "Decisions",
     "Frames",
     "Recording",
+    "Split",
     "Windows",
     "concatenate",
     "decide",
+    "leave_one_out",
     "make_windows",
     "to_frames",
+    "validation_split",
 ]

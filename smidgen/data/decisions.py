@@ -45,8 +45,8 @@ def decide(recording: Recording, *, hop_s: float = 2.0) -> Decisions:
     interval = (recording.time_s / hop_s).astype(np.intp)
     samples = np.bincount(interval, minlength=n_whole + 1)[:n_whole]
     label = recording.room_at((np.arange(n_whole) + 0.5) * hop_s)
-    unlabelled = label == UNLABELLED
-    sparse = ~unlabelled & (samples < MIN_SAMPLES)
+    sparse = samples < MIN_SAMPLES
+    unlabelled = ~sparse & (label == UNLABELLED)
     index = np.flatnonzero(~unlabelled & ~sparse)
     return Decisions(
         hop_s=hop_s,
