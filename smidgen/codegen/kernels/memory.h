@@ -1,0 +1,46 @@
+/* Access to the arena, and what every kernel file starts from.
+ * The arena is one byte array; lives of int8, int16, int32 and float share its bytes at different times. Reads and writes
+ * go through types that may alias, so that the optimiser never reorders across such a reuse. */
+#ifndef SMIDGEN_MEMORY_H
+#define SMIDGEN_MEMORY_H
+
+#include <stdint.h>
+
+#if defined(__GNUC__) || defined(__clang__)
+#define SMIDGEN_MAY_ALIAS __attribute__((may_alias))
+#define SMIDGEN_KERNEL static inline __attribute__((always_inline, unused))
+#define SMIDGEN_NOINLINE __attribute__((noinline))
+#else
+#error "Smidgen needs a compiler with GNU attributes (GCC, Clang, Arm Compiler 6)"
+#endif
+
+typedef int8_t SMIDGEN_MAY_ALIAS smidgen_s8;
+typedef int16_t SMIDGEN_MAY_ALIAS smidgen_s16;
+typedef int32_t SMIDGEN_MAY_ALIAS smidgen_s32;
+typedef float SMIDGEN_MAY_ALIAS smidgen_f32;
+
+/* Element i of an integer tensor of `bits` (8, 16 or 32) bits; bits is a constant in every call, so one load remains. */
+SMIDGEN_KERNEL int32_t load_q(const void *x, uint32_t i, uint32_t bits)
+{
+    if (bits == 8U) {
+        return (int32_t)((const smidgen_s8 *)x)[i];
+    }
+    if (bits == 16U) {
+        return (int32_t)((const smidgen_s16 *)x)[i];
+    }
+    return ((const smidgen_s32 *)x)[i];
+}
+
+/* Saturate to the legal activations of `bits` bits (int16 is symmetric) and store. */
+SMIDGEN_KERNEL void store_q(void *y, uint32_t i, int32_t value, uint32_t bits)
+{
+    if (bits == 8U) {
+        ((smidgen_s8 *)y)[i] = (int8_t)((value < -128) ? -128 : ((value > 127) ? 127 : value));
+    } else if (bits == 16U) {
+        ((smidgen_s16 *)y)[i] = (int16_t)((value < -32767) ? -32767 : ((value > 32767) ? 32767 : value));
+    } else {
+        ((smidgen_s32 *)y)[i] = value;
+    }
+}
+
+#endif

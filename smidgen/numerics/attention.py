@@ -1,0 +1,88 @@
+"""Scaled dot-product attention as one integer operator. Twin of kernels/attention.h.
+
+Row maximum, table numerators, their sum, products with V on the unnormalised numerators, one reciprocal a row
+(normalised 8-bit probabilities would lose 20 dB at T = 400). Masked entries are skipped.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from smidgen.errors import GraphError
+from smidgen.numerics.exponential import EXPONENT_BITS, EXPONENT_MAX, exp2_negative, reciprocal
+from smidgen.numerics.fixed_point import Integers, fixed_point, requantize, rounded_shift, saturate
+from smidgen.numerics.quantization import QParams
+
+_NUMERATOR_ONE = 2**15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttentionParameters:
+    """Constants of one attention operator."""
+
+    score_multiplier: int  # score difference -> exponent of two in Q20
+    score_shift: int
+    score_limit: int  # differences beyond it have numerator 0
+    value_shift: int  # right shift that brings sum(numerator * v) below 2**31
+    output_multiplier: int  # in [2**30, 2**31)
+    output_shift: int
+
+
+def attention_parameters(
+    q: QParams, k: QParams, v: QParams, y: QParams, *, width: int, steps: int, scale: float
+) -> AttentionParameters:
+    """Fold the scales for `width` channels a head and at most `steps` keys.
+
+    q, k and v are symmetric; q and k int8, so that a score stays below 2**30. Raises GraphError otherwise.
+    """
+    if any(p.zero_point for p in (q, k, v)) or q.dtype != "int8" or k.dtype != "int8":
+        raise GraphError("attention needs symmetric q, k and v, and int8 q and k")
+    if width * 128 * 128 >= 2**30:
+        raise GraphError(f"attention: {width} channels a head can overflow the score; at most 65535 are supported")
+    exponent_scale = q.scale * k.scale * scale * math.log2(math.e) * 2.0**EXPONENT_BITS
+    score_multiplier, score_shift = fixed_point(exponent_scale, "attention: score scale")
+    value_bound = steps * _NUMERATOR_ONE * (128 if v.dtype == "int8" else 32768)
+    value_shift = max(0, value_bound.bit_length() - 31)
+    mantissa, exponent = math.frexp(v.scale / y.scale * 2.0**value_shift)
+    return AttentionParameters(
+        score_multiplier=int(score_multiplier[0]),
+        score_shift=score_shift,
+        score_limit=min(2**31 - 1, math.ceil(EXPONENT_MAX / exponent_scale) + 1),
+        value_shift=value_shift,
+        output_multiplier=min(round(mantissa * 2.0**31), 2**31 - 1),
+        output_shift=exponent,
+    )
+
+
+def attention(
+    q: Integers,
+    k: Integers,
+    v: Integers,
+    *,
+    causal: bool,
+    score_multiplier: int,
+    score_shift: int,
+    score_limit: int,
+    value_shift: int,
+    output_multiplier: int,
+    output_shift: int,
+    zero_point: int,
+    dtype: str,
+) -> Integers:
+    """Return softmax(q k^T * scale) v for q (B, T, H, w), k and v (B, S, H, w); causal keeps keys j <= i."""
+    scores = np.einsum("bihd,bjhd->bhij", q.astype(np.float64), k.astype(np.float64)).astype(np.int64)
+    if causal:
+        masked = np.triu(np.ones(scores.shape[-2:], bool), k=1)
+        scores = np.where(masked, np.iinfo(np.int64).min // 2, scores)
+    difference = np.minimum(scores.max(axis=-1, keepdims=True) - scores, score_limit)
+    exponent = np.minimum(requantize(difference, score_multiplier, score_shift), EXPONENT_MAX)
+    numerator = rounded_shift(exp2_negative(exponent), 16)  # Q15, one is 32768
+    if causal:
+        numerator = np.where(masked, 0, numerator)
+    mantissa, places = reciprocal(numerator.sum(axis=-1))  # (B, H, T)
+    acc = np.einsum("bhij,bjhd->bihd", numerator.astype(np.float64), v.astype(np.float64)).astype(np.int64)
+    acc = rounded_shift(acc, value_shift)
+    factor = rounded_shift(mantissa * output_multiplier, 31)
+    factor, places = factor.transpose(0, 2, 1)[..., None], places.transpose(0, 2, 1)[..., None]
+    return saturate(rounded_shift(acc * factor, places - output_shift) + zero_point, dtype)

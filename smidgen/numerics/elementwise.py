@@ -1,0 +1,64 @@
+"""Add, multiply, rescale and mean of integer tensors. Twin of kernels/elementwise.h."""
+
+import math
+from dataclasses import dataclass
+
+from smidgen.errors import GraphError
+from smidgen.numerics.fixed_point import Integers, fixed_point, requantize, rounded_shift, saturate
+from smidgen.numerics.quantization import QParams
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddParameters:
+    """y = sat((a * multiplier_a + b * multiplier_b + offset) rounded-shifted right by shift)."""
+
+    multiplier_a: int
+    multiplier_b: int
+    offset: int
+    shift: int
+
+
+def add_parameters(a: QParams, b: QParams, y: QParams) -> AddParameters:
+    """Bring two scales to the third with one rounding.
+
+    int8 operands keep every term in 32 bits; with an int16 operand the sum takes 64.
+    """
+    wide = "int16" in (a.dtype, b.dtype)
+    multiplier_bits, largest_shift = (30, 46) if wide else (21, 22)
+    ratios = (a.scale / y.scale, b.scale / y.scale)
+    shift = min(multiplier_bits - math.frexp(max(ratios))[1], largest_shift)
+    if shift < 1:
+        raise GraphError(f"add: input scale {max(a.scale, b.scale):g} is too coarse for output scale {y.scale:g}")
+    multiplier_a, multiplier_b = (round(ratio * 2.0**shift) for ratio in ratios)
+    offset = (y.zero_point << shift) - a.zero_point * multiplier_a - b.zero_point * multiplier_b
+    if not wide and not -(2**31) <= offset < 2**31:
+        raise GraphError(f"add: offset {offset} leaves 32 bits; the operands' scales differ too much")
+    return AddParameters(multiplier_a=multiplier_a, multiplier_b=multiplier_b, offset=offset, shift=shift)
+
+
+def add(
+    a: Integers, b: Integers, *, multiplier_a: int, multiplier_b: int, offset: int, shift: int, dtype: str
+) -> Integers:
+    """Return a + b in the output's scale."""
+    return saturate(rounded_shift(a * multiplier_a + b * multiplier_b + offset, shift), dtype)
+
+
+def multiply(
+    a: Integers, b: Integers, *, zero_points: tuple[int, int, int], multiplier: int, shift: int, dtype: str
+) -> Integers:
+    """Return a * b in the output's scale; zero_points are those of a, b and the output."""
+    product = (a - zero_points[0]) * (b - zero_points[1])
+    return saturate(requantize(product, multiplier, shift) + zero_points[2], dtype)
+
+
+def rescale_parameters(x: QParams, y: QParams) -> tuple[int, int]:
+    """Return (multiplier, shift) that bring x's scale to y's."""
+    multiplier, shift = fixed_point(x.scale / y.scale, "rescale: ratio of scales")
+    return int(multiplier[0]), shift
+
+
+def rescale(
+    x: Integers, *, zero_point_in: int, zero_point_out: int, multiplier: int, shift: int, dtype: str
+) -> Integers:
+    """Return x in another scale."""
+    return saturate(requantize(x - zero_point_in, multiplier, shift) + zero_point_out, dtype)

@@ -1,0 +1,117 @@
+"""Selective scan (Gu & Dao 2023, Algorithm 2) in integers, int32 state with a power-of-two scale per channel.
+
+Twin of kernels/selective_scan.h. Glossary: b batch, t time, d channels, n states.
+    decay = exp(delta A) = 2**-(delta |A| log2 e)    by table, Q31
+    h     = decay h + (delta u) B                     two rounded products
+    y     = sum_n C h + D u                           one rounded shift
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smidgen.errors import GraphError
+from smidgen.numerics.exponential import EXPONENT_BITS, EXPONENT_MAX, exp2_negative
+from smidgen.numerics.fixed_point import Integers, fixed_point, requantize, rounded_shift, saturate
+from smidgen.numerics.quantization import QParams
+
+# The calibrated peak of a state sits at 2**24: 24 bits of precision, and room for 8 times as much and more.
+_STATE_PEAK_BITS = 24
+_INT32_MAX = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanParameters:
+    """Constants of one selective scan."""
+
+    decay_multiplier: Integers  # (d, n): delta -> exponent of two in Q20
+    decay_shift: int
+    drive_multiplier: Integers  # (d,): delta * u -> drive
+    drive_shift: int
+    output_multiplier: Integers  # (d,): sum of C h -> y
+    skip_multiplier: Integers  # (d,) signed: u * 2**15 -> y
+    output_shift: int
+    state_limit: int
+    state_exponent: Integers  # (d,): one step of h is 2**state_exponent
+
+
+def scan_parameters(
+    A: NDArray[np.float64],
+    D: NDArray[np.float64],
+    state_peak: NDArray[np.float64],
+    *,
+    u: QParams,
+    delta: QParams,
+    B: QParams,
+    C: QParams,
+    y: QParams,
+) -> ScanParameters:
+    """Fold the scales for A (d, n) < 0, D (d,) and the calibrated peak (d,) of |h|.
+
+    delta, B and C are int16, u is symmetric. Raises GraphError where a bound cannot be proved.
+    """
+    if any(p.dtype != "int16" for p in (delta, B, C)) or u.zero_point:
+        raise GraphError("selective scan needs int16 delta, B and C, and a symmetric u")
+    if np.any(A >= 0):
+        raise GraphError(f"selective scan needs A < 0, found {A.max():g}: the state would grow without bound")
+    n = A.shape[1]
+    exponent_scale = -A * math.log2(math.e) * delta.scale * 2.0**EXPONENT_BITS
+    if exponent_scale.max() * 32767 >= 2.0**31:
+        raise GraphError(f"selective scan: delta * |A| reaches {32767 * delta.scale * -A.min():g}, at most 1400 is supported")
+    decay_multiplier, decay_shift = fixed_point(exponent_scale, "selective scan: decay scale")
+    peak = np.maximum(state_peak, 2.0**-20)
+    state_exponent = np.ceil(np.log2(peak)).astype(np.int64) - _STATE_PEAK_BITS
+    state_scale = 2.0**state_exponent
+    drive_multiplier, drive_shift = fixed_point(
+        delta.scale * u.scale * B.scale * 2.0**16 / state_scale, "selective scan: drive scale"
+    )
+    factors = np.concatenate([state_scale * C.scale * 2.0**16, np.abs(D) * u.scale * 2.0**-15]) / y.scale
+    multipliers, output_shift = fixed_point(factors, "selective scan: output scale")
+    d = A.shape[0]
+    return ScanParameters(
+        decay_multiplier=decay_multiplier,
+        decay_shift=decay_shift,
+        drive_multiplier=drive_multiplier,
+        drive_shift=drive_shift,
+        output_multiplier=multipliers[:d],
+        skip_multiplier=multipliers[d:] * np.where(D < 0, -1, 1),
+        output_shift=output_shift,
+        state_limit=2 ** (31 - math.ceil(math.log2(n)) - (n == 1)) - (n <= 2),
+        state_exponent=state_exponent,
+    )
+
+
+def selective_scan(
+    u: Integers,
+    delta: Integers,
+    B: Integers,
+    C: Integers,
+    *,
+    decay_multiplier: Integers,
+    decay_shift: int,
+    drive_multiplier: Integers,
+    drive_shift: int,
+    output_multiplier: Integers,
+    skip_multiplier: Integers,
+    output_shift: int,
+    state_limit: int,
+    zero_point: int,
+    dtype: str,
+) -> Integers:
+    """Return y (b, t, d) for u, delta (b, t, d) and B, C (b, t, n), from a zero state."""
+    state = np.zeros((u.shape[0], *decay_multiplier.shape), np.int64)
+    y = np.empty_like(u)
+    for t in range(u.shape[1]):
+        step_delta = np.maximum(delta[:, t], 0)
+        exponent = requantize(step_delta[:, :, None], decay_multiplier, decay_shift)
+        decay = exp2_negative(np.minimum(exponent, EXPONENT_MAX))  # (b, d, n) Q31
+        drive = requantize(step_delta * u[:, t], drive_multiplier, drive_shift)
+        drive = np.clip(drive, -_INT32_MAX, _INT32_MAX)
+        state = rounded_shift(state * decay, 31) + rounded_shift(drive[:, :, None] * B[:, t, None, :], 16)
+        state = np.clip(state, -state_limit, state_limit)
+        acc = rounded_shift(state * C[:, t, None, :], 16).sum(axis=-1)
+        total = acc * output_multiplier + (u[:, t] << 15) * skip_multiplier
+        y[:, t] = saturate(rounded_shift(total, 32 - output_shift) + zero_point, dtype)
+    return y
