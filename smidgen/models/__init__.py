@@ -1,0 +1,31 @@
+"""Networks as in the papers, built so that torch.export sees few and whole ops."""
+
+from smidgen.models.attention import CausalSelfAttention
+from smidgen.models.classifier import MODEL_NAMES, ClassifierConfig, LastStep, RoomClassifier, build_model
+from smidgen.models.gru import GRUConfig, GRUEncoder
+from smidgen.models.mamba import MambaBlock, MambaConfig, MambaEncoder
+from smidgen.models.radio import NOT_HEARD_DBM, RadioFrontEnd
+from smidgen.models.selective_scan import selective_scan, selective_scan_reference, selective_scan_step
+from smidgen.models.transformer import TransformerBlock, TransformerConfig, TransformerEncoder
+
+__all__ = [
+    "MODEL_NAMES",
+    "NOT_HEARD_DBM",
+    "CausalSelfAttention",
+    "ClassifierConfig",
+    "GRUConfig",
+    "GRUEncoder",
+    "LastStep",
+    "MambaBlock",
+    "MambaConfig",
+    "MambaEncoder",
+    "RadioFrontEnd",
+    "RoomClassifier",
+    "TransformerBlock",
+    "TransformerConfig",
+    "TransformerEncoder",
+    "build_model",
+    "selective_scan",
+    "selective_scan_reference",
+    "selective_scan_step",
+]

@@ -1,0 +1,35 @@
+"""The recurrent baseline: gated recurrent units (Cho et al. 2014, in the form of torch.nn.GRU)."""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from smidgen.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GRUConfig:
+    """Shape of a GRU encoder. Its hidden state lies in (-1, 1) by construction, so no norm stands behind it."""
+
+    d_input: int  # features per step
+    d_model: int = 16  # width of the input projection and of the hidden state
+    n_layers: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("d_input", "d_model", "n_layers"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"GRUConfig: {name} must be at least 1, got {getattr(self, name)}")
+
+
+class GRUEncoder(nn.Module):
+    """Features (b, t, d_input) to hidden states (b, t, d_model), causal."""
+
+    def __init__(self, config: GRUConfig) -> None:
+        super().__init__()
+        self.d_model = config.d_model
+        self.in_proj = nn.Linear(config.d_input, config.d_model)
+        self.gru = nn.GRU(config.d_model, config.d_model, num_layers=config.n_layers, batch_first=True)
+
+    def forward(self, features: Tensor) -> Tensor:
+        hidden: Tensor = self.gru(self.in_proj(features))[0]
+        return hidden

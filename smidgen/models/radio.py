@@ -1,0 +1,29 @@
+"""The first layer of every room classifier: raw radio units in, scaled features out, all inside the exported graph.
+
+Shapes: b batch, t time steps, A access points, M motion channels.
+The firmware receives what a BLE controller reports, int8 dBm with 127 for "not heard", so the scaling must be part of
+the network: nothing has to be repeated, or may be forgotten, in hand-written code in front of it.
+"""
+
+import torch
+from torch import Tensor, nn
+
+NOT_HEARD_DBM = 127.0
+"""What a BLE controller reports for an advertiser it did not receive (Bluetooth Core 5.4, Vol 4 Part E, 7.7.65.2)."""
+
+FAINTEST_DBM = -110.0
+LOUDEST_DBM = -30.0
+
+
+class RadioFrontEnd(nn.Module):
+    """Map signal strengths in dBm and wrist motion in g to features (b, t, 2A + M).
+
+    Per access point: its level, [-110, -30] dBm clipped and scaled to [0, 1] and 0 where it was not heard, and a mask
+    that is 1 where it was heard: "faint" and "absent" are different evidence. The motion channels follow unchanged.
+    """
+
+    def forward(self, rssi: Tensor, motion: Tensor) -> Tensor:
+        """Args: rssi (b, t, A) float, dBm, 127 = not heard; motion (b, t, M) in g. Returns: (b, t, 2A + M)."""
+        heard = rssi.ne(NOT_HEARD_DBM)
+        level = (rssi.clamp(FAINTEST_DBM, LOUDEST_DBM) - FAINTEST_DBM) * (1.0 / (LOUDEST_DBM - FAINTEST_DBM))
+        return torch.cat([torch.where(heard, level, 0.0), torch.where(heard, 1.0, 0.0), motion], dim=-1)

@@ -1,0 +1,136 @@
+"""Every room classifier has the promised shape, looks at no future, and exports to few and whole ops."""
+
+from collections import Counter
+
+import pytest
+import torch
+from torch.export import Dim
+
+from smidgen.errors import ConfigError
+from smidgen.models import MODEL_NAMES, ClassifierConfig, LastStep, RoomClassifier, build_model
+
+STEPS, ACCESS_POINTS, MOTION, ROOMS = 12, 4, 6, 9
+SHAPES = {
+    "mamba": {"d_model": 16, "n_layers": 2},
+    "transformer": {"d_model": 16, "n_heads": 2, "n_positions": STEPS, "n_layers": 2},
+    "gru": {"d_model": 16, "n_layers": 2},
+}
+
+
+def classifier(name: str) -> RoomClassifier:
+    torch.manual_seed(0)
+    model = build_model(name, n_access_points=ACCESS_POINTS, n_motion=MOTION, n_rooms=ROOMS, **SHAPES[name])
+    return model.eval()
+
+
+def inputs(batch: int, steps: int = STEPS) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    rssi = torch.randint(-100, -40, (batch, steps, ACCESS_POINTS), generator=generator).float()
+    rssi[torch.rand(rssi.shape, generator=generator) < 0.4] = 127.0
+    return rssi, torch.randn(batch, steps, MOTION, generator=generator)
+
+
+@pytest.mark.parametrize("name", MODEL_NAMES)
+def test_logits_have_one_row_per_step(name):
+    """(b, t, A) and (b, t, M) give (b, t, R), at every batch size; LastStep gives the last row, (b, R)."""
+    model = classifier(name)
+    logits = model(*inputs(3))
+    assert logits.shape == (3, STEPS, ROOMS)
+    torch.testing.assert_close(LastStep(model)(*inputs(3)), logits[:, -1])
+
+
+@pytest.mark.parametrize("name", MODEL_NAMES)
+def test_the_future_cannot_change_past_logits(name):
+    """Replacing every step from t on leaves the logits before t equal, and changes the logits at t."""
+    model = classifier(name)
+    rssi, motion = inputs(2)
+    before = model(rssi, motion)
+    for t in (1, STEPS // 2, STEPS - 1):
+        changed_rssi, changed_motion = rssi.clone(), motion.clone()
+        changed_rssi[:, t:] = -35.0
+        changed_motion[:, t:] += 1.0
+        after = model(changed_rssi, changed_motion)
+        torch.testing.assert_close(after[:, :t], before[:, :t])
+        assert not torch.allclose(after[:, t], before[:, t])
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("mamba", (14 * 16 + 16) + 2 * (2592 + 16) + 16 + (16 * 9 + 9)),
+        ("transformer", (14 * 16 + 16) + 12 * 16 + 2 * (64 + 4 * 272 + 544 + 528) + 32 + (16 * 9 + 9)),
+        ("gru", (14 * 16 + 16) + 2 * (2 * 768 + 96) + (16 * 9 + 9)),
+    ],
+)
+def test_parameter_counts(name, parameters):
+    """Sizes follow the papers: a Mamba block of D=16, N=8 has 2,592 parameters and its norm 16."""
+    assert parameters == sum(p.numel() for p in classifier(name).parameters())
+
+
+COMMON_OPS = {"ne", "clamp", "sub", "mul", "where", "cat", "linear", "select"}
+
+
+# torch 2.13 itself calls what it deprecates (treespec) and assigns nn.GRU's list of flat weights while it traces.
+@pytest.mark.filterwarnings("ignore:`isinstance\\(treespec, LeafSpec\\)` is deprecated:FutureWarning")
+@pytest.mark.filterwarnings("ignore:The tensor attributes .*_flat_weights:UserWarning")
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (
+            "mamba",
+            {"rms_norm", "split", "getitem", "transpose", "conv1d", "slice", "silu", "split_with_sizes", "softplus"}
+            | {"exp", "neg", "selective_scan", "add"},
+        ),
+        (
+            "transformer",
+            {"sym_size", "slice", "add", "layer_norm", "view", "transpose", "scaled_dot_product_attention", "gelu"},
+        ),
+        ("gru", {"sym_size", "zeros", "gru", "getitem"}),
+    ],
+)
+def test_export_keeps_ops_whole_at_any_batch(name, expected):
+    """The exported graph holds just these kinds of op, and at another batch size equals the module."""
+    model = LastStep(classifier(name))
+    program = torch.export.export(model, inputs(2), dynamic_shapes=({0: Dim.DYNAMIC}, {0: Dim.DYNAMIC}))
+    program = program.run_decompositions({})
+    calls = [node.target for node in program.graph.nodes if node.op == "call_function"]
+    kinds = Counter(getattr(target, "_opname", None) or target.__name__ for target in calls)
+    assert COMMON_OPS | expected == set(kinds)
+    torch.testing.assert_close(program.module()(*inputs(5)), model(*inputs(5)))
+
+
+def test_same_seed_gives_the_same_weights():
+    """Building draws from torch's global generator only."""
+    for name in MODEL_NAMES:
+        first, second = classifier(name).state_dict(), classifier(name).state_dict()
+        assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_a_window_longer_than_the_learned_positions_is_refused():
+    """The transformer names both lengths."""
+    with pytest.raises(ConfigError, match="12 positions and was given a window of 13 steps"):
+        classifier("transformer")(*inputs(1, steps=13))
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"name": "mumba"}, "no model 'mumba'; did you mean 'mamba'"),
+        ({"name": "cnn"}, "choose from mamba, transformer, gru"),
+        ({"shape": {"d_modell": 8}}, "no size 'd_modell'; did you mean 'd_model'"),
+        ({"n_rooms": 1}, "n_rooms must be at least 2, got 1"),
+        ({"n_access_points": 0}, "n_access_points must be at least 1, got 0"),
+        ({"shape": {"d_state": 0}}, "d_state must be at least 1, got 0"),
+        ({"name": "gru", "shape": {"n_layers": 0}}, "n_layers must be at least 1, got 0"),
+        (
+            {"name": "transformer", "shape": {"n_positions": 8, "d_model": 10, "n_heads": 4}},
+            "multiple of n_heads, got d_model 10 and n_heads 4",
+        ),
+        ({"name": "transformer"}, "transformer needs n_positions"),
+    ],
+)
+def test_wrong_sizes_are_refused_by_name(changed, message):
+    """A wrong model or size is answered at birth with what was asked and what is legal."""
+    asked = {"name": "mamba", "n_access_points": 4, "n_motion": 6, "n_rooms": 9} | changed
+    with pytest.raises(ConfigError, match=message):
+        ClassifierConfig(**asked)
