@@ -1,0 +1,90 @@
+"""What was measured, as plain records: they turn into JSON, print as tables, and need nothing that measured them."""
+
+from dataclasses import asdict, dataclass
+from io import StringIO
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+_TABLE_COLUMNS = 118
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerMeasurement:
+    """One operator call of a program."""
+
+    name: str  # of the source, e.g. "layers.0.in_proj"
+    op: str
+    macs: int
+    instructions: int  # in the invoke that `Measurement.instructions` counts, helpers that it calls included
+    flash_bytes: int  # code and constants that only this layer needs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """What one program costs on one core. Instructions are exact; only cycles are an estimate."""
+
+    program: str
+    target: str
+    flash_bytes: int  # code, constants and initial values of all that is linked
+    context_bytes: int  # the caller's struct: state, arena and padding
+    state_bytes: int
+    arena_bytes: int
+    io_bytes: int  # input and output buffers
+    stack_bytes: int  # deepest of init, self-test and every invoke measured
+    static_bytes: int  # .data and .bss
+    instructions: int  # of one invoke: the most over the inputs measured
+    instructions_min: int  # and the fewest
+    n_inputs: int  # invokes measured
+    cycles_estimate: int | None  # of the same invoke; None for cores without a cycle model
+    layers: tuple[LayerMeasurement, ...]
+
+    @property
+    def ram_bytes(self) -> int:
+        return self.context_bytes + self.io_bytes + self.stack_bytes + self.static_bytes
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what JSON can hold: the fields, the layers as objects, and `ram_bytes`."""
+        return {**asdict(self), "layers": [asdict(layer) for layer in self.layers], "ram_bytes": self.ram_bytes}
+
+    def __str__(self) -> str:
+        table = Table(title=f"{self.program} on {self.target}", title_justify="left")
+        table.add_column("layer")
+        table.add_column("op")
+        for heading in ("MACs", "instructions", "per MAC", "flash B"):
+            table.add_column(heading, justify="right")
+        for layer in self.layers:
+            _add_row(table, layer.name, layer.op, layer.macs, layer.instructions, layer.flash_bytes)
+        _add_row(
+            table,
+            "the rest",
+            "",
+            0,
+            self.instructions - sum(layer.instructions for layer in self.layers),
+            self.flash_bytes - sum(layer.flash_bytes for layer in self.layers),
+        )
+        table.add_section()
+        _add_row(table, "total", "", sum(layer.macs for layer in self.layers), self.instructions, self.flash_bytes)
+        text = StringIO()
+        console = Console(file=text, width=_TABLE_COLUMNS, color_system=None)
+        console.print(table)
+        return "\n".join(line.rstrip() for line in text.getvalue().splitlines()) + "\n" + self._summary()
+
+    def _summary(self) -> str:
+        varied = "" if self.instructions == self.instructions_min else f", fewest {self.instructions_min:,}"
+        cycles = (
+            "no cycle model" if self.cycles_estimate is None else f"about {self.cycles_estimate:,} cycles (estimate)"
+        )
+        return (
+            f"RAM   {self.ram_bytes:,} B = context {self.context_bytes:,} (state {self.state_bytes:,}, "
+            f"arena {self.arena_bytes:,}) + buffers {self.io_bytes:,} + stack {self.stack_bytes:,}"
+            f" + static {self.static_bytes:,}\n"
+            f"Flash {self.flash_bytes:,} B\n"
+            f"Instructions {self.instructions:,}{varied} over {self.n_inputs:,} invokes; {cycles}"
+        )
+
+
+def _add_row(table: Table, name: str, op: str, macs: int, instructions: int, flash_bytes: int) -> None:
+    per_mac = f"{instructions / macs:.2f}" if macs else ""
+    table.add_row(name, op, f"{macs:,}" if macs else "", f"{instructions:,}", per_mac, f"{flash_bytes:,}")

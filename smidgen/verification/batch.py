@@ -1,0 +1,39 @@
+"""Arrays that go into and come out of a program, many samples at once."""
+
+from collections.abc import Sequence
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smidgen.codegen.bundle import Port, Program
+from smidgen.errors import DataError
+
+AnyArray = NDArray[np.generic]
+
+
+def check_batch(program: Program, inputs: Sequence[AnyArray]) -> tuple[int, list[AnyArray]]:
+    """Return the number of samples and the inputs as contiguous arrays (n, *port.shape).
+
+    Raises DataError when their number, element type, shape or sample count is not the program's.
+    """
+    expected = ", ".join(f"{port.name} {port.dtype} (n, {', '.join(map(str, port.shape))})" for port in program.inputs)
+    if len(inputs) != len(program.inputs):
+        raise DataError(f"{program.name} takes {len(program.inputs)} inputs, {expected}; got {len(inputs)} arrays")
+    for port, array in zip(program.inputs, inputs, strict=True):
+        if array.dtype != np.dtype(port.dtype) or array.shape[1:] != port.shape or array.ndim == 0:
+            raise DataError(f"{program.name} takes {expected}; for {port.name} got {array.dtype} {array.shape}")
+    counts = [len(array) for array in inputs]
+    if len(set(counts)) > 1:
+        raise DataError(f"{program.name} needs as many samples of each input, got {counts}; it takes {expected}")
+    return counts[0], [np.ascontiguousarray(array) for array in inputs]
+
+
+def empty_outputs(program: Program, n: int) -> list[AnyArray]:
+    """Return zeroed arrays (n, *port.shape) for the outputs of `n` samples."""
+    return [np.zeros((n, *port.shape), dtype=port.dtype) for port in program.outputs]
+
+
+def as_bytes(array: AnyArray, port: Port) -> NDArray[np.uint8]:
+    """Return a view (n, bytes of one sample) of a contiguous array."""
+    return array.reshape(len(array), prod(port.shape)).view(np.uint8)

@@ -1,0 +1,108 @@
+"""Run a generated program on this machine: in this process, or apart from it where it may be broken."""
+
+import ctypes
+import signal
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from smidgen.codegen.bundle import Program
+from smidgen.errors import FirmwareFault
+from smidgen.verification.batch import AnyArray, as_bytes, check_batch, empty_outputs
+from smidgen.verification.symbols import SymbolTable
+from smidgen.verification.toolchain import build_host_executable, build_host_library
+
+_BACKGROUND = 0xA5  # of a context before init: firmware must not count on zeros
+
+
+class HostModel:
+    """A program compiled for this machine and loaded into this process: fast, but a crash ends this process too."""
+
+    def __init__(self, program: Program, folder: Path | None = None) -> None:
+        self.program = program
+        self._library = ctypes.CDLL(str(build_host_library(program, folder)))
+        self._library.host_context_bytes.restype = ctypes.c_size_t
+        self._context = np.empty(self._library.host_context_bytes(), dtype=np.uint8)
+
+    def run(self, inputs: Sequence[AnyArray]) -> list[AnyArray]:
+        """Return the outputs, each (n, *port.shape), of `n` invokes in a row after one init.
+
+        Args: inputs in the order of the program's ports, each (n, *port.shape) of the port's element type.
+        Raises DataError for other arrays, FirmwareFault for a status that is not 0.
+        """
+        n, arrays = check_batch(self.program, inputs)
+        outputs = empty_outputs(self.program, n)
+        self._init()
+        completed = ctypes.c_size_t()
+        status = self._library.host_invoke_batch(
+            self._context_pointer, ctypes.c_size_t(n), _pointers(arrays), _pointers(outputs), ctypes.byref(completed)
+        )
+        if status != 0:
+            raise FirmwareFault(
+                f"{self.program.name}_invoke returned status {status} on the host at sample {completed.value}"
+            )
+        return outputs
+
+    def selftest(self) -> int:
+        """Return the status of the program's self-test; 0 when all is well."""
+        self._init()
+        return int(self._library.host_selftest(self._context_pointer))
+
+    @property
+    def _context_pointer(self) -> ctypes.c_void_p:
+        return ctypes.c_void_p(self._context.ctypes.data)
+
+    def _init(self) -> None:
+        self._context.fill(_BACKGROUND)
+        status = self._library.host_init(self._context_pointer)
+        if status != 0:
+            raise FirmwareFault(f"{self.program.name}_init returned status {status} on the host")
+
+
+def run_isolated(
+    program: Program, inputs: Sequence[AnyArray], folder: Path | None = None, *, timeout_s: float = 60.0
+) -> list[AnyArray]:
+    """Return what `HostModel.run` does, from a process of its own that undefined behaviour ends.
+
+    Raises DataError for arrays that do not fit, FirmwareFault when the process was ended by a signal, took longer than
+    `timeout_s` or met a status that is not 0.
+    """
+    n, arrays = check_batch(program, inputs)
+    executable = build_host_executable(program, folder)
+    samples = np.concatenate(
+        [as_bytes(array, port) for array, port in zip(arrays, program.inputs, strict=True)], axis=1
+    )
+    try:
+        done = subprocess.run([executable], input=samples.tobytes(), capture_output=True, timeout=timeout_s)
+    except subprocess.TimeoutExpired as error:
+        raise FirmwareFault(f"{program.name} did not finish {n} samples in {timeout_s:g} s on the host") from error
+    sample_bytes = sum(port.n_bytes for port in program.outputs)
+    if done.returncode != 0:
+        at = f"at sample {len(done.stdout) // sample_bytes}"
+        raise FirmwareFault(
+            f"{program.name} {_ending(executable, done.returncode, done.stderr.decode())} on the host {at}"
+        )
+    packed = np.frombuffer(done.stdout, dtype=np.uint8).reshape(n, sample_bytes)
+    outputs = empty_outputs(program, n)
+    first = 0
+    for port, output in zip(program.outputs, outputs, strict=True):
+        as_bytes(output, port)[:] = packed[:, first : first + port.n_bytes]
+        first += port.n_bytes
+    return outputs
+
+
+def _pointers(arrays: Sequence[AnyArray]) -> ctypes.Array[ctypes.c_void_p]:
+    return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))
+
+
+def _ending(executable: Path, returncode: int, stderr: str) -> str:
+    """Say how host_main.c ended: by the status that it printed, or by a signal, which a trap precedes."""
+    if returncode > 0:
+        return stderr.strip()
+    name = signal.Signals(-returncode).name
+    if stderr.startswith("trap "):
+        symbols = SymbolTable(executable)
+        return f"met undefined behaviour ({name}) in {symbols.locate(symbols['main'].address + int(stderr.split()[1]))}"
+    return f"was ended by {name}"

@@ -1,0 +1,79 @@
+"""Which flash belongs to which layer: a walk along the relocations of the program's object file.
+
+The compiler gives each function and each constant a section of its own; a relocation says which section needs which.
+What only one layer's function needs is that layer's; what two need, or the entry points themselves, is shared.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from elftools.elf.elffile import ELFFile
+from elftools.elf.relocation import RelocationSection
+
+from smidgen.codegen.bundle import Program
+from smidgen.verification.symbols import symbol_section
+
+_SHF_ALLOC = 0x2
+_SHARED = ""  # owner of what the entry points need without calling a layer
+
+
+def layer_flash_bytes(object_path: Path, program: Program) -> dict[str, int]:
+    """Return, by C function of the layer, the bytes of code and constants that only this layer needs."""
+    with object_path.open("rb") as stream:
+        elf = ELFFile(stream)
+        sizes = [section["sh_size"] if section["sh_flags"] & _SHF_ALLOC else 0 for section in elf.iter_sections()]
+        needs = _read_needs(elf)
+        functions = _read_functions(elf)
+
+    layers = {layer.function: _find_section(functions, layer.function) for layer in program.layers}
+    entries = [section for name, (section, is_global) in functions.items() if is_global]
+    owners: dict[int, set[str]] = defaultdict(set)
+    for function, sections in layers.items():
+        for section in _reach(needs, sections):
+            owners[section].add(function)
+    for section in _reach(needs, entries, beyond=frozenset().union(*layers.values())):
+        owners[section].add(_SHARED)
+    return {
+        function: sum(sizes[section] for section, claims in owners.items() if claims == {function})
+        for function in layers
+    }
+
+
+def _read_needs(elf: ELFFile) -> dict[int, set[int]]:
+    """Return the sections that each section refers to; compiler helpers, undefined here, are in none."""
+    symbols = symbol_section(elf)
+    needs: dict[int, set[int]] = defaultdict(set)
+    for section in elf.iter_sections():
+        if isinstance(section, RelocationSection):
+            for relocation in section.iter_relocations():
+                target = symbols.get_symbol(relocation["r_info_sym"])["st_shndx"]
+                if isinstance(target, int):
+                    needs[section["sh_info"]].add(target)
+    return needs
+
+
+def _read_functions(elf: ELFFile) -> dict[str, tuple[int, bool]]:
+    """Return the section of each function and whether other files may call it."""
+    return {
+        symbol.name: (symbol["st_shndx"], symbol["st_info"]["bind"] == "STB_GLOBAL")
+        for symbol in symbol_section(elf).iter_symbols()
+        if symbol["st_info"]["type"] == "STT_FUNC" and isinstance(symbol["st_shndx"], int)
+    }
+
+
+def _find_section(functions: Mapping[str, tuple[int, bool]], name: str) -> frozenset[int]:
+    """Return the section of a layer's function, or of what the compiler made of it: `name.specialized.1`."""
+    return frozenset(at for found, (at, _) in functions.items() if found == name or found.startswith(f"{name}."))
+
+
+def _reach(needs: Mapping[int, set[int]], starts: Iterable[int], beyond: frozenset[int] = frozenset()) -> set[int]:
+    """Return `starts` and all that they need, directly or not, without entering `beyond`."""
+    reached: set[int] = set()
+    waiting = list(starts)
+    while waiting:
+        section = waiting.pop()
+        if section not in reached and section not in beyond:
+            reached.add(section)
+            waiting.extend(needs.get(section, ()))
+    return reached

@@ -1,0 +1,126 @@
+"""Compile generated programs: images for Cortex-M cores, shared objects and executables for this machine."""
+
+from importlib.resources import files
+from pathlib import Path
+
+from smidgen.codegen.bundle import Port, Program
+from smidgen.targets import Target
+from smidgen.verification.image import Image, read_image
+from smidgen.verification.zig import build
+
+STRICT_FLAGS = (
+    "-std=c99",
+    "-pedantic",
+    "-Wall",
+    "-Wextra",
+    "-Wconversion",
+    "-Wshadow",
+    "-Wstrict-prototypes",
+    "-Werror",
+)
+ENTRY_POINTS = ("init", "reset", "invoke", "selftest")
+
+# -ffp-contract=off: fused multiply-adds would make float outputs differ between cores.
+_CODE_FLAGS = ("-O2", "-g1", "-ffp-contract=off", "-fno-math-errno", "-I.")
+_CORE_FLAGS = (
+    "-fno-sanitize=all",
+    "-fno-stack-protector",
+    "-fomit-frame-pointer",
+    "-fno-unwind-tables",
+    "-fno-asynchronous-unwind-tables",
+    "-ffunction-sections",
+    "-fdata-sections",
+    "-Ifreestanding",
+)
+# The baseline CPU, so that a cached library runs on every machine that shares the cache.
+_HOST_FLAGS = ("-mcpu=baseline", *_CODE_FLAGS, *STRICT_FLAGS)
+_LIBRARY_FLAGS = ("-fno-sanitize=all", "-shared", "-fPIC")
+
+
+def build_image(program: Program, target: Target, folder: Path | None = None) -> Image:
+    """Compile `program` for one core and link it with the boot harness.
+
+    All that its entry points need is linked, compiler helpers included. `folder` takes the products instead of the
+    cache. Raises ToolchainError with the compiler's message, or where the C is not what `program` says of it.
+    """
+    sources = {
+        **program.files,
+        **_resources("harness.c", "image.ld", "freestanding/string.h", "freestanding/math.h"),
+        "program.h": _program_header(program),
+    }
+    compile_flags = ["-target", target.zig_target, f"-mcpu={target.zig_cpu}", *_CODE_FLAGS, *_CORE_FLAGS, *STRICT_FLAGS]
+    features = [f"-DTARGET_HAS_FPU={target.has_fpu:d}", f"-DTARGET_HAS_DSP={target.has_dsp:d}"]
+    roots = [f"-Wl,-u,{program.name}_{entry}" for entry in ENTRY_POINTS]
+    commands = [
+        ["cc", *compile_flags, "-c", f"{program.name}.c", "-o", "model.o"],
+        ["cc", *compile_flags, *features, "-c", "harness.c", "-o", "harness.o"],
+        [
+            "cc",
+            *compile_flags,
+            "harness.o",
+            "model.o",
+            "-Wl,-T,image.ld",
+            "-Wl,--gc-sections",
+            *roots,
+            "-o",
+            "image.elf",
+        ],
+    ]
+    products = build(sources, commands, folder)
+    return read_image(products / "image.elf", products / "model.o", program, target)
+
+
+def build_host_library(program: Program, folder: Path | None = None) -> Path:
+    """Compile `program` into a shared object of this machine with the entry points of host.c."""
+    sources = {**program.files, **_resources("host.c"), "program.h": _program_header(program)}
+    command = ["cc", *_HOST_FLAGS, *_LIBRARY_FLAGS, f"{program.name}.c", "host.c", "-o", "host.so"]
+    return build(sources, [command], folder) / "host.so"
+
+
+def build_host_executable(program: Program, folder: Path | None = None) -> Path:
+    """Compile `program` into an executable of this machine, host_main.c, that undefined behaviour ends with a signal.
+
+    Undefined behaviour is what clang's sanitiser knows: overflow, misalignment, bad shifts, indices beyond arrays of
+    known size. zig has no address sanitiser; the emulator's unmapped pages take that part.
+    """
+    sources = {**program.files, **_resources("host_main.c"), "program.h": _program_header(program)}
+    sanitizer = ["-fsanitize=undefined", "-fsanitize-trap=undefined"]
+    command = ["cc", *_HOST_FLAGS, *sanitizer, f"{program.name}.c", "host_main.c", "-o", "host"]
+    return build(sources, [command], folder) / "host"
+
+
+def build_block_counter(folder: Path | None = None) -> Path:
+    """Compile the emulator's native hook, block_counter.c, for this machine."""
+    command = ["cc", *_HOST_FLAGS, *_LIBRARY_FLAGS, "block_counter.c", "-o", "block_counter.so"]
+    return build(_resources("block_counter.c"), [command], folder) / "block_counter.so"
+
+
+def _resources(*names: str) -> dict[str, str]:
+    package = files("smidgen.verification")
+    return {name: package.joinpath(name).read_text(encoding="utf-8") for name in names}
+
+
+def _program_header(program: Program) -> str:
+    """Return program.h: what harness.c, host.c and host_main.c need to know of the program, under fixed names."""
+    name = program.name
+    arguments = [f"(in)[{i}]" for i in range(len(program.inputs))] + [
+        f"(out)[{i}]" for i in range(len(program.outputs))
+    ]
+    return "\n".join(
+        (
+            f'#include "{name}.h"',
+            f"typedef {name}_context program_context;",
+            f"#define PROGRAM_INIT {name}_init",
+            f"#define PROGRAM_SELFTEST {name}_selftest",
+            f"#define PROGRAM_INVOKE(context, in, out) {name}_invoke((context), {', '.join(arguments)})",
+            f"#define PROGRAM_N_INPUTS {len(program.inputs)}U",
+            f"#define PROGRAM_N_OUTPUTS {len(program.outputs)}U",
+            f"#define PROGRAM_INPUT_BYTES {_byte_counts(program.inputs)}",
+            f"#define PROGRAM_OUTPUT_BYTES {_byte_counts(program.outputs)}",
+            "",
+        )
+    )
+
+
+def _byte_counts(ports: tuple[Port, ...]) -> str:
+    return "{" + ", ".join(f"{port.n_bytes}U" for port in ports) + "}"
