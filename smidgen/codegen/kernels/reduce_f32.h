@@ -1,0 +1,40 @@
+/* Mean and first maximum of x (outer, reduced, inner) along its middle axis, float32 -> y (outer, inner).
+ * Twin of numerics/float32/reduction.py. */
+#ifndef SMIDGEN_REDUCE_F32_H
+#define SMIDGEN_REDUCE_F32_H
+
+#include "functions_f32.h"
+
+/* Sums start from +0 and run in order; one division each. */
+SMIDGEN_KERNEL void mean_f32(const smidgen_f32 *x, smidgen_f32 *y, uint32_t outer, uint32_t reduced, uint32_t inner)
+{
+    for (uint32_t o = 0U; o < outer; ++o) {
+        for (uint32_t i = 0U; i < inner; ++i) {
+            float acc = 0.0f;
+            for (uint32_t r = 0U; r < reduced; ++r) {
+                acc += x[(((o * reduced) + r) * inner) + i];
+            }
+            y[(o * inner) + i] = smidgen_dividef(acc, (float)reduced);
+        }
+    }
+}
+
+SMIDGEN_KERNEL void argmax_f32(const smidgen_f32 *x, smidgen_s32 *y, uint32_t outer, uint32_t reduced, uint32_t inner)
+{
+    for (uint32_t o = 0U; o < outer; ++o) {
+        for (uint32_t i = 0U; i < inner; ++i) {
+            float largest = x[(o * reduced * inner) + i];
+            uint32_t position = 0U;
+            for (uint32_t r = 1U; r < reduced; ++r) {
+                const float value = x[(((o * reduced) + r) * inner) + i];
+                if (value > largest) {
+                    largest = value;
+                    position = r;
+                }
+            }
+            y[(o * inner) + i] = (int32_t)position;
+        }
+    }
+}
+
+#endif

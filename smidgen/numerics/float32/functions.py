@@ -1,0 +1,130 @@
+"""exp, log1p, tanh and the activations made of them, without a library function. Twin of kernels/functions_f32.h.
+
+Coefficients are minimax fits by Remez exchange, rounded to float32; beside each stands the error of the fit alone.
+The tests state the error of the whole functions against float64.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smidgen.numerics.float32.arithmetic import Floats, float32_only
+
+# Beyond these exp is 0 or infinity anyway; between them 2**n below stays in range.
+_EXP_LOW, _EXP_HIGH = np.float32(-104.0), np.float32(89.0)
+_LOG2_E = np.float32(1.44269504)
+# ln 2 in two parts: n * _LN2_HIGH is exact for every n that occurs.
+_LN2_HIGH, _LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
+# 1.5 * 2**23: adding it rounds to an integer, ties to even, and leaves that integer in the low bits.
+_ROUNDER = np.float32(12582912.0)
+_ROUNDER_BITS = 0x4B400000
+_EXP = (1.38145487e-3, 8.36874545e-3, 4.1668389e-2, 1.66665211e-1, 4.9999994e-1)  # (e^r - 1 - r) / r^2, 3.1e-9
+_LOG1P = (2.80251563e-1, 2.79990107e-1, 4.00217056e-1, 6.66664124e-1)  # (2 atanh s - 2 s) / s^3 in s^2, 4.6e-9
+_TANH = (
+    -5.70497988e-3,
+    2.06390806e-2,
+    -5.37397116e-2,
+    1.33314416e-1,
+    -3.33332807e-1,
+)  # (tanh x - x) / x^3 in x^2, 4.4e-9
+_TANH_SMALL = np.float32(0.625)
+_TAIL_RATE = np.float32(0.25)
+_TAIL = (-8.85863528e-2, 3.26125979e-1, -2.34026805e-1, 2.43937388e-1, 4.83060367e-2, 1.04339473e-1, 9.9904269e-2)
+_ROOT_8_OVER_PI = np.float32(1.59576912)
+_GELU_CUBIC = np.float32(0.044715)
+_ONE, _TWO, _HALF, _ZERO = np.float32(1.0), np.float32(2.0), np.float32(0.5), np.float32(0.0)
+
+
+@float32_only
+def exp(x: Floats) -> Floats:
+    """Return e**x, correct to 1 unit in the last place; subnormal, 0 and infinity where that is the result.
+
+    x = n ln 2 + r with |r| <= ln(2) / 2; e**r by a polynomial; times 2**n in two factors, so that only the last
+    product can round.
+    """
+    x = np.clip(x, _EXP_LOW, _EXP_HIGH)
+    rounded = x * _LOG2_E + _ROUNDER
+    n = rounded - _ROUNDER
+    r = (x - n * _LN2_HIGH) - n * _LN2_LOW
+    power: Floats = (_polynomial(_EXP, r) * (r * r) + r) + _ONE
+    biased = rounded.view(np.uint32) - np.uint32(_ROUNDER_BITS - 254)  # n + 2 * 127
+    first = biased >> np.uint32(1)
+    return (power * _power_of_two(first)) * _power_of_two(biased - first)
+
+
+@float32_only
+def log1p(x: Floats) -> Floats:
+    """Return ln(1 + x) = 2 atanh(x / (2 + x)) for x in [0, 1]."""
+    s = x * (_ONE / (x + _TWO))
+    z = s * s
+    y: Floats = (s + s) + (s * z) * _polynomial(_LOG1P, z)
+    return y
+
+
+@float32_only
+def tanh(x: Floats) -> Floats:
+    """Return tanh(x): an odd polynomial near 0, where the exponential would cancel, and 1 - 2 / (e**2x + 1) beyond."""
+    z = x * x
+    near = x + (x * z) * _polynomial(_TANH, z)
+    magnitude = np.abs(x)
+    beyond = _ONE - _TWO / (exp(magnitude + magnitude) + _ONE)
+    return np.where(magnitude < _TANH_SMALL, near, np.where(x < _ZERO, -beyond, beyond))
+
+
+@float32_only
+def sigmoid(x: Floats) -> Floats:
+    """Return 1 / (1 + e**-x), by e**-|x| so that small results keep their relative precision."""
+    small = exp(-np.abs(x))
+    share = _ONE / (small + _ONE)
+    return np.where(x < _ZERO, small * share, share)
+
+
+@float32_only
+def silu(x: Floats) -> Floats:
+    """Return x * sigmoid(x) (Elfwing et al. 2018)."""
+    return x * sigmoid(x)
+
+
+@float32_only
+def softplus(x: Floats) -> Floats:
+    """Return ln(1 + e**x) = max(x, 0) + log1p(e**-|x|)."""
+    above: Floats = np.where(x < _ZERO, _ZERO, x)
+    return above + log1p(exp(-np.abs(x)))
+
+
+@float32_only
+def normal_tail(x: Floats) -> Floats:
+    """Return the probability that a standard normal exceeds x >= 0: e**(-x^2 / 2) t P(t), t = 1 / (1 + x / 4).
+
+    erfc(x) is 2 * normal_tail(x sqrt 2). The form is Hastings' (Abramowitz & Stegun 7.1.26); the fit's error is below
+    3e-9 / max(x, 1) in absolute terms.
+    """
+    t: Floats = _ONE / (x * _TAIL_RATE + _ONE)
+    tail: Floats = exp((x * x) * -_HALF) * (t * _polynomial(_TAIL, t))
+    return tail
+
+
+@float32_only
+def gelu(x: Floats) -> Floats:
+    """Return x times the standard normal's distribution function at x (Hendrycks & Gimpel 2016), the erf form."""
+    tail = normal_tail(np.abs(x))
+    return x * np.where(x < _ZERO, tail, _ONE - tail)
+
+
+@float32_only
+def gelu_tanh(x: Floats) -> Floats:
+    """Return x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2, as x * sigmoid of twice that argument."""
+    cube: Floats = x * (x * x)
+    return x * sigmoid((x + cube * _GELU_CUBIC) * _ROOT_8_OVER_PI)
+
+
+def _polynomial(coefficients: tuple[float, ...], x: Floats) -> Floats:
+    """Horner's rule from the highest power."""
+    value = x * np.float32(coefficients[0]) + np.float32(coefficients[1])
+    for coefficient in coefficients[2:]:
+        value = value * x + np.float32(coefficient)
+    return value
+
+
+def _power_of_two(biased_exponent: NDArray[np.uint32]) -> Floats:
+    """Return 2**(biased_exponent - 127) for 1 to 254, from its bits."""
+    return (biased_exponent << np.uint32(23)).view(np.float32)

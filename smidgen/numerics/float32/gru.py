@@ -1,0 +1,27 @@
+"""Gated recurrent unit (Cho et al. 2014), b_hn inside the reset product as in PyTorch. Twin of kernels/gru_f32.h."""
+
+import numpy as np
+
+from smidgen.numerics.float32.arithmetic import Floats, float32_only
+from smidgen.numerics.float32.functions import sigmoid, tanh
+from smidgen.numerics.float32.linear import linear
+
+
+@float32_only
+def gru(projected: Floats, weight: Floats, bias: Floats) -> Floats:
+    """Return the hidden states (b, t, h) from a zero state.
+
+    Args: projected (b, t, 3h), W_i x + b_i; weight (3h, h) and bias (3h,), the recurrent ones. Rows: reset, update,
+    candidate.
+    """
+    batch, steps, width = projected.shape[0], projected.shape[1], weight.shape[1]
+    hidden = np.zeros((batch, width), np.float32)
+    y = np.empty((batch, steps, width), np.float32)
+    for t in range(steps):
+        incoming, recurrent = projected[:, t], linear(hidden, weight, bias)
+        gates = sigmoid(incoming[:, : 2 * width] + recurrent[:, : 2 * width])
+        reset, update = gates[:, :width], gates[:, width:]
+        candidate = tanh(incoming[:, 2 * width :] + reset * recurrent[:, 2 * width :])
+        hidden = candidate + update * (hidden - candidate)
+        y[:, t] = hidden
+    return y

@@ -1,0 +1,27 @@
+"""Selective scan (Gu & Dao 2023, Algorithm 2). Twin of kernels/selective_scan_f32.h.
+
+Glossary: b batch, t time, d channels, n states per channel.
+"""
+
+import numpy as np
+
+from smidgen.numerics.float32.arithmetic import Floats, float32_only
+from smidgen.numerics.float32.functions import exp
+from smidgen.numerics.float32.reduction import ordered_sum
+
+
+@float32_only
+def selective_scan(u: Floats, delta: Floats, B: Floats, C: Floats, A: Floats, D: Floats) -> Floats:
+    """Return y (b, t, d) for u, delta (b, t, d), B, C (b, t, n), A (d, n) and D (d,), from a zero state.
+
+    h = exp(delta A) h + (delta u) B;  y = sum over n of C h, in order, + D u.
+    """
+    batch, steps, channels = u.shape
+    states_first_A = np.ascontiguousarray(A.T)[:, None, :]  # (n, 1, d)
+    h = np.zeros((A.shape[1], batch, channels), np.float32)
+    y = np.empty_like(u)
+    for t in range(steps):
+        drive = delta[:, t] * u[:, t]
+        h = exp(delta[:, t] * states_first_A) * h + drive * B[:, t].T[:, :, None]
+        y[:, t] = ordered_sum(h * C[:, t].T[:, :, None]) + D * u[:, t]
+    return y
