@@ -4,7 +4,7 @@
 #include <stdint.h>
 
 enum { NOT_A_BOUNDARY = -1 };
-enum { RUNNING = 0, OVER_LIMIT = 1, OUTSIDE_CODE = 2 };
+enum { RUNNING = 0, OVER_LIMIT = 1, OUTSIDE_CODE = 2, STACK_OVERFLOW = 3 };
 
 typedef struct {
     uint64_t code_start;          /* address of code[0] */
@@ -23,6 +23,7 @@ typedef struct {
     uint64_t previous;            /* unit of the block before; n_units when there is none */
     uint64_t previous_end;        /* address just past it */
     uint32_t lowest_stack;        /* least stack pointer seen at the start of a block */
+    uint32_t stack_limit;         /* least that it may be */
     int32_t stack_register;
     int (*read_register)(void *core, int reg, void *value);
     int (*stop)(void *core);
@@ -74,7 +75,9 @@ void count_block(void *core, uint64_t address, uint32_t size, block_counter *sta
     if (stack < state->lowest_stack) {
         state->lowest_stack = stack;
     }
-    if (state->total > state->limit) {
+    if (stack < state->stack_limit) {
+        end_call(core, state, STACK_OVERFLOW);
+    } else if (state->total > state->limit) {
         end_call(core, state, OVER_LIMIT);
     }
 }

@@ -20,7 +20,7 @@ from smidgen.errors import ToolchainError
 from smidgen.verification.image import Segment
 from smidgen.verification.toolchain import build_block_counter
 
-RUNNING, OVER_LIMIT, OUTSIDE_CODE = range(3)
+RUNNING, OVER_LIMIT, OUTSIDE_CODE, STACK_OVERFLOW = range(4)
 
 _NOT_A_BOUNDARY = -1
 _UNKNOWN = -1
@@ -47,6 +47,7 @@ class _State(ctypes.Structure):
         ("previous", ctypes.c_uint64),
         ("previous_end", ctypes.c_uint64),
         ("lowest_stack", ctypes.c_uint32),
+        ("stack_limit", ctypes.c_uint32),
         ("stack_register", ctypes.c_int32),
         ("read_register", ctypes.c_void_p),
         ("stop", ctypes.c_void_p),
@@ -95,12 +96,15 @@ class BlockCounter:
         self._library = ctypes.CDLL(str(build_block_counter(folder)))
         self._add_hook(core)
 
-    def start(self, limit: int) -> None:
-        """Set all counts to zero for a call that may execute `limit` instructions; counter 0 is in charge."""
+    def start(self, *, limit: int, stack_limit: int) -> None:
+        """Set all counts to zero for a call; counter 0 is in charge.
+
+        It is ended when it executes more than `limit` instructions or its stack pointer goes below `stack_limit`.
+        """
         for counts in (self._executions, self._jumps, self.instructions):
             counts.fill(0)
         state = self._state
-        state.total, state.limit = 0, limit
+        state.total, state.limit, state.stack_limit = 0, limit, stack_limit
         state.counter, state.ending = 0, RUNNING
         state.previous, state.previous_end = state.n_units, 0
         state.lowest_stack = 0xFFFF_FFFF
@@ -116,7 +120,7 @@ class BlockCounter:
 
     @property
     def ending(self) -> int:
-        """Why the hook ended the call: OVER_LIMIT, OUTSIDE_CODE; RUNNING when it did not."""
+        """Why the hook ended the call; RUNNING when it did not."""
         return int(self._state.ending)
 
     @property

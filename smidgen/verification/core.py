@@ -37,7 +37,7 @@ from unicorn.arm_const import (
 from unicorn.unicorn_py3.unicorn import Uc, UcError
 
 from smidgen.errors import FirmwareFault
-from smidgen.verification.block_counter import OUTSIDE_CODE, OVER_LIMIT, BlockCounter
+from smidgen.verification.block_counter import OUTSIDE_CODE, OVER_LIMIT, STACK_OVERFLOW, BlockCounter
 from smidgen.verification.image import Image, Segment
 from smidgen.verification.memory import PAGE_BYTES, PAINT, GuardedBuffer, Region, describe_address, whole_pages
 
@@ -119,13 +119,16 @@ class Core:
         self._unicorn.reg_write(UC_ARM_REG_LR, _RETURN_PAGE | _THUMB_BIT)
 
         self._invalid_access = ""
-        self.counter.start(self._limit)
+        self.counter.start(limit=self._limit, stack_limit=self._stack.region.start)
         try:
             self._unicorn.emu_start(self.image.symbols[function].address | _THUMB_BIT, _RETURN_PAGE)
         except UcError as error:
             raise self._fault(function, occasion, self._invalid_access or str(error)) from error
         if self.counter.ending == OVER_LIMIT:
             raise self._fault(function, occasion, f"no return after {self.counter.total:,} instructions")
+        if self.counter.ending == STACK_OVERFLOW:
+            needed = self._stack.region.end - self.counter.lowest_stack
+            raise self._fault(function, occasion, f"stack overflow: {needed:,} B, more than the stack has")
         if self.counter.ending == OUTSIDE_CODE:
             raise self._fault(function, occasion, "jump to what is not the program's code")
         return int(self._unicorn.reg_read(UC_ARM_REG_R0))
@@ -179,6 +182,8 @@ class Core:
         if not self._invalid_access:
             kind = _ACCESSES.get(access, f"access of kind {access}")
             self._invalid_access = f"{kind} of {size} B at {describe_address(address, self._regions)}"
+            if 0 < self._stack.region.start - address <= _GAP_BYTES:
+                self._invalid_access = f"stack overflow: {self._invalid_access}"
         return False
 
     def _fault(self, function: str, occasion: str, what: str) -> FirmwareFault:

@@ -77,13 +77,12 @@ def run_isolated(
     try:
         done = subprocess.run([executable], input=samples.tobytes(), capture_output=True, timeout=timeout_s)
     except subprocess.TimeoutExpired as error:
-        raise FirmwareFault(f"{program.name} did not finish {n} samples in {timeout_s:g} s on the host") from error
+        raise FirmwareFault(f"{program.name}: no end of {n} samples in {timeout_s:g} s on the host") from error
     sample_bytes = sum(port.n_bytes for port in program.outputs)
     if done.returncode != 0:
         at = f"at sample {len(done.stdout) // sample_bytes}"
-        raise FirmwareFault(
-            f"{program.name} {_ending(executable, done.returncode, done.stderr.decode())} on the host {at}"
-        )
+        ending = _ending(executable, done.returncode, done.stderr.decode(errors="replace"))
+        raise FirmwareFault(f"{program.name}: {ending} on the host {at}")
     packed = np.frombuffer(done.stdout, dtype=np.uint8).reshape(n, sample_bytes)
     outputs = empty_outputs(program, n)
     first = 0
@@ -104,5 +103,5 @@ def _ending(executable: Path, returncode: int, stderr: str) -> str:
     name = signal.Signals(-returncode).name
     if stderr.startswith("trap "):
         symbols = SymbolTable(executable)
-        return f"met undefined behaviour ({name}) in {symbols.locate(symbols['main'].address + int(stderr.split()[1]))}"
-    return f"was ended by {name}"
+        return f"undefined behaviour ({name}) in {symbols.locate(symbols['main'].address + int(stderr.split()[1]))}"
+    return f"ended by {name}"

@@ -11,7 +11,7 @@ from unicorn import UC_PROT_READ, UC_PROT_WRITE
 PAGE_BYTES = 4096  # granularity of the emulator's memory
 PAINT = 0xA5  # content of memory that nothing has written yet
 
-_NULL_PAGE_BYTES = PAGE_BYTES
+_NULL_RANGE_BYTES = PAGE_BYTES  # addresses that a null pointer plus an index or a member gives
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +61,12 @@ def whole_pages(n_bytes: int) -> int:
 
 
 def describe_address(address: int, regions: Iterable[Region]) -> str:
-    """Return the address with where it lies: in a region, or how far from the nearest one."""
-    if address < _NULL_PAGE_BYTES:
+    """Say where an address lies: in a region, or how far from the nearest one; the first byte past an end is 1 past."""
+    if address < _NULL_RANGE_BYTES:
         return f"{address:#010x}, {address} bytes from a null pointer"
     nearest = min(regions, key=lambda region: max(region.start - address, address - region.end + 1, 0))
     if address < nearest.start:
         return f"{address:#010x}, {nearest.start - address} bytes before the start of {nearest.name}"
     if address >= nearest.end:
-        return f"{address:#010x}, {address - nearest.end} bytes past the end of {nearest.name}"
+        return f"{address:#010x}, {address - nearest.end + 1} bytes past the end of {nearest.name}"
     return f"{address:#010x}, byte {address - nearest.start} of {nearest.name}"
