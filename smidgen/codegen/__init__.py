@@ -1,1 +1,6 @@
-"""C generation: integer graph to C99."""
+"""The C generator: data and calls from a graph, kernels from files. Free of torch."""
+
+from smidgen.codegen.bundle import Layer, Port, Program
+from smidgen.codegen.emit import emit
+
+__all__ = ["Layer", "Port", "Program", "emit"]

@@ -5,7 +5,12 @@ from smidgen.models.classifier import MODEL_NAMES, ClassifierConfig, LastStep, R
 from smidgen.models.gru import GRUConfig, GRUEncoder
 from smidgen.models.mamba import MambaBlock, MambaConfig, MambaEncoder
 from smidgen.models.radio import NOT_HEARD_DBM, RadioFrontEnd
-from smidgen.models.selective_scan import selective_scan, selective_scan_reference, selective_scan_step
+from smidgen.models.selective_scan import (
+    selective_scan,
+    selective_scan_reference,
+    selective_scan_states,
+    selective_scan_step,
+)
 from smidgen.models.transformer import TransformerBlock, TransformerConfig, TransformerEncoder
 
 __all__ = [
@@ -27,5 +32,6 @@ __all__ = [
     "build_model",
     "selective_scan",
     "selective_scan_reference",
+    "selective_scan_states",
     "selective_scan_step",
 ]

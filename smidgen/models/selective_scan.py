@@ -50,6 +50,11 @@ def selective_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D:
     return (h * C.unsqueeze(-1)).sum(2) + D * u
 
 
+def selective_scan_states(u: Tensor, delta: Tensor, A: Tensor, B: Tensor) -> Tensor:
+    """Return every state h (b, t, d, n) of the scan: what an integer state has to hold."""
+    return _linear_recurrence_(_decay(delta, A), _drive(u, delta, B)).transpose(2, 3)
+
+
 @selective_scan.register_fake
 def _(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> Tensor:
     return torch.empty_like(u)

@@ -1,7 +1,6 @@
 """Rounded fixed-point products: the one way in which Smidgen changes an integer's scale. Twin of kernels/fixed_point.h."""
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,6 +10,7 @@ from smidgen.errors import GraphError
 Integers = NDArray[np.int64]
 
 MULTIPLIER_MAX = 2**31 - 1
+_REQUANTIZED_MAX = 2**30
 # Below this a multiplier at shift 0 would carry fewer than 18 significant bits.
 _PRECISE_MULTIPLIER = 2**17
 
@@ -23,11 +23,11 @@ def rounded_shift(value: Integers, shift: ArrayLike) -> Integers:
 
 
 def requantize(acc: Integers, multiplier: ArrayLike, shift: int) -> Integers:
-    """Return floor(acc * multiplier * 2**(shift - 32) + 1/2).
+    """Return floor(acc * multiplier * 2**(shift - 32) + 1/2), saturated to +-2**30 so that a zero point can be added.
 
     Args: acc, int32 range; multiplier in [0, 2**31); shift in [-30, 31]. The product stays below 2**62.
     """
-    return rounded_shift(acc * np.asarray(multiplier, np.int64), 32 - shift)
+    return np.clip(rounded_shift(acc * np.asarray(multiplier, np.int64), 32 - shift), -_REQUANTIZED_MAX, _REQUANTIZED_MAX)
 
 
 def saturate(value: Integers, dtype: str) -> Integers:
@@ -65,15 +65,20 @@ def fixed_point(scales: NDArray[np.float64] | float, what: str = "scale") -> tup
     return np.minimum(multipliers, MULTIPLIER_MAX), shift
 
 
-def signed_fixed_point(factors: NDArray[np.float64], bits: int, what: str) -> tuple[NDArray[np.int64], int]:
-    """Return (integers of `bits` bits, exponent) with factors ~ integers * 2**-exponent, the largest near full range."""
+def signed_fixed_point(
+    factors: NDArray[np.float64], bits: int, what: str, *, largest_exponent: int
+) -> tuple[NDArray[np.int64], int]:
+    """Return (integers of `bits` bits, exponent) with factors ~ integers * 2**-exponent.
+
+    The largest factor comes near full range, unless that takes an exponent above `largest_exponent`.
+    """
     largest = float(np.max(np.abs(factors), initial=0.0))
     if not math.isfinite(largest):
         raise GraphError(f"{what} must be finite")
     limit = 2 ** (bits - 1) - 1
     if largest == 0.0:
         return np.zeros(factors.shape, np.int64), 0
-    exponent = bits - 1 - math.frexp(largest)[1]
+    exponent = min(bits - 1 - math.frexp(largest)[1], largest_exponent)
     integers = np.rint(factors * 2.0**exponent).astype(np.int64)
     return np.clip(integers, -limit, limit), exponent
 
@@ -88,7 +93,3 @@ def prove_accumulator(bound: ArrayLike, what: str) -> int:
         )
     return largest
 
-
-def python_scalar(value: Any) -> int:
-    """Return a one-element integer array as a Python int."""
-    return int(np.asarray(value).reshape(-1)[0])

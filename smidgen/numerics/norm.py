@@ -13,9 +13,6 @@ from smidgen.numerics.exponential import reciprocal_sqrt
 from smidgen.numerics.fixed_point import Integers, fixed_point, rounded_shift, saturate, signed_fixed_point
 from smidgen.numerics.quantization import QParams
 
-# The output shift is 32 - half + gain_exponent with half in [0, 31]; it has to lie in [1, 62].
-_GAIN_EXPONENT_RANGE = (-1, 30)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NormParameters:
@@ -36,17 +33,23 @@ def norm_parameters(
     """Fold sqrt(D), the gain and the output scale; `centred` for LayerNorm. gain and bias (d,)."""
     width = gain.shape[0]
     fraction_bits = 8 if centred and x.dtype == "int8" else 0
-    integer_gain, exponent = signed_fixed_point(gain * np.sqrt(width) / y.scale, 16, "norm gain")
-    low, high = _GAIN_EXPONENT_RANGE
-    if not low <= exponent <= high:
-        raise GraphError(f"norm gain {np.abs(gain).max():g} does not fit output scale {y.scale:g}")
+    epsilon = max(1, round(width * eps * (2.0**fraction_bits / x.scale) ** 2))
+    largest_power = (width << 32) + epsilon
+    if largest_power >= 2**62:
+        raise GraphError(f"norm: eps {eps:g} is too large beside the input's scale {x.scale:g}")
+    # The output shift is 30 + half the size of the power + gain_exponent; it has to lie in [1, 62].
+    integer_gain, exponent = signed_fixed_point(
+        gain * np.sqrt(width) / y.scale, 16, "norm gain", largest_exponent=32 - (largest_power.bit_length() + 1) // 2
+    )
+    if exponent < -30:
+        raise GraphError(f"norm: gain {np.abs(gain).max():g} is too large for output scale {y.scale:g}")
     mean_multiplier, mean_shift = fixed_point(2.0**fraction_bits / width, "norm width") if centred else (np.zeros(1), 0)
     return NormParameters(
         gain=integer_gain,
         bias=np.rint(bias / y.scale).astype(np.int64) + y.zero_point,
         gain_exponent=exponent,
         fraction_bits=fraction_bits,
-        epsilon=max(1, round(width * eps * (2.0**fraction_bits / x.scale) ** 2)),
+        epsilon=epsilon,
         mean_multiplier=int(mean_multiplier[0]),
         mean_shift=mean_shift,
     )

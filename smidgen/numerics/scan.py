@@ -78,7 +78,7 @@ def scan_parameters(
         output_multiplier=multipliers[:d],
         skip_multiplier=multipliers[d:] * np.where(D < 0, -1, 1),
         output_shift=output_shift,
-        state_limit=2 ** (31 - math.ceil(math.log2(n)) - (n == 1)) - (n <= 2),
+        state_limit=2 ** (30 - max(1, math.ceil(math.log2(n)))),  # n products with C, halved, stay below 2**30
         state_exponent=state_exponent,
     )
 
@@ -107,7 +107,7 @@ def selective_scan(
         step_delta = np.maximum(delta[:, t], 0)
         exponent = requantize(step_delta[:, :, None], decay_multiplier, decay_shift)
         decay = exp2_negative(np.minimum(exponent, EXPONENT_MAX))  # (b, d, n) Q31
-        drive = requantize(step_delta * u[:, t], drive_multiplier, drive_shift)
+        drive = rounded_shift(step_delta * u[:, t] * drive_multiplier, 32 - drive_shift)
         drive = np.clip(drive, -_INT32_MAX, _INT32_MAX)
         state = rounded_shift(state * decay, 31) + rounded_shift(drive[:, :, None] * B[:, t, None, :], 16)
         state = np.clip(state, -state_limit, state_limit)

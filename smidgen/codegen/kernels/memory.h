@@ -19,6 +19,27 @@ typedef int16_t SMIDGEN_MAY_ALIAS smidgen_s16;
 typedef int32_t SMIDGEN_MAY_ALIAS smidgen_s32;
 typedef float SMIDGEN_MAY_ALIAS smidgen_f32;
 
+/* Typed views of the arena at a byte offset; the generator places every tensor on a multiple of four. */
+SMIDGEN_KERNEL smidgen_s8 *arena_s8(uint8_t *arena, uint32_t offset)
+{
+    return (smidgen_s8 *)(void *)(arena + offset);
+}
+
+SMIDGEN_KERNEL smidgen_s16 *arena_s16(uint8_t *arena, uint32_t offset)
+{
+    return (smidgen_s16 *)(void *)(arena + offset);
+}
+
+SMIDGEN_KERNEL smidgen_s32 *arena_s32(uint8_t *arena, uint32_t offset)
+{
+    return (smidgen_s32 *)(void *)(arena + offset);
+}
+
+SMIDGEN_KERNEL smidgen_f32 *arena_f32(uint8_t *arena, uint32_t offset)
+{
+    return (smidgen_f32 *)(void *)(arena + offset);
+}
+
 /* Element i of an integer tensor of `bits` (8, 16 or 32) bits; bits is a constant in every call, so one load remains. */
 SMIDGEN_KERNEL int32_t load_q(const void *x, uint32_t i, uint32_t bits)
 {

@@ -1,0 +1,60 @@
+"""C source as text: identifiers and literals that read back exactly."""
+
+import re
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+C_TYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "float32": "float"}
+BITS = {"int8": 8, "int16": 16, "int32": 32, "float32": 32}
+
+
+def identifier(name: str) -> str:
+    """Return `name` as a C identifier: other characters become "_"."""
+    cleaned = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_")
+    return cleaned if cleaned and not cleaned[0].isdigit() else f"_{cleaned}"
+
+
+def unsigned(value: int) -> str:
+    """Return an unsigned literal."""
+    return f"{int(value)}U"
+
+
+def signed(value: int) -> str:
+    """Return a signed 32-bit literal that stands as an operand."""
+    value = int(value)
+    if value == -(2**31):
+        return "INT32_MIN"
+    return f"({value})" if value < 0 else str(value)
+
+
+def signed64(value: int) -> str:
+    """Return a signed 64-bit literal that stands as an operand."""
+    return f"INT64_C({int(value)})"
+
+
+def floating(value: float) -> str:
+    """Return the shortest float literal that reads back to the same float32."""
+    text = str(np.float32(value))
+    if "inf" in text or "nan" in text:
+        raise ValueError(f"{value} has no C literal")
+    return f"{text}f" if any(mark in text for mark in ".e") else f"{text}.0f"
+
+
+def array_definition(name: str, array: NDArray[Any]) -> str:
+    """Return `static const T name[n] = {...};` in lines of at most 120 characters."""
+    flat = array.reshape(-1)
+    if flat.dtype == np.float32:
+        words = [floating(value) for value in flat]
+    else:
+        words = ["INT32_MIN" if value == -(2**31) else str(int(value)) for value in flat]
+    lines, line = [], "   "
+    for word in words:
+        if len(line) + len(word) + 2 > 118:
+            lines.append(line)
+            line = "   "
+        line += f" {word},"
+    lines.append(line)
+    body = "\n".join(lines)
+    return f"static const {C_TYPES[str(array.dtype)]} {name}[{flat.size}] = {{\n{body}\n}};\n"

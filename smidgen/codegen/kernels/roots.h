@@ -1,0 +1,52 @@
+/* Reciprocal and reciprocal square root of positive integers by Newton's method. Twin of numerics/exponential.py. */
+#ifndef SMIDGEN_ROOTS_H
+#define SMIDGEN_ROOTS_H
+
+#include "fixed_point.h"
+
+/* A positive real number mantissa * 2^-exponent. */
+typedef struct {
+    uint32_t mantissa;
+    int32_t exponent;
+} smidgen_scaled;
+
+/* Number of significant bits, 0 for 0. */
+SMIDGEN_KERNEL int32_t bit_length_u64(uint64_t value)
+{
+    return (value == 0U) ? 0 : (64 - __builtin_clzll(value));
+}
+
+/* 1 / value for 0 < value < 2^62, mantissa in [2^30, 2^31); relative error below 2^-28. */
+SMIDGEN_KERNEL smidgen_scaled reciprocal(uint64_t value)
+{
+    smidgen_scaled result;
+    const int32_t size = bit_length_u64(value);
+    const uint64_t a = (size > 32) ? (value >> (size - 32)) : (value << (32 - size)); /* Q32 in [0.5, 1) */
+    int64_t y = 3031741620 - (int64_t)((2021161080U * a) >> 32);                       /* Q30: 48/17 - 32/17 a */
+    for (uint32_t i = 0U; i < 3U; i++) {
+        const int64_t error = ((int64_t)1 << 31) - (int64_t)(((a * (uint64_t)y) >> 32) << 1); /* Q31: 1 - a y */
+        y += (y * error) >> 31;
+    }
+    result.mantissa = (y > 0x7FFFFFFF) ? 0x7FFFFFFFU : (uint32_t)y;
+    result.exponent = size + 30;
+    return result;
+}
+
+/* 1 / sqrt(value) for 0 < value < 2^62, mantissa in [2^30, 2^31]; relative error below 2^-27. */
+SMIDGEN_KERNEL smidgen_scaled reciprocal_sqrt(uint64_t value)
+{
+    smidgen_scaled result;
+    const int32_t half = (bit_length_u64(value) + 1) >> 1; /* value = a 4^half with a in [0.25, 1) */
+    const int32_t shift = 32 - (2 * half);
+    const uint64_t a = (shift >= 0) ? (value << shift) : (value >> -shift); /* Q32 */
+    uint64_t y = 2425393296U - ((1395864371U * a) >> 32);                   /* Q30: 2.2588 - 1.3 a */
+    for (uint32_t i = 0U; i < 4U; i++) {
+        const uint64_t square = (y * y) >> 30;
+        y = (y * (((uint64_t)3 << 30) - ((a * square) >> 32))) >> 31;
+    }
+    result.mantissa = (y > 0x80000000U) ? 0x80000000U : (uint32_t)y;
+    result.exponent = half + 30;
+    return result;
+}
+
+#endif

@@ -1,0 +1,30 @@
+/* A pointwise function of one tensor by table. int8: 256 entries. int16: 513 knots, linear interpolation, rounded to
+ * nearest. Twin of numerics/tables.py. In place is safe where input and output have the same width. */
+#ifndef SMIDGEN_TABLE_H
+#define SMIDGEN_TABLE_H
+
+#include "fixed_point.h"
+
+SMIDGEN_KERNEL int32_t interpolate_s16(const int16_t *knots, int32_t q)
+{
+    const uint32_t position = (uint32_t)(q + 32768);
+    const int32_t left = knots[position >> 7];
+    const int32_t right = knots[(position >> 7) + 1U];
+    return rounded_shift_s32((left * 128) + ((right - left) * (int32_t)(position & 127U)), 7);
+}
+
+SMIDGEN_KERNEL void table_s8(const smidgen_s8 *x, const void *table, void *y, uint32_t count, uint32_t y_bits)
+{
+    for (uint32_t i = 0U; i < count; i++) {
+        store_q(y, i, load_q(table, (uint32_t)((int32_t)x[i] + 128), y_bits), y_bits);
+    }
+}
+
+SMIDGEN_KERNEL void table_s16(const smidgen_s16 *x, const int16_t *knots, void *y, uint32_t count, uint32_t y_bits)
+{
+    for (uint32_t i = 0U; i < count; i++) {
+        store_q(y, i, interpolate_s16(knots, x[i]), y_bits);
+    }
+}
+
+#endif

@@ -1,0 +1,44 @@
+"""Uniform symmetric integers with one scale per output channel."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smidgen.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodedWeight:
+    """Integers (o, ...) with a scale (o,) each: real = scale * integer."""
+
+    integers: NDArray[np.int64]
+    scale: NDArray[np.float64]
+
+    def decode(self) -> NDArray[np.float64]:
+        """Return the real weights that the integers stand for."""
+        return self.integers * self.scale.reshape(-1, *[1] * (self.integers.ndim - 1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uniform:
+    """Levels scale * {-q..q}, q = 2**(bits - 1) - 1, the scale of a channel set by its largest weight."""
+
+    bits: int = 8
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.bits <= 8:
+            raise ConfigError(f"uniform weights take 2 to 8 bits, got {self.bits}")
+
+    def encode(self, weight: NDArray[np.floating]) -> EncodedWeight:
+        """Return the nearest levels of weight (o, ...); a channel of zeros gets scale 1."""
+        limit = 2 ** (self.bits - 1) - 1
+        real = np.asarray(weight, np.float64)
+        peak = np.abs(real).reshape(real.shape[0], -1).max(axis=1)
+        scale = np.where(peak > 0, peak, limit) / limit
+        shaped = scale.reshape(-1, *[1] * (real.ndim - 1))
+        return EncodedWeight(integers=np.clip(np.rint(real / shaped), -limit, limit).astype(np.int64), scale=scale)
+
+    def n_bytes(self, shape: tuple[int, ...]) -> int:
+        """Return the stored bytes of a weight: one byte a level (narrower levels are not packed), scales in the bias stage."""
+        return int(np.prod(shape))

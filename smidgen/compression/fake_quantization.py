@@ -1,0 +1,64 @@
+"""The float program under a plan: every quantised tensor rounded to what its integers can say, gradients passed straight.
+
+This is the middle of the three rungs (float model, fake-quantised program, integer graph), and what trains in QAT.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+from smidgen.compression.plan import Plan
+from smidgen.compression.program import Batch, FloatProgram
+from smidgen.compression.structure import LAYOUT
+from smidgen.numerics.fixed_point import integer_range
+from smidgen.numerics.quantization import QParams
+
+aten = torch.ops.aten
+
+#: Position of the weights that are stored as integers, by operator.
+_WEIGHT_POSITION = {aten.linear.default: 1, aten.conv1d.default: 1}
+
+
+def fake_quantize(program: FloatProgram, plan: Plan, inputs: Batch) -> Batch:
+    """Run a batch with weights and activations rounded as `plan` says; differentiable by straight-through."""
+    return program.run(inputs, _FakeQuantizer(program, plan))
+
+
+def straight_through(value: Tensor, qparams: QParams) -> Tensor:
+    """Round a tensor to the values of `qparams`; the gradient is 1 inside the range and 0 beyond it."""
+    low, high = integer_range(qparams.dtype)
+    steps = value / qparams.scale + qparams.zero_point
+    inside = steps.clamp(low, high)
+    rounded = inside + (inside.round() - inside).detach()
+    return (rounded - qparams.zero_point) * qparams.scale
+
+
+class _FakeQuantizer(fx.Interpreter):
+    def __init__(self, program: FloatProgram, plan: Plan) -> None:
+        super().__init__(program.graph_module)
+        self._plan = plan
+        self._split_parts = {
+            part.name for parts in program.structure.split_parts.values() for part, _, _ in parts
+        }
+
+    def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
+        if not self._plan.recipe.is_float and target in _WEIGHT_POSITION:
+            position = _WEIGHT_POSITION[target]
+            args = (*args[:position], self._round_weight(args[position]), *args[position + 1 :])
+        elif not self._plan.recipe.is_float and target is aten.gru.input:
+            # Weights stand in groups of weight_ih, weight_hh[, bias_ih, bias_hh]; matrices are the weights.
+            args = (*args[:2], [self._round_weight(p) if p.dim() == 2 else p for p in args[2]], *args[3:])
+        return super().call_function(target, args, kwargs)
+
+    def run_node(self, node: fx.Node) -> Any:
+        result = super().run_node(node)
+        qparams = self._plan.qparams.get(node.name)
+        moves_only = node.target in LAYOUT and node.name not in self._split_parts
+        if qparams is None or moves_only or not isinstance(result, Tensor):
+            return result
+        return straight_through(result, qparams)
+
+    def _round_weight(self, weight: Tensor) -> Tensor:
+        decoded = self._plan.recipe.weight.encode(weight.detach().numpy()).decode()
+        return weight + (torch.from_numpy(decoded).to(weight.dtype) - weight).detach()

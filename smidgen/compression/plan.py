@@ -1,0 +1,121 @@
+"""Which integers stand for which activation: quantisation parameters by node, from calibration and a recipe."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import fx
+
+from smidgen.compression.calibration import Calibration
+from smidgen.compression.program import FloatProgram
+from smidgen.compression.recipe import Recipe
+from smidgen.compression.structure import LAYOUT, effective_users, label
+from smidgen.errors import ConfigError
+from smidgen.numerics.gru import HIDDEN
+from smidgen.numerics.quantization import QParams
+
+aten = torch.ops.aten
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """How the firmware receives an input, where the sensor decides it and not calibration."""
+
+    dtype: str  # "int8" or "int16"
+    scale: float
+    zero_point: int = 0
+
+    @property
+    def qparams(self) -> QParams:
+        """The same as quantisation parameters."""
+        return QParams(dtype=self.dtype, scale=self.scale, zero_point=self.zero_point)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Quantisation of one program: `qparams` by materialised node (empty for float32), and the weights' codec."""
+
+    recipe: Recipe
+    qparams: Mapping[str, QParams]
+    state_peaks: Mapping[str, NDArray[np.float64]]
+
+
+def make_plan(
+    program: FloatProgram, calibration: Calibration | None, recipe: Recipe, inputs: Mapping[str, Input] | None = None
+) -> Plan:
+    """Choose the quantisation of every activation.
+
+    Args: calibration, None only for a float32 recipe; inputs, declared inputs by name.
+    Raises ConfigError for an unknown input name or missing calibration.
+    """
+    declared = dict(inputs or {})
+    unknown = set(declared) - set(program.input_names)
+    if unknown:
+        raise ConfigError(f"the model has no input {sorted(unknown)[0]!r}; its inputs are {', '.join(program.input_names)}")
+    if recipe.is_float:
+        return Plan(recipe=recipe, qparams={}, state_peaks={})
+    if calibration is None:
+        raise ConfigError(f"recipe {recipe.name} needs calibration windows; pass calibration=windows of the training set")
+    qparams: dict[str, QParams] = {}
+    for node in program.nodes:
+        if node.name not in program.structure.materialised:
+            continue
+        if node.name in declared:
+            qparams[node.name] = declared[node.name].qparams
+        else:
+            chosen = _choose(program, node, calibration, recipe, qparams)
+            if chosen is not None:
+                qparams[node.name] = chosen
+    _share_with_concat(program, qparams)
+    return Plan(recipe=recipe, qparams=qparams, state_peaks=calibration.state_peaks)
+
+
+def _choose(
+    program: FloatProgram, node: fx.Node, calibration: Calibration, recipe: Recipe, known: Mapping[str, QParams]
+) -> QParams | None:
+    if node.target in LAYOUT and not _is_split_part(program, node):
+        return known.get(node.all_input_nodes[0].name)  # None where the source is not quantised itself (integer indices)
+    if node.target is aten.gru.input:
+        return HIDDEN
+    if node.name not in calibration.observations:
+        return None
+    users = effective_users(node)
+    symmetric = any(_needs_symmetric(user) for user, _ in users)
+    dtype = _required_dtype(users)
+    if dtype is None:
+        labels = [label(node)] + ["output" for user, _ in users if user.op == "output"]
+        dtype = recipe.activation_for(labels)
+    return calibration.observations[node.name].qparams(dtype, symmetric=symmetric)
+
+
+def _is_split_part(program: FloatProgram, node: fx.Node) -> bool:
+    return any(node is part for parts in program.structure.split_parts.values() for part, _, _ in parts)
+
+
+def _needs_symmetric(user: fx.Node) -> bool:
+    """Products of two computed operands take no zero points."""
+    if user.target in (aten.scaled_dot_product_attention.default, torch.ops.smidgen.selective_scan.default):
+        return True
+    return user.target is aten.mul.Tensor and len(user.all_input_nodes) == 2
+
+
+def _required_dtype(users: list[tuple[fx.Node, fx.Node]]) -> str | None:
+    """Return the type that an operator's contract asks for, None where the recipe is free."""
+    for user, operand in users:
+        position = user.args.index(operand) if operand in user.args else -1
+        if user.target is torch.ops.smidgen.selective_scan.default:
+            return "int16"
+        if user.target is aten.scaled_dot_product_attention.default and position in (0, 1):
+            return "int8"
+    return None
+
+
+def _share_with_concat(program: FloatProgram, qparams: dict[str, QParams]) -> None:
+    """Give an activation that only a concatenation reads the quantisation of the whole: it then needs no rescaling."""
+    for node in program.nodes:
+        if node.target is aten.cat.default and node.name in qparams:
+            for part in node.all_input_nodes:
+                if part.op != "placeholder" and part.name in qparams and list(part.users) == [node]:
+                    qparams[part.name] = qparams[node.name]

@@ -1,0 +1,156 @@
+"""The float program: a user's module as torch.export captures it, fixed at import and never rewritten.
+
+Everything that follows (calibration, fake quantisation, lowering) reads this one graph.
+"""
+
+import copy
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.export import Dim, ExportedProgram, export
+from torch.export.graph_signature import InputKind
+
+from smidgen.compression.structure import Structure, analyse
+from smidgen.errors import ConfigError, ExportError
+
+Batch = tuple[Tensor, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FloatProgram:
+    """A functional float graph with its weights.
+
+    `constants` holds every node that depends on weights alone (weights themselves, -exp(A_log), sliced positions).
+    """
+
+    graph_module: fx.GraphModule
+    placeholders: tuple[Tensor | None, ...]  # value of each placeholder, None for the user's inputs
+    input_names: tuple[str, ...]
+    input_shapes: tuple[tuple[int, ...], ...]  # without batch
+    output_names: tuple[str, ...]
+    constants: dict[str, Tensor]
+    structure: Structure
+
+    @property
+    def nodes(self) -> Iterable[fx.Node]:
+        """All nodes in execution order."""
+        return self.graph_module.graph.nodes
+
+    @property
+    def parameter_count(self) -> int:
+        """Number of trained values."""
+        return sum(value.numel() for value in self.placeholders if value is not None)
+
+    def run(self, inputs: Sequence[Tensor], interpreter: type[fx.Interpreter] | fx.Interpreter = fx.Interpreter) -> Batch:
+        """Run a batch through the graph, by default as it is; returns the outputs."""
+        runner = interpreter(self.graph_module) if isinstance(interpreter, type) else interpreter
+        remaining = iter(inputs)
+        arguments = [value if value is not None else next(remaining) for value in self.placeholders]
+        result = runner.run(*arguments)
+        return tuple(result)
+
+    def check_inputs(self, inputs: Sequence[Tensor]) -> None:
+        """Raise ConfigError unless `inputs` are this program's, each with a leading batch axis."""
+        if len(inputs) != len(self.input_names):
+            raise ConfigError(f"the model takes {len(self.input_names)} inputs {self.input_names}, got {len(inputs)}")
+        for name, shape, value in zip(self.input_names, self.input_shapes, inputs, strict=True):
+            if tuple(value.shape[1:]) != shape:
+                raise ConfigError(f"input {name} must be (batch, {', '.join(map(str, shape))}), got {tuple(value.shape)}")
+
+
+def import_model(model: nn.Module | ExportedProgram, example_input: Tensor | Batch) -> FloatProgram:
+    """Capture a module at a free batch size.
+
+    Args: model, left untouched (it is copied first); example_input, a tensor or a tuple of them, batch first.
+    Raises ExportError where torch.export cannot capture it, or a weight is not finite.
+    """
+    example = as_batch(example_input)
+    exported = model if isinstance(model, ExportedProgram) else _export(model, example)
+    exported = exported.run_decompositions({})
+    placeholders: list[Tensor | None] = []
+    for spec in exported.graph_signature.input_specs:
+        if spec.kind is InputKind.USER_INPUT:
+            placeholders.append(None)
+        else:
+            placeholders.append(_stored_value(exported, str(spec.target)))
+    names = tuple(exported.graph_signature.user_inputs)
+    graph_module = exported.graph_module
+    constants = _fold_constants(graph_module, placeholders)
+    output_node = next(node for node in graph_module.graph.nodes if node.op == "output")
+    outputs = tuple(node.name for node in output_node.args[0] if isinstance(node, fx.Node))
+    return FloatProgram(
+        graph_module=graph_module,
+        placeholders=tuple(placeholders),
+        input_names=tuple(str(name) for name in names),
+        input_shapes=tuple(tuple(x.shape[1:]) for x in example),
+        output_names=outputs,
+        constants=constants,
+        structure=analyse(graph_module.graph, set(constants)),
+    )
+
+
+def as_batch(inputs: Any) -> Batch:
+    """Return a tensor or a sequence of tensors as a tuple of tensors."""
+    values = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    if not values or not all(isinstance(value, Tensor) for value in values):
+        raise ConfigError("inputs must be a tensor or a tuple of tensors, batch first")
+    return values
+
+
+def batches(data: Any, size: int = 256) -> Iterator[Batch]:
+    """Yield batches of at most `size` from a tensor, a tuple of tensors, or an iterable of either."""
+    if isinstance(data, Tensor) or (isinstance(data, tuple) and all(isinstance(value, Tensor) for value in data)):
+        whole = as_batch(data)
+        for start in range(0, whole[0].shape[0], size):
+            yield tuple(value[start : start + size] for value in whole)
+        return
+    for part in data:
+        yield as_batch(part)
+
+
+def _export(model: nn.Module, example: Batch) -> ExportedProgram:
+    copied = copy.deepcopy(model).eval()
+    for name, parameter in copied.named_parameters():
+        if not torch.isfinite(parameter).all():
+            raise ExportError(f"weight {name} holds NaN or infinity; a firmware cannot be made from it")
+    # A batch of one specialises to one, so that the example is doubled where it has to be.
+    doubled = tuple(torch.cat([x, x]) if x.shape[0] == 1 else x for x in example)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's own deprecations, and nn.GRU's flattened weights
+            return export(copied, doubled, dynamic_shapes=tuple({0: Dim.DYNAMIC} for _ in doubled))
+    except Exception as error:  # torch.export raises many unrelated types
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ExportError(
+            f"torch.export cannot capture {type(model).__name__}: {first}. "
+            "Remove control flow that depends on values, and keep the batch as the first, free axis"
+        ) from error
+
+
+def _stored_value(exported: ExportedProgram, target: str) -> Tensor:
+    value = exported.state_dict.get(target, exported.constants.get(target))
+    if not isinstance(value, Tensor):
+        raise ExportError(f"the exported program holds no tensor for {target!r}")
+    return value.detach()
+
+
+def _fold_constants(graph_module: fx.GraphModule, placeholders: Sequence[Tensor | None]) -> dict[str, Tensor]:
+    """Evaluate every node that no user input reaches."""
+    values: dict[str, Any] = {}
+    stored = iter(placeholders)
+    for node in graph_module.graph.nodes:
+        if node.op == "placeholder":
+            value = next(stored)
+            if value is not None:
+                values[node.name] = value
+        elif node.op == "get_attr":
+            values[node.name] = getattr(graph_module, str(node.target)).detach()
+        elif node.op == "call_function" and node.all_input_nodes:
+            if all(parent.name in values for parent in node.all_input_nodes):
+                args, kwargs = fx.node.map_arg((node.args, node.kwargs), lambda parent: values[parent.name])
+                values[node.name] = node.target(*args, **kwargs)  # type: ignore[operator]
+    return {name: value for name, value in values.items() if isinstance(value, Tensor)}

@@ -1,0 +1,102 @@
+"""A recipe says which precision each weight and each activation has. A different mix is a different recipe, same graph."""
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from smidgen.compression.codecs import Uniform
+from smidgen.errors import ConfigError
+
+PRECISIONS = ("int8", "int16")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Give the activations whose label matches another precision.
+
+    A label is "module.path:op", as reports print it; what leaves the model carries the label "output" too.
+    """
+
+    match: str  # with * and ?, e.g. "*.x_proj:linear", "*:add", "output"
+    activation: str
+
+    def __post_init__(self) -> None:
+        if self.activation not in PRECISIONS:
+            raise ConfigError(f"rule {self.match!r}: activation must be one of {PRECISIONS}, got {self.activation!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Precision by tensor: the last matching rule decides, `activation` where none does."""
+
+    name: str
+    activation: str = "int8"  # "int8", "int16" or "float32"; float32 keeps the whole program in floating point
+    weight: Uniform = Uniform(bits=8)
+    rules: tuple[Rule, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.activation not in (*PRECISIONS, "float32"):
+            raise ConfigError(f"recipe {self.name}: activation must be int8, int16 or float32, got {self.activation!r}")
+        if self.is_float and self.rules:
+            raise ConfigError(f"recipe {self.name}: a float32 recipe takes no rules; remove them or choose int8")
+
+    @property
+    def is_float(self) -> bool:
+        """True if nothing is quantised."""
+        return self.activation == "float32"
+
+    def activation_for(self, labels: Iterable[str]) -> str:
+        """Return the precision of the activation that carries these labels."""
+        labels = tuple(labels)
+        matching = [rule.activation for rule in self.rules if any(fnmatchcase(label, rule.match) for label in labels)]
+        return matching[-1] if matching else self.activation
+
+
+#: Sums that many steps pass through, and what feeds a recurrence, keep 16 bits; products of weights take 8.
+_SIXTEEN_BITS = ("*:cat", "*:add", "*:selective_scan", "*:mul", "output")
+
+RECIPES: Mapping[str, Recipe] = {
+    "float32": Recipe(name="float32", activation="float32"),
+    "int8": Recipe(name="int8", rules=tuple(Rule(match=match, activation="int16") for match in _SIXTEEN_BITS)),
+    "int8-pure": Recipe(name="int8-pure"),
+    "int16": Recipe(name="int16", activation="int16"),
+}
+
+
+def find_recipe(recipe: str | Path | Recipe) -> Recipe:
+    """Return a recipe given itself, its name, or a TOML file; raise ConfigError that says what is known."""
+    if isinstance(recipe, Recipe):
+        return recipe
+    if isinstance(recipe, str) and recipe in RECIPES:
+        return RECIPES[recipe]
+    path = Path(recipe)
+    if path.suffix == ".toml":
+        return _read_recipe(path)
+    close = difflib.get_close_matches(str(recipe), RECIPES, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"known recipes: {', '.join(RECIPES)}, or a .toml file"
+    raise ConfigError(f"unknown recipe {str(recipe)!r}; {hint}")
+
+
+def _read_recipe(path: Path) -> Recipe:
+    try:
+        document: dict[str, Any] = tomllib.loads(path.read_text())
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"recipe {path} cannot be read: {error}") from error
+    known = {"name", "activation", "weight_bits", "rules"}
+    unknown = set(document) - known
+    if unknown:
+        raise ConfigError(f"recipe {path}: unknown key {sorted(unknown)[0]!r}; expected {', '.join(sorted(known))}")
+    try:
+        rules = tuple(Rule(**rule) for rule in document.get("rules", []))
+    except TypeError as error:
+        raise ConfigError(f"recipe {path}: a rule takes exactly match and activation; {error}") from error
+    return Recipe(
+        name=document.get("name", path.stem),
+        activation=document.get("activation", "int8"),
+        weight=Uniform(bits=document.get("weight_bits", 8)),
+        rules=rules,
+    )

@@ -1,0 +1,161 @@
+"""What of a float graph becomes a tensor of the firmware, and what is only a step on the way.
+
+Two facts are read off the graph once, for calibration, fake quantisation and lowering alike:
+- a chain of pointwise functions of one tensor (its root) is one function, so only its last node is materialised;
+- a linear layer whose result is only split into parts is several linear layers, each with a range of its own.
+"""
+
+import operator
+import os
+from dataclasses import dataclass
+
+import torch
+from torch import fx
+
+aten = torch.ops.aten
+
+#: Functions applied element by element to one tensor (and scalars).
+POINTWISE = frozenset({
+    aten.abs.default, aten.add.Tensor, aten.add.Scalar, aten.clamp.default, aten.clamp_min.default, aten.clamp_max.default,
+    aten.div.Tensor, aten.div.Scalar, aten.eq.Scalar, aten.exp.default, aten.ge.Scalar, aten.gelu.default, aten.gt.Scalar,
+    aten.hardtanh.default, aten.le.Scalar, aten.logical_not.default, aten.lt.Scalar, aten.mul.Tensor, aten.mul.Scalar,
+    aten.ne.Scalar, aten.neg.default, aten.reciprocal.default, aten.relu.default, aten.rsub.Scalar, aten.sigmoid.default,
+    aten.silu.default, aten.softplus.default, aten.sqrt.default, aten.sub.Tensor, aten.sub.Scalar, aten.tanh.default,
+    aten.where.self, aten.where.Scalar, aten.where.ScalarOther, aten.where.ScalarSelf,
+})  # fmt: skip
+
+#: Pointwise functions that jump: a table with interpolation cannot hold them.
+DISCONTINUOUS = frozenset({
+    aten.eq.Scalar, aten.ne.Scalar, aten.lt.Scalar, aten.le.Scalar, aten.gt.Scalar, aten.ge.Scalar,
+    aten.where.self, aten.where.Scalar, aten.where.ScalarOther, aten.where.ScalarSelf, aten.logical_not.default,
+})  # fmt: skip
+
+#: Nodes that move elements without changing them: they keep the quantisation of their source.
+LAYOUT = frozenset({
+    aten.clone.default, aten.contiguous.default, aten.expand.default, aten.permute.default, aten.reshape.default,
+    aten.select.int, aten.slice.Tensor, aten.split.Tensor, aten.split_with_sizes.default, aten.squeeze.dim,
+    aten.transpose.int, aten.unsqueeze.default, aten.view.default, aten._unsafe_view.default, aten.flatten.using_ints,
+    aten.chunk.default, aten.dropout.default, operator.getitem,
+})  # fmt: skip
+
+_SPLITS = (aten.split.Tensor, aten.split_with_sizes.default, aten.chunk.default)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Structure:
+    """`roots`: pointwise node -> the tensor it is a function of. `split_parts`: linear node -> (getitem, start, stop)."""
+
+    roots: dict[str, fx.Node]
+    split_parts: dict[str, tuple[tuple[fx.Node, int, int], ...]]
+    materialised: frozenset[str]
+
+
+def analyse(graph: fx.Graph, constants: set[str]) -> Structure:
+    """Read the structure of a graph; `constants` are the nodes that no input reaches."""
+    roots: dict[str, fx.Node] = {}
+    for node in graph.nodes:
+        if node.op == "call_function" and node.target in POINTWISE and node.name not in constants:
+            parents = [parent for parent in node.all_input_nodes if not _is_scalar_constant(parent, constants)]
+            sources = {roots.get(parent.name, parent) for parent in parents}
+            if len(sources) == 1 and not sources & {node for node in graph.nodes if node.name in constants}:
+                roots[node.name] = sources.pop()
+    split_parts = {}
+    for node in graph.nodes:
+        if node.target is aten.linear.default:
+            parts = _split_parts(node)
+            if parts:
+                split_parts[node.name] = parts
+    return Structure(
+        roots=roots,
+        split_parts=split_parts,
+        materialised=frozenset(_materialised(graph, constants, roots, split_parts)),
+    )
+
+
+def module_path(node: fx.Node) -> str:
+    """Return the path of the module that made the node, "" for the model itself; "@1" marks a module's second call."""
+    stack = node.meta.get("nn_module_stack") or {}
+    path, call = "", ""
+    for key, (name, _) in stack.items():
+        if name != "_empty_nn_module_stack_from_metadata_hook":
+            path, call = name, key.rpartition("@")[2] if "@" in key else ""
+    return f"{path}@{call}" if call else path
+
+
+def op_name(node: fx.Node) -> str:
+    """Return the short name of the node's operator: "linear", "add", "selective_scan"."""
+    if node.op == "placeholder":
+        return "input"
+    target = node.target
+    return str(getattr(target, "_schema", target).name if hasattr(target, "_schema") else target.__name__).rpartition("::")[2]
+
+
+def label(node: fx.Node) -> str:
+    """Return "module.path:op", by which recipes and reports name an activation."""
+    return f"{module_path(node)}:{op_name(node)}"
+
+
+def source_line(node: fx.Node) -> str:
+    """Return "file:line, in function: code" of the user's line that made the node, "" if it is not known."""
+    frames = [
+        line.strip()
+        for line in str(node.meta.get("stack_trace") or "").split("File ")
+        if line.strip() and f"{os.sep}torch{os.sep}" not in line.partition(",")[0]
+    ]
+    return " ".join(f"File {frames[-1]}".split()) if frames else ""
+
+
+def effective_users(node: fx.Node) -> list[tuple[fx.Node, fx.Node]]:
+    """Return (user, operand) for every user that computes, looking through nodes that only move elements."""
+    found = []
+    for user in node.users:
+        if user.target in LAYOUT:
+            found += effective_users(user)
+        else:
+            found.append((user, node))
+    return found
+
+
+def _is_scalar_constant(node: fx.Node, constants: set[str]) -> bool:
+    return node.name in constants and node.meta["val"].numel() == 1
+
+
+def _split_parts(linear: fx.Node) -> tuple[tuple[fx.Node, int, int], ...]:
+    """Return the parts of a linear layer whose only user splits its last axis, () if that is not so."""
+    users = list(linear.users)
+    if len(users) != 1 or users[0].target not in _SPLITS:
+        return ()
+    split = users[0]
+    rank = linear.meta["val"].dim()
+    axis = split.args[2] if len(split.args) > 2 else split.kwargs.get("dim", 0)
+    if axis not in (-1, rank - 1):
+        return ()
+    parts = []
+    for part in split.users:
+        widths = [piece.shape[-1] for piece in split.meta["val"]]
+        index = part.args[1]
+        assert isinstance(index, int)
+        start = sum(widths[:index])
+        parts.append((part, start, start + widths[index]))
+    return tuple(parts)
+
+
+def _materialised(
+    graph: fx.Graph,
+    constants: set[str],
+    roots: dict[str, fx.Node],
+    split_parts: dict[str, tuple[tuple[fx.Node, int, int], ...]],
+) -> set[str]:
+    inner = {part.name for parts in split_parts.values() for part, _, _ in parts}
+    hidden = set(split_parts) | {next(iter(node.users)).name for node in graph.nodes if node.name in split_parts}
+    result = set()
+    for node in graph.nodes:
+        if node.op == "output" or node.name in constants or node.name in hidden:
+            continue
+        if node.op == "placeholder" or node.name in inner:
+            result.add(node.name)
+        elif node.op == "call_function":
+            ends_chain = any(roots.get(user.name) is not roots.get(node.name) for user in node.users)
+            if node.name not in roots or ends_chain:
+                result.add(node.name)
+    return result

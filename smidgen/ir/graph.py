@@ -1,0 +1,115 @@
+"""A static graph of operators on tensors without batch axis, in execution order."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smidgen.errors import GraphError
+from smidgen.numerics.quantization import QParams
+
+DTYPE_BYTES = {"int8": 1, "int16": 2, "int32": 4, "float32": 4}
+
+Attribute = int | float | str | bool | tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tensor:
+    """A value of the graph. `data` marks a constant; `qparams` says what its integers mean (None for float32, int32)."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    qparams: QParams | None = None
+    data: NDArray[Any] | None = None
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes in memory."""
+        return self.size * DTYPE_BYTES[self.dtype]
+
+    @property
+    def zero_point(self) -> int:
+        """Zero point, 0 where the tensor has none."""
+        return self.qparams.zero_point if self.qparams else 0
+
+    @property
+    def is_float(self) -> bool:
+        """True for float32."""
+        return self.dtype == "float32"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Op:
+    """One operator call.
+
+    `name` follows the user's module path, `kind` is a key of `ir.ops.OP_SPECS`, `params` are its constant arrays by
+    role (weight, bias, multiplier, table, ...) and `attrs` its scalars.
+    """
+
+    name: str
+    kind: str
+    inputs: tuple[str, ...]
+    output: str
+    params: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    attrs: Mapping[str, Attribute] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graph:
+    """Operators in execution order over named tensors."""
+
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    tensors: Mapping[str, Tensor]
+    ops: tuple[Op, ...]
+
+    def __getitem__(self, name: str) -> Tensor:
+        if name not in self.tensors:
+            raise GraphError(f"graph {self.name} has no tensor {name!r}")
+        return self.tensors[name]
+
+    def operands(self, op: Op) -> tuple[Tensor, ...]:
+        """Return the input tensors of `op`."""
+        return tuple(self[name] for name in op.inputs)
+
+    def producer(self, tensor: str) -> Op | None:
+        """Return the op that writes `tensor`, None for inputs and constants."""
+        return next((op for op in self.ops if op.output == tensor), None)
+
+    def consumers(self, tensor: str) -> list[Op]:
+        """Return the ops that read `tensor`."""
+        return [op for op in self.ops if tensor in op.inputs]
+
+    def with_ops(self, ops: Iterable[Op], new_tensors: Iterable[Tensor] = ()) -> "Graph":
+        """Return the graph with other operators; tensors that nothing uses any more are dropped."""
+        ops = tuple(ops)
+        tensors = {**self.tensors, **{tensor.name: tensor for tensor in new_tensors}}
+        used = {*self.inputs, *self.outputs, *(name for op in ops for name in (*op.inputs, op.output))}
+        return replace(self, ops=ops, tensors={name: tensors[name] for name in tensors if name in used})
+
+    @property
+    def parameter_bytes(self) -> int:
+        """Bytes of all constants, tables included; shared arrays count once."""
+        arrays = {
+            (array.dtype.str, array.tobytes()): array.nbytes
+            for array in (
+                *(array for op in self.ops for array in op.params.values()),
+                *(tensor.data for tensor in self.tensors.values() if tensor.data is not None),
+            )
+        }
+        return sum(arrays.values())
+
+
+def array_dtype(dtype: str) -> np.dtype[Any]:
+    """Return the numpy type of a tensor type."""
+    return np.dtype(dtype)

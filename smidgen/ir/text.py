@@ -1,0 +1,26 @@
+"""A graph as text: one line an operator, for people and for diffs."""
+
+from smidgen.ir.graph import Graph, Tensor
+from smidgen.numerics.quantization import QParams
+
+
+def graph_text(graph: Graph) -> str:
+    """Return one line an input, an operator and an output."""
+    lines = [f"graph {graph.name}"]
+    lines += [f"  input  {_describe(graph[name])}" for name in graph.inputs]
+    for op in graph.ops:
+        operands = ", ".join(op.inputs)
+        lines.append(f"  {op.name}: {op.kind}({operands}) -> {_describe(graph[op.output])}")
+    lines += [f"  output {_describe(graph[name])}" for name in graph.outputs]
+    return "\n".join(lines) + "\n"
+
+
+def _describe(tensor: Tensor) -> str:
+    shape = "x".join(map(str, tensor.shape)) or "scalar"
+    return f"{tensor.name} {tensor.dtype} {shape}{_scale(tensor.qparams)}"
+
+
+def _scale(qparams: QParams | None) -> str:
+    if qparams is None:
+        return ""
+    return f" scale {qparams.scale:.6g}" + (f" zero_point {qparams.zero_point}" if qparams.zero_point else "")

@@ -1,0 +1,157 @@
+"""The graph under construction: what every lowering rule reads from the float program and adds to the integer graph."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import fx
+
+from smidgen.compression import FloatProgram, Plan
+from smidgen.compression.structure import label, module_path, op_name, source_line
+from smidgen.errors import GraphError, UnsupportedError
+from smidgen.ir.graph import Attribute, Op, Tensor
+from smidgen.numerics.quantization import QParams
+
+Floats = NDArray[np.float64]
+Rule = Callable[["Builder", fx.Node], None]
+
+
+class Builder:
+    """Collects tensors and ops; `values` maps a float node to the tensor that holds it."""
+
+    def __init__(self, program: FloatProgram, plan: Plan) -> None:
+        self.program = program
+        self.plan = plan
+        self.tensors: dict[str, Tensor] = {}
+        self.ops: list[Op] = []
+        self.values: dict[str, str] = {}
+        self._names: set[str] = set()
+
+    @property
+    def is_float(self) -> bool:
+        """True when lowering to float32."""
+        return self.plan.recipe.is_float
+
+    # ---- reading the float program ----
+
+    def constant(self, node: Any) -> Floats | None:
+        """Return the value of a node that depends on weights alone as float64, None for anything else."""
+        if isinstance(node, fx.Node) and node.name in self.program.constants:
+            return np.asarray(self.program.constants[node.name].double().numpy())
+        return None
+
+    def weight(self, user: fx.Node, node: Any, what: str) -> Floats:
+        """Return a weight of `user`; raise UnsupportedError if it is computed from an input."""
+        value = self.constant(node)
+        if value is None:
+            raise self.unsupported(user, f"its {what} is computed from an input; it must be a parameter or a constant")
+        return value
+
+    def operand(self, node: Any) -> Tensor:
+        """Return the tensor that holds an argument of an op."""
+        return self.tensors[self.values[node.name]]
+
+    def qparams(self, node: fx.Node) -> QParams | None:
+        """Return how the node's value is quantised, None in a float32 program."""
+        if self.is_float:
+            return None
+        if node.name not in self.plan.qparams:
+            raise self.unsupported(node, "no range was observed for it during calibration")
+        return self.plan.qparams[node.name]
+
+    def shape(self, node: fx.Node) -> tuple[int, ...]:
+        """Return the node's shape without the batch axis."""
+        shape = node.meta["val"].shape
+        return tuple(self.static(node, size) for size in shape[1:])
+
+    def static(self, node: fx.Node, size: Any) -> int:
+        """Return a size as a number; raise UnsupportedError for one that varies from call to call."""
+        if isinstance(size, fx.Node):
+            raise self.unsupported(node, "a size is computed at run time; use fixed sizes")
+        if isinstance(size, torch.SymInt):
+            raise self.unsupported(node, f"the axis of size {size} varies from call to call; only the batch may")
+        return int(size)
+
+    def axis(self, node: fx.Node, axis: int) -> int:
+        """Return an axis of the batched tensor `node` counted without batch; raise UnsupportedError for the batch axis."""
+        rank = node.meta["val"].dim()
+        positive = axis % rank
+        if positive == 0:
+            raise self.unsupported(node, "it works along the batch axis; each sample must be computed alone")
+        return positive - 1
+
+    def unsupported(self, node: fx.Node, why: str) -> UnsupportedError:
+        """Return the error that names an operator and the user's line."""
+        where = source_line(node)
+        return UnsupportedError(f"{label(node)}: {why}" + (f" ({where})" if where else ""))
+
+    # ---- writing the integer graph ----
+
+    def op_name(self, node: fx.Node, suffix: str = "") -> str:
+        """Return an unused name that follows the user's module path."""
+        path, kind = module_path(node), op_name(node)
+        leaf = _module_is(node, kind)
+        base = (path if leaf else f"{path}.{kind}".lstrip(".")) + suffix
+        name, count = base, 1
+        while name in self._names:
+            count += 1
+            name = f"{base}_{count}"
+        self._names.add(name)
+        return name
+
+    def add_tensor(
+        self, name: str, shape: Sequence[int], qparams: QParams | None, dtype: str | None = None, data: Any = None
+    ) -> Tensor:
+        """Add a tensor; its type follows `qparams`, float32 where there are none."""
+        chosen = dtype or (qparams.dtype if qparams else "float32")
+        tensor = Tensor(name=name, shape=tuple(shape), dtype=chosen, qparams=qparams, data=data)
+        self.tensors[name] = tensor
+        return tensor
+
+    def add_op(
+        self,
+        node: fx.Node,
+        kind: str,
+        inputs: Sequence[Tensor],
+        output: Tensor,
+        params: Mapping[str, NDArray[Any]] | None = None,
+        attrs: Mapping[str, Attribute] | None = None,
+        *,
+        name: str | None = None,
+    ) -> None:
+        """Append one op that computes `output`."""
+        self.ops.append(
+            Op(
+                name=name or self.op_name(node),
+                kind=kind,
+                inputs=tuple(tensor.name for tensor in inputs),
+                output=output.name,
+                params=dict(params or {}),
+                attrs=dict(attrs or {}),
+            )
+        )
+
+    def output(self, node: fx.Node, *, shape: Sequence[int] | None = None, qparams: QParams | None = None) -> Tensor:
+        """Add and return the tensor that holds `node`, quantised as the plan says unless told otherwise."""
+        chosen = qparams or self.qparams(node)
+        tensor = self.add_tensor(node.name, self.shape(node) if shape is None else shape, chosen)
+        self.values[node.name] = tensor.name
+        return tensor
+
+    def integers(self, node: fx.Node, build: Callable[[], Any]) -> Any:
+        """Compute integer parameters; a bound that cannot be proved is reported with the user's line."""
+        try:
+            return build()
+        except GraphError as error:
+            raise self.unsupported(node, str(error)) from error
+
+
+def _module_is(node: fx.Node, kind: str) -> bool:
+    """True if the node is its module's own operator (a Linear's linear), so that the path alone names it."""
+    stack = node.meta.get("nn_module_stack") or {}
+    if not stack:
+        return False
+    cls = str(list(stack.values())[-1][1]).rpartition(".")[2].lower()
+    return cls == kind.replace("_", "") or cls == kind

@@ -1,0 +1,208 @@
+"""Lowering of pointwise operators: chains of one tensor fold to a table; sums and products of two tensors remain."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import fx
+
+from smidgen.compression.structure import DISCONTINUOUS
+from smidgen.ir.graph import Attribute, Tensor
+from smidgen.ir.spec import integer_attributes
+from smidgen.lowering.builder import Builder, Floats, Rule
+from smidgen.numerics.elementwise import add_parameters
+from smidgen.numerics.fixed_point import fixed_point
+from smidgen.numerics.quantization import QParams
+from smidgen.numerics.tables import table_entries
+
+aten = torch.ops.aten
+
+
+def lower_chain(builder: Builder, node: fx.Node) -> None:
+    """Fold the chain that ends in `node` to a table over its root (integer programs)."""
+    root = builder.program.structure.roots[node.name]
+    x = builder.operand(root)
+    chain = _chain(builder, node, root)
+    y = builder.output(node)
+    if x.qparams is None or y.qparams is None:
+        raise builder.unsupported(node, f"its operand {x.name} is {x.dtype}; a table needs a quantised activation")
+    if x.dtype == "int16" and any(step.target in DISCONTINUOUS for step in chain):
+        raise builder.unsupported(node, "a comparison needs an int8 operand, this one is int16; declare it int8")
+    entries = table_entries(lambda real: _evaluate(builder, chain, root, real), x.qparams, y.qparams)
+    builder.add_op(node, "table", [x], y, {"table": entries.astype(y.dtype)})
+
+
+def _chain(builder: Builder, node: fx.Node, root: fx.Node) -> list[fx.Node]:
+    """Return the nodes between root and node in execution order, node last."""
+    members: dict[fx.Node, None] = {}
+
+    def visit(step: fx.Node) -> None:
+        if step is root or step in members or step.name in builder.program.constants:
+            return
+        for parent in step.all_input_nodes:
+            visit(parent)
+        members[step] = None
+
+    visit(node)
+    return list(members)
+
+
+def _evaluate(builder: Builder, chain: list[fx.Node], root: fx.Node, real: Floats) -> Floats:
+    """Run a chain in float64 on the values that its root can take."""
+    values: dict[fx.Node, Any] = {root: torch.from_numpy(real)}
+
+    def value(parent: fx.Node) -> Any:
+        if parent.name in builder.program.constants:
+            return builder.program.constants[parent.name].double().reshape(())
+        return values[parent]
+
+    for step in chain:
+        args, kwargs = fx.node.map_arg((step.args, step.kwargs), value)
+        values[step] = step.target(*args, **kwargs)  # type: ignore[operator]
+    return np.asarray(values[chain[-1]].double().numpy())
+
+
+# ---- two operands ----------------------------------------------------------------------------------------------------
+
+
+def add(builder: Builder, node: fx.Node) -> None:
+    """Sum of two tensors, one of which may be a constant of the same shape (learned positions)."""
+    if builder.is_float:
+        _float_binary(builder, node, "add")
+        return
+    a, b, y = *_operands(builder, node), builder.output(node)
+    parameters = builder.integers(node, lambda: add_parameters(a.qparams, b.qparams, y.qparams))
+    builder.add_op(node, "add", [a, b], y, attrs=integer_attributes(parameters))
+
+
+def mul(builder: Builder, node: fx.Node) -> None:
+    """Product of two tensors."""
+    if builder.is_float:
+        _float_binary(builder, node, "mul")
+        return
+    a, b, y = *_operands(builder, node), builder.output(node)
+    assert a.qparams is not None
+    assert b.qparams is not None
+    assert y.qparams is not None
+    scale = a.qparams.scale * b.qparams.scale / y.qparams.scale
+    multiplier, shift = builder.integers(node, lambda: fixed_point(scale, "mul: ratio of scales"))
+    builder.add_op(node, "mul", [a, b], y, attrs={"multiplier": int(multiplier[0]), "shift": shift})
+
+
+def _operands(builder: Builder, node: fx.Node) -> tuple[Tensor, Tensor]:
+    operands = []
+    for position, argument in enumerate(node.args[:2]):
+        data = builder.constant(argument)
+        tensor = builder.operand(argument) if data is None else _constant_operand(builder, node, position, data)
+        operands.append(tensor)
+    a, b = operands
+    if a.shape != b.shape:
+        raise builder.unsupported(node, f"operands of shapes {a.shape} and {b.shape} differ; expand them to one shape")
+    return a, b
+
+
+def _constant_operand(builder: Builder, node: fx.Node, position: int, data: Floats) -> Tensor:
+    shape = builder.shape(node)
+    try:
+        full = np.broadcast_to(data[0] if data.ndim == len(shape) + 1 else data, shape)
+    except ValueError as error:
+        raise builder.unsupported(node, f"a constant of shape {data.shape} does not fit {shape}") from error
+    name = f"{node.name}_constant_{position}"
+    if builder.is_float:
+        return builder.add_tensor(name, shape, None, data=np.ascontiguousarray(full, np.float32))
+    peak = float(np.abs(full).max()) or 1.0
+    qparams = QParams(dtype="int8", scale=peak / 127)
+    return builder.add_tensor(name, shape, qparams, data=qparams.quantize(full).astype(np.int8))
+
+
+# ---- float32: every step on its own ----------------------------------------------------------------------------------
+
+
+def _float_binary(builder: Builder, node: fx.Node, kind: str) -> None:
+    if node.kwargs.get("alpha", 1) != 1:
+        raise builder.unsupported(node, "alpha other than 1 is not supported; multiply the operand first")
+    first, second = node.args[:2]
+    if isinstance(second, fx.Node) and isinstance(first, fx.Node):
+        a, b = _operands(builder, node)
+        builder.add_op(node, kind, [a, b], builder.output(node))
+        return
+    scalar = float(second if isinstance(first, fx.Node) else first)  # type: ignore[arg-type]
+    operand = builder.operand(first if isinstance(first, fx.Node) else second)
+    function, value = _SCALAR_FORMS[kind](scalar)
+    _float_function(builder, node, operand, function, scalar=value)
+
+
+_SCALAR_FORMS: Mapping[str, Callable[[float], tuple[str, float]]] = {
+    "add": lambda scalar: ("add_scalar", scalar),
+    "sub": lambda scalar: ("add_scalar", -scalar),
+    "mul": lambda scalar: ("mul_scalar", scalar),
+    "div": lambda scalar: ("mul_scalar", 1.0 / scalar),
+}
+
+
+def _float_function(builder: Builder, node: fx.Node, x: Tensor, function: str, **scalars: float) -> None:
+    attrs: dict[str, Attribute] = {"function": function, **scalars}
+    builder.add_op(node, "pointwise", [x], builder.output(node), attrs=attrs)
+
+
+def _function(name: str) -> Rule:
+    return lambda builder, node: _float_function(builder, node, builder.operand(node.args[0]), name)
+
+
+def _binary(kind: str) -> Rule:
+    return lambda builder, node: _float_binary(builder, node, kind)
+
+
+def _compare(name: str) -> Rule:
+    return lambda builder, node: _float_function(
+        builder, node, builder.operand(node.args[0]), name, scalar=float(node.args[1])  # type: ignore[arg-type]
+    )
+
+
+def _gelu(builder: Builder, node: fx.Node) -> None:
+    name = "gelu_tanh" if node.kwargs.get("approximate", "none") == "tanh" else "gelu"
+    _float_function(builder, node, builder.operand(node.args[0]), name)
+
+
+def _clamp(builder: Builder, node: fx.Node) -> None:
+    bounds = [*node.args[1:], None, None][:2]
+    low, high = (limit if bound is None else bound for bound, limit in zip(bounds, (-3.4e38, 3.4e38), strict=True))
+    _float_function(
+        builder, node, builder.operand(node.args[0]), "clamp", low=float(low), high=float(high)  # type: ignore[arg-type]
+    )
+
+
+def _softplus(builder: Builder, node: fx.Node) -> None:
+    if len(node.args) > 1 and node.args[1] != 1:
+        raise builder.unsupported(node, "softplus with beta other than 1 is not supported")
+    _float_function(builder, node, builder.operand(node.args[0]), "softplus")
+
+
+def _where(builder: Builder, node: fx.Node) -> None:
+    condition = builder.operand(node.args[0])
+    branches = []
+    for position, argument in enumerate(node.args[1:3], start=1):
+        if isinstance(argument, fx.Node) and argument.name not in builder.program.constants:
+            branches.append(builder.operand(argument))
+        else:
+            data = builder.constant(argument)
+            value = np.asarray(argument, np.float64) if data is None else data  # type: ignore[arg-type]
+            branches.append(_constant_operand(builder, node, position, value))
+    builder.add_op(node, "select", [condition, *branches], builder.output(node))
+
+
+RULES: Mapping[object, Rule] = {
+    aten.add.Tensor: add, aten.add.Scalar: _binary("add"),
+    aten.mul.Tensor: mul, aten.mul.Scalar: _binary("mul"),
+    aten.sub.Tensor: _binary("sub"), aten.sub.Scalar: _binary("sub"),
+    aten.div.Tensor: _binary("div"), aten.div.Scalar: _binary("div"),
+    aten.relu.default: _function("relu"), aten.sigmoid.default: _function("sigmoid"),
+    aten.tanh.default: _function("tanh"), aten.silu.default: _function("silu"),
+    aten.exp.default: _function("exp"), aten.neg.default: _function("neg"), aten.abs.default: _function("abs"),
+    aten.logical_not.default: _function("logical_not"),
+    aten.gelu.default: _gelu, aten.clamp.default: _clamp, aten.softplus.default: _softplus,
+    aten.eq.Scalar: _compare("eq_scalar"), aten.ne.Scalar: _compare("ne_scalar"),
+    aten.lt.Scalar: _compare("lt_scalar"), aten.gt.Scalar: _compare("gt_scalar"),
+    aten.where.self: _where, aten.where.Scalar: _where, aten.where.ScalarOther: _where, aten.where.ScalarSelf: _where,
+}  # fmt: skip

@@ -1,0 +1,169 @@
+"""Lowering of operators that only move elements: they keep the quantisation of their source."""
+
+import math
+import operator
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import fx
+
+from smidgen.ir.graph import Tensor
+from smidgen.lowering.builder import Builder, Rule
+from smidgen.numerics.elementwise import rescale_parameters
+
+aten = torch.ops.aten
+
+
+def reshape(builder: Builder, node: fx.Node) -> None:
+    """view, reshape, flatten, unsqueeze, squeeze: the same elements under another shape."""
+    x = builder.operand(node.args[0])
+    shape = builder.shape(node)
+    if math.prod(shape) != x.size:
+        raise builder.unsupported(node, "it mixes the batch axis with others; keep the batch first and apart")
+    y = _moved(builder, node, x)
+    builder.add_op(node, "reshape", [x], y, attrs={"shape": shape})
+
+
+def transpose(builder: Builder, node: fx.Node) -> None:
+    """aten.transpose(x, a, b)."""
+    source = _source(node)
+    first, second = (builder.axis(source, int(axis)) for axis in node.args[1:3])  # type: ignore[arg-type]
+    permutation = list(range(source.meta["val"].dim() - 1))
+    permutation[first], permutation[second] = permutation[second], permutation[first]
+    _add_transpose(builder, node, permutation)
+
+
+def permute(builder: Builder, node: fx.Node) -> None:
+    """aten.permute(x, axes)."""
+    source, axes = _source(node), list(node.args[1])  # type: ignore[arg-type]
+    if axes[0] != 0:
+        raise builder.unsupported(node, "it moves the batch axis; keep the batch first")
+    _add_transpose(builder, node, [builder.axis(source, int(axis)) for axis in axes[1:]])  # type: ignore[arg-type]
+
+
+def slice_(builder: Builder, node: fx.Node) -> None:
+    """aten.slice(x, axis, start, end, step=1)."""
+    arguments = [*node.args, *[None, 0, None, None, 1][len(node.args) :]]
+    source = _source(node)
+    if arguments[4] != 1:
+        raise builder.unsupported(node, f"a slice with step {arguments[4]} is not supported; use step 1")
+    axis = builder.axis(source, int(arguments[1] or 0))
+    x = builder.operand(source)
+    start, stop, _ = slice(arguments[2], arguments[3]).indices(x.shape[axis])
+    _add_slice(builder, node, _moved(builder, node, x), x, axis, start, stop)
+
+
+def select(builder: Builder, node: fx.Node) -> None:
+    """aten.select(x, axis, index): a slice of one element, then a reshape."""
+    source = _source(node)
+    axis = builder.axis(source, int(node.args[1]))  # type: ignore[arg-type]
+    x = builder.operand(source)
+    index = int(node.args[2]) % x.shape[axis]  # type: ignore[arg-type]
+    shape = tuple(1 if i == axis else size for i, size in enumerate(x.shape))
+    part = builder.add_tensor(f"{node.name}_part", shape, x.qparams, dtype=x.dtype)
+    name = builder.op_name(node)
+    builder.add_op(
+        node, "slice", [x], part, attrs={"axis": axis, "start": index, "stop": index + 1}, name=name
+    )
+    y = _moved(builder, node, x)
+    builder.add_op(node, "reshape", [part], y, attrs={"shape": y.shape}, name=f"{name}.drop_axis")
+
+
+def getitem(builder: Builder, node: fx.Node) -> None:
+    """One part of a split, or the sequence output of a GRU."""
+    source, index = _source(node), node.args[1]
+    assert isinstance(index, int)
+    if source.target is aten.gru.input:
+        if index != 0:
+            raise builder.unsupported(node, "only the GRU's outputs can be used; take its last step for the final state")
+        builder.values[node.name] = builder.values[source.name]
+        return
+    whole = source.args[0]
+    assert isinstance(whole, fx.Node)
+    axis_argument = source.args[2] if len(source.args) > 2 else source.kwargs.get("dim", 0)
+    axis = builder.axis(whole, int(axis_argument))  # type: ignore[arg-type]
+    x = builder.operand(whole)
+    sizes = [piece.shape[axis + 1] for piece in source.meta["val"]]
+    start = sum(sizes[:index])
+    _add_slice(builder, node, _moved(builder, node, x), x, axis, start, start + sizes[index])
+
+
+def concat(builder: Builder, node: fx.Node) -> None:
+    """aten.cat(tensors, axis): parts in another scale are rescaled first."""
+    parts: Any = node.args[0]
+    axis = builder.axis(node, int(node.args[1]) if len(node.args) > 1 else 0)  # type: ignore[arg-type]
+    y = builder.output(node)
+    name = builder.op_name(node)
+    inputs = []
+    for index, part in enumerate(parts):
+        inputs.append(match_scale(builder, node, builder.operand(part), y, f"{name}.{index}"))
+    builder.add_op(node, "concat", inputs, y, attrs={"axis": axis}, name=name)
+
+
+def match_scale(builder: Builder, node: fx.Node, x: Tensor, y: Tensor, name: str) -> Tensor:
+    """Return x in y's quantisation, rescaled where it differs."""
+    if x.qparams == y.qparams:
+        return x
+    assert x.qparams is not None
+    assert y.qparams is not None
+    source, target = x.qparams, y.qparams
+    multiplier, shift = builder.integers(node, lambda: rescale_parameters(source, target))
+    rescaled = builder.add_tensor(f"{x.name}_as_{y.name}", x.shape, y.qparams)
+    builder.add_op(node, "rescale", [x], rescaled, attrs={"multiplier": multiplier, "shift": shift}, name=name)
+    return rescaled
+
+
+def same(builder: Builder, node: fx.Node) -> None:
+    """clone, contiguous, dropout at evaluation: nothing to do."""
+    builder.values[node.name] = builder.values[_source(node).name]
+
+
+def split(builder: Builder, node: fx.Node) -> None:
+    """A split computes nothing; each part is taken where it is used."""
+    builder.values[node.name] = builder.values[_source(node).name]
+
+
+def _source(node: fx.Node) -> fx.Node:
+    source = node.args[0]
+    assert isinstance(source, fx.Node)
+    return source
+
+
+def _moved(builder: Builder, node: fx.Node, x: Tensor) -> Tensor:
+    """Add the output of a layout op, quantised as its source."""
+    y = builder.add_tensor(node.name, builder.shape(node), x.qparams, dtype=x.dtype)
+    builder.values[node.name] = y.name
+    return y
+
+
+def _add_transpose(builder: Builder, node: fx.Node, permutation: Sequence[int]) -> None:
+    x = builder.operand(node.args[0])
+    y = _moved(builder, node, x)
+    builder.add_op(node, "transpose", [x], y, attrs={"permutation": tuple(permutation)})
+
+
+def _add_slice(builder: Builder, node: fx.Node, y: Tensor, x: Tensor, axis: int, start: int, stop: int) -> None:
+    builder.add_op(node, "slice", [x], y, attrs={"axis": axis, "start": start, "stop": stop})
+
+
+RULES: Mapping[object, Rule] = {
+    aten.view.default: reshape,
+    aten._unsafe_view.default: reshape,
+    aten.reshape.default: reshape,
+    aten.flatten.using_ints: reshape,
+    aten.unsqueeze.default: reshape,
+    aten.squeeze.dim: reshape,
+    aten.transpose.int: transpose,
+    aten.permute.default: permute,
+    aten.slice.Tensor: slice_,
+    aten.select.int: select,
+    aten.split.Tensor: split,
+    aten.split_with_sizes.default: split,
+    aten.chunk.default: split,
+    operator.getitem: getitem,
+    aten.cat.default: concat,
+    aten.clone.default: same,
+    aten.contiguous.default: same,
+    aten.dropout.default: same,
+}

@@ -1,0 +1,78 @@
+"""Walk the float program once and write the integer (or float32) graph."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from torch import fx
+
+from smidgen.compression import FloatProgram, Plan
+from smidgen.errors import UnsupportedError
+from smidgen.ir import Graph, check_graph
+from smidgen.lowering import elementwise, layout, mixing, projections, recurrences
+from smidgen.lowering.builder import Builder, Rule
+
+_RULES: Mapping[object, Rule] = {
+    **projections.RULES, **elementwise.RULES, **layout.RULES, **mixing.RULES, **recurrences.RULES
+}  # fmt: skip
+
+
+def lower(program: FloatProgram, plan: Plan, *, name: str) -> Graph:
+    """Return the graph of `program` under `plan`.
+
+    Raises UnsupportedError, with the user's line, for an operator or a form of it that has no lowering.
+    """
+    builder = Builder(program, plan)
+    for node in program.nodes:
+        if node.name in program.constants or node.name in builder.values:
+            continue  # parts of a split linear layer were made with the layer
+        if node.op == "placeholder":
+            builder.output(node)
+        elif node.op == "call_function" and node.name in program.structure.materialised:
+            _lower_node(builder, node)
+        elif node.op == "call_function" and node.name in program.structure.split_parts:
+            projections.split_linear(builder, node)
+        elif node.op == "call_function" and builder.is_float and node.name in program.structure.roots:
+            _lower_node(builder, node)
+    graph = Graph(
+        name=name,
+        inputs=tuple(builder.values[input_name] for input_name in program.input_names),
+        outputs=tuple(builder.values[output_name] for output_name in program.output_names),
+        tensors=builder.tensors,
+        ops=tuple(builder.ops),
+    )
+    graph = _name_outputs(graph)
+    check_graph(graph)
+    return graph
+
+
+def _name_outputs(graph: Graph) -> Graph:
+    """Call the outputs "output", or "output_0", "output_1", ...: they become parameters of the C function."""
+    names = ["output"] if len(graph.outputs) == 1 else [f"output_{i}" for i in range(len(graph.outputs))]
+    renamed = dict(zip(graph.outputs, names, strict=True))
+    if set(graph.inputs) & set(renamed):
+        raise UnsupportedError(f"graph {graph.name} returns an input unchanged; remove that output")
+    tensors = (replace(tensor, name=renamed.get(name, name)) for name, tensor in graph.tensors.items())
+    ops = (
+        replace(op, inputs=tuple(renamed.get(x, x) for x in op.inputs), output=renamed.get(op.output, op.output))
+        for op in graph.ops
+    )
+    return replace(
+        graph, outputs=tuple(names), tensors={tensor.name: tensor for tensor in tensors}, ops=tuple(ops)
+    )
+
+
+def supported_operators() -> list[str]:
+    """Return the names of the operators that have a lowering, sorted."""
+    return sorted({str(target) for target in _RULES})
+
+
+def _lower_node(builder: Builder, node: fx.Node) -> None:
+    if not builder.is_float and node.name in builder.program.structure.roots:
+        elementwise.lower_chain(builder, node)
+        return
+    rule = _RULES.get(node.target)
+    if rule is None:
+        raise builder.unsupported(
+            node, f"operator {node.target} has no lowering; supported are {', '.join(supported_operators())}"
+        )
+    rule(builder, node)

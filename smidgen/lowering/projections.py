@@ -1,0 +1,94 @@
+"""Lowering of layers that are dot products with stored weights: linear and one-dimensional convolution."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import fx
+
+from smidgen.ir.graph import Tensor
+from smidgen.ir.spec import integer_arrays, integer_attributes
+from smidgen.lowering.builder import Builder, Floats, Rule
+from smidgen.numerics.linear import accumulator_parameters
+
+aten = torch.ops.aten
+
+
+def linear(builder: Builder, node: fx.Node) -> None:
+    """aten.linear(x, weight, bias)."""
+    weight, bias = _weight_and_bias(builder, node)
+    add_linear(builder, node, builder.operand(node.args[0]), builder.output(node), weight, bias)
+
+
+def split_linear(builder: Builder, node: fx.Node) -> None:
+    """A linear layer whose result is only split: one layer a part, with the part's own range."""
+    weight, bias = _weight_and_bias(builder, node)
+    x = builder.operand(node.args[0])
+    for index, (part, start, stop) in enumerate(builder.program.structure.split_parts[node.name]):
+        rows = slice(start, stop)
+        y = builder.output(part)
+        part_bias = None if bias is None else bias[rows]
+        add_linear(builder, node, x, y, weight[rows], part_bias, name=builder.op_name(node, f".{index}"))
+
+
+def add_linear(
+    builder: Builder,
+    node: fx.Node,
+    x: Tensor,
+    y: Tensor,
+    weight: Floats,
+    bias: Floats | None,
+    *,
+    name: str | None = None,
+) -> None:
+    """Append one linear op for weight (o, k), bias (o,)."""
+    params, attrs = _parameters(builder, node, x, y, weight, bias)
+    builder.add_op(node, "linear", [x], y, params, attrs, name=name)
+
+
+def conv1d(builder: Builder, node: fx.Node) -> None:
+    """aten.conv1d(x (b, c, t), weight, bias, stride, padding, dilation, groups), computed with channels last."""
+    arguments = [*node.args, *[None, None, None, [1], [0], [1], 1][len(node.args) :]]
+    stride, padding, dilation, groups = (value if isinstance(value, int) else list(value)[0] for value in arguments[3:7])
+    weight, bias = _weight_and_bias(builder, node)
+    x = builder.operand(node.args[0])
+    channels, steps = x.shape
+    out_channels, out_steps = builder.shape(node)
+    name = builder.op_name(node)
+    x_last = builder.add_tensor(f"{node.name}_x_last", (steps, channels), x.qparams)
+    y_last = builder.add_tensor(f"{node.name}_y_last", (out_steps, out_channels), builder.qparams(node))
+    builder.add_op(node, "transpose", [x], x_last, attrs={"permutation": (1, 0)}, name=f"{name}.to_channels_last")
+    params, attrs = _parameters(builder, node, x, y_last, weight, bias)
+    geometry = {
+        "pad_left": padding, "pad_right": padding, "stride": stride, "dilation": dilation, "groups": groups,
+    }  # fmt: skip
+    builder.add_op(node, "conv1d", [x_last], y_last, params, {**attrs, **geometry}, name=name)
+    y = builder.output(node)
+    builder.add_op(node, "transpose", [y_last], y, attrs={"permutation": (1, 0)}, name=f"{name}.to_channels_first")
+
+
+def _weight_and_bias(builder: Builder, node: fx.Node) -> tuple[Floats, Floats | None]:
+    weight = builder.weight(node, node.args[1], "weight")
+    bias = builder.weight(node, node.args[2], "bias") if len(node.args) > 2 and node.args[2] is not None else None
+    return weight, bias
+
+
+def _parameters(
+    builder: Builder, node: fx.Node, x: Tensor, y: Tensor, weight: Floats, bias: Floats | None
+) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    if builder.is_float:
+        real_bias = np.zeros(weight.shape[0]) if bias is None else bias
+        return {"weight": weight.astype(np.float32), "bias": real_bias.astype(np.float32)}, {}
+    encoded = builder.plan.recipe.weight.encode(weight)
+    assert x.qparams is not None
+    assert y.qparams is not None
+    parameters = builder.integers(
+        node,
+        lambda: accumulator_parameters(encoded.integers, encoded.scale, bias, x.qparams, y.qparams, "accumulator"),
+    )
+    params = {"weight": encoded.integers.astype(np.int8), **integer_arrays(parameters)}
+    return params, integer_attributes(parameters)
+
+
+RULES: Mapping[object, Rule] = {aten.linear.default: linear, aten.conv1d.default: conv1d}

@@ -1,0 +1,185 @@
+"""Remove work that changes nothing: layout changes that cancel, padding that is cut off, rows that nobody reads.
+
+Each rule looks at one op and returns the smaller graph, or None. Rules run until none applies; every one leaves the
+bytes of the outputs as they were, which the tests check on whole models.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from smidgen.ir.graph import Graph, Op, Tensor
+from smidgen.ir.ops import OP_SPECS
+
+_Rule = Callable[[Graph, Op], Graph | None]
+
+
+def fold(graph: Graph) -> Graph:
+    """Return an equal graph on which no rule applies any more."""
+    graph = _drop_dead(graph)
+    while True:
+        smaller = next((new for op in graph.ops for rule in _RULES if (new := rule(graph, op)) is not None), None)
+        if smaller is None:
+            return graph
+        graph = _drop_dead(smaller)
+
+
+def _drop_dead(graph: Graph) -> Graph:
+    """Keep the ops that an output depends on."""
+    needed = set(graph.outputs)
+    kept = []
+    for op in reversed(graph.ops):
+        if op.output in needed:
+            kept.append(op)
+            needed.update(op.inputs)
+    return graph.with_ops(reversed(kept))
+
+
+# ---- layout ----------------------------------------------------------------------------------------------------------
+
+
+def _merge_layout(graph: Graph, op: Op) -> Graph | None:
+    """transpose(transpose(x)) and reshape(reshape(x)) are one of their kind."""
+    source = graph.producer(op.inputs[0]) if op.kind in ("transpose", "reshape") else None
+    if source is None or source.kind != op.kind:
+        return None
+    attrs = dict(op.attrs)
+    if op.kind == "transpose":
+        first, second = source.attrs["permutation"], op.attrs["permutation"]
+        assert isinstance(first, tuple)
+        assert isinstance(second, tuple)
+        attrs["permutation"] = tuple(first[axis] for axis in second)
+    return _replace(graph, op, [replace(op, inputs=source.inputs, attrs=attrs)])
+
+
+def _drop_identity(graph: Graph, op: Op) -> Graph | None:
+    """A transpose, reshape or slice that keeps everything where it is."""
+    x, y = graph[op.inputs[0]], graph[op.output]
+    if op.kind == "transpose":
+        permutation = op.attrs["permutation"]
+        assert isinstance(permutation, tuple)
+        if permutation != tuple(range(len(permutation))):
+            long_axes = [axis for axis in permutation if x.shape[axis] > 1]
+            if long_axes != sorted(long_axes):
+                return None
+            return _replace(graph, op, [replace(op, kind="reshape", attrs={"shape": y.shape})])
+    elif op.kind not in ("reshape", "slice") or x.shape != y.shape:
+        return None
+    if op.output in graph.outputs:
+        return _rename_producer(graph, op)
+    users = [replace(user, inputs=_renamed(user.inputs, op.output, x.name)) for user in graph.consumers(op.output)]
+    return _swap(graph, {op.name: [], **{user.name: [user] for user in users}})
+
+
+def _rename_producer(graph: Graph, op: Op) -> Graph | None:
+    """Let the producer of a layout op's source write the graph's output itself."""
+    source = graph.producer(op.inputs[0])
+    if source is None or op.inputs[0] in graph.outputs:
+        return None
+    readers = [reader for reader in graph.consumers(op.inputs[0]) if reader is not op]
+    renamed = {r.name: [replace(r, inputs=_renamed(r.inputs, op.inputs[0], op.output))] for r in readers}
+    return _swap(graph, {op.name: [], source.name: [replace(source, output=op.output)], **renamed})
+
+
+# ---- slices ----------------------------------------------------------------------------------------------------------
+
+
+def _slice_before_transpose(graph: Graph, op: Op) -> Graph | None:
+    """slice(transpose(x)) = transpose(slice(x))."""
+    source = _sole_source(graph, op, ("transpose",)) if op.kind == "slice" else None
+    if source is None:
+        return None
+    permutation = source.attrs["permutation"]
+    axis = op.attrs["axis"]
+    assert isinstance(permutation, tuple)
+    assert isinstance(axis, int)
+    x, y = graph[source.inputs[0]], graph[op.output]
+    part, part_op = _sliced(graph, op, x, axis=permutation[axis])
+    moved = replace(source, inputs=(part.name,), output=y.name)
+    return _swap(graph, {source.name: [], op.name: [part_op, moved]}, [part])
+
+
+def _slice_before_rowwise(graph: Graph, op: Op) -> Graph | None:
+    """A slice of rows of an op that treats each row alone: compute only those rows."""
+    source = _sole_source(graph, op, _ROWWISE) if op.kind == "slice" and op.attrs["axis"] == 0 else None
+    if source is None or len(graph[source.output].shape) < 2 or source.attrs.get("axis") == 0:
+        return None
+    new_tensors: list[Tensor] = []
+    new_ops: list[Op] = []
+    inputs = []
+    for index, name in enumerate(source.inputs):
+        part, part_op = _sliced(graph, op, graph[name], axis=0, suffix=f".{index}" if index else "")
+        new_tensors.append(part)
+        if part.data is None:
+            new_ops.append(part_op)
+        inputs.append(part.name)
+    moved = replace(source, inputs=tuple(inputs), output=op.output)
+    return _swap(graph, {source.name: [], op.name: [*new_ops, moved]}, new_tensors)
+
+
+def _cut_convolution(graph: Graph, op: Op) -> Graph | None:
+    """Rows of a convolution that exist only through padding on the right and are cut off: pad less."""
+    source = _sole_source(graph, op, ("conv1d",)) if op.kind == "slice" and op.attrs["axis"] == 0 else None
+    if source is None or op.attrs["start"] != 0:
+        return None
+    full, kept = graph[source.output].shape[0], graph[op.output].shape[0]
+    stride, pad_right = source.attrs["stride"], source.attrs["pad_right"]
+    assert isinstance(stride, int)
+    assert isinstance(pad_right, int)
+    surplus = (full - kept) * stride
+    if surplus > pad_right:
+        return None
+    cut = replace(source, output=op.output, attrs={**source.attrs, "pad_right": pad_right - surplus})
+    return _replace(graph, op, [cut], removed=source)
+
+
+_ROWWISE = tuple(
+    kind for kind, spec in OP_SPECS.items() if spec.time == "pointwise" or kind == "concat"
+)
+
+_RULES: tuple[_Rule, ...] = (
+    _merge_layout, _drop_identity, _slice_before_transpose, _cut_convolution, _slice_before_rowwise
+)  # fmt: skip
+
+
+# ---- helpers ---------------------------------------------------------------------------------------------------------
+
+
+def _sole_source(graph: Graph, op: Op, kinds: tuple[str, ...]) -> Op | None:
+    """Return the op that makes op's input, if it is of one of `kinds` and nothing else reads its result."""
+    source = graph.producer(op.inputs[0])
+    if source is None or source.kind not in kinds or source.output in graph.outputs:
+        return None
+    return source if len(graph.consumers(source.output)) == 1 else None
+
+
+def _sliced(graph: Graph, op: Op, x: Tensor, *, axis: int, suffix: str = "") -> tuple[Tensor, Op]:
+    """Return the slice of x along `axis` with the bounds of `op`, as a tensor and the op that makes it."""
+    start, stop = op.attrs["start"], op.attrs["stop"]
+    assert isinstance(start, int)
+    assert isinstance(stop, int)
+    shape = tuple(stop - start if i == axis else size for i, size in enumerate(x.shape))
+    data = None if x.data is None else np.ascontiguousarray(x.data.take(range(start, stop), axis=axis))
+    name = f"{x.name}_{axis}_{start}_{stop}"
+    while name in graph.tensors:
+        name += "_"
+    part = replace(x, name=name, shape=shape, data=data)
+    return part, Op(
+        name=f"{op.name}{suffix}", kind="slice", inputs=(x.name,), output=name,
+        attrs={"axis": axis, "start": start, "stop": stop},
+    )  # fmt: skip
+
+
+def _renamed(names: tuple[str, ...], old: str, new: str) -> tuple[str, ...]:
+    return tuple(new if name == old else name for name in names)
+
+
+def _replace(graph: Graph, op: Op, new_ops: list[Op], removed: Op | None = None) -> Graph:
+    return _swap(graph, {op.name: new_ops, **({removed.name: []} if removed else {})})
+
+
+def _swap(graph: Graph, replacements: dict[str, list[Op]], new_tensors: list[Tensor] | None = None) -> Graph:
+    """Replace ops by name, in place in the order."""
+    ops = [new for op in graph.ops for new in replacements.get(op.name, [op])]
+    return graph.with_ops(ops, new_tensors or [])
