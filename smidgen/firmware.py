@@ -1,0 +1,259 @@
+"""A compiled model: its integer graph, its C, what it costs, and the proof that all executions agree."""
+
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import fx
+
+from smidgen.codegen import Program
+from smidgen.compression import FloatProgram
+from smidgen.compression.program import Batch, batches
+from smidgen.errors import BudgetError, ConfigError
+from smidgen.ir import Graph, interpret, save_graph
+from smidgen.ir.io import write_whole
+from smidgen.passes import MemoryPlan
+from smidgen.records import Measurement
+from smidgen.targets import Target
+from smidgen.verification import Comparison, Emulator, HostModel, build_image, compare
+
+Array = NDArray[Any]
+
+#: Windows on which `measurement` runs; `check` on more windows also looks at the deepest stack there.
+MEASURED_WINDOWS = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerFidelity:
+    """How near one layer's integers are to the float model."""
+
+    name: str
+    op: str
+    sqnr_db: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckReport:
+    """What `Firmware.check` saw. Printing gives a summary; `to_dict` what JSON can hold."""
+
+    n_windows: int
+    n_emulated: int
+    host: Comparison
+    emulated: Comparison
+    sqnr_db: float  # of the outputs against the float model
+    argmax_agreement: float  # with the float model, share of windows
+    layers: tuple[LayerFidelity, ...]
+
+    @property
+    def mismatched_bytes(self) -> int:
+        """Bytes in which host C or emulated C differ from the integer reference."""
+        return self.host.mismatched_bytes + self.emulated.mismatched_bytes
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain values."""
+        return {
+            "n_windows": self.n_windows,
+            "n_emulated": self.n_emulated,
+            "mismatched_bytes": self.mismatched_bytes,
+            "sqnr_db": self.sqnr_db,
+            "argmax_agreement": self.argmax_agreement,
+            "layers": [asdict(layer) for layer in self.layers],
+        }
+
+    def __str__(self) -> str:
+        worst = min(self.layers, key=lambda layer: layer.sqnr_db, default=None)
+        lines = [
+            f"host C against the reference: {self.host}",
+            f"emulated C against the reference: {self.emulated}",
+            f"against the float model: SQNR {self.sqnr_db:.1f} dB, argmax agreement {100 * self.argmax_agreement:.2f} %",
+        ]
+        if worst is not None:
+            lines.append(f"least exact layer: {worst.name} ({worst.op}), {worst.sqnr_db:.1f} dB")
+        return "\n".join(lines)
+
+
+class Firmware:
+    """One model for one target. Made by `smidgen.compile`."""
+
+    def __init__(
+        self,
+        *,
+        float_program: FloatProgram,
+        lowered: Graph,
+        graph: Graph,
+        plan: MemoryPlan,
+        program: Program,
+        target: Target,
+        recipe_name: str,
+        measured_on: list[Array],
+    ) -> None:
+        self.float_program = float_program
+        self.lowered = lowered  # before folding: every layer of the user's model under its own name
+        self.graph = graph
+        self.plan = plan
+        self.program = program
+        self.target = target
+        self.recipe_name = recipe_name
+        self._measured_on = measured_on
+
+    @cached_property
+    def measurement(self) -> Measurement:
+        """RAM, flash and exact instructions on the emulated core; raises BudgetError if the target is too small."""
+        measurement = self._emulator.measure(self._measured_on)
+        self._require_budget(measurement)
+        return measurement
+
+    def quantize_inputs(self, inputs: Batch) -> list[Array]:
+        """Return a batch in the firmware's input types."""
+        self.float_program.check_inputs(inputs)
+        arrays = []
+        for name, value in zip(self.graph.inputs, inputs, strict=True):
+            tensor, real = self.graph[name], value.detach().numpy()
+            quantised = real if tensor.qparams is None else tensor.qparams.quantize(real)
+            arrays.append(np.ascontiguousarray(quantised.astype(tensor.dtype)))
+        return arrays
+
+    def run_integers(self, inputs: Batch) -> list[Array]:
+        """Return the reference's outputs in the firmware's types, each (B, *shape)."""
+        values = interpret(self.graph, self.quantize_inputs(inputs))
+        return [values[name] for name in self.graph.outputs]
+
+    def run(self, inputs: Any) -> torch.Tensor | tuple[torch.Tensor, ...]:
+        """Return the integer reference's outputs as real numbers, for a batch or an iterable of batches."""
+        parts = [self._dequantize(self.run_integers(batch)) for batch in batches(inputs)]
+        joined = tuple(torch.from_numpy(np.concatenate(column)) for column in zip(*parts, strict=True))
+        return joined[0] if len(joined) == 1 else joined
+
+    def check(self, inputs: Any, *, emulate: int | None = None) -> CheckReport:
+        """Compare integer reference, host C and emulated C byte for byte, and all with the float model.
+
+        Args: inputs, as for calibration; emulate, how many windows also run on the emulated core (default all).
+        Raises ConfigError if there is no window.
+        """
+        parts = list(batches(inputs))
+        if not parts:
+            raise ConfigError("check needs at least one window")
+        batch = tuple(torch.cat(column) for column in zip(*parts, strict=True))
+        integers = self.quantize_inputs(batch)
+        values = interpret(self.graph, integers)
+        expected = [values[name] for name in self.graph.outputs]
+        n_emulated = len(batch[0]) if emulate is None else min(emulate, len(batch[0]))
+        host = compare(expected, self._host.run(integers), self.graph.outputs)
+        emulated = compare(
+            [array[:n_emulated] for array in expected],
+            self._emulator.run([array[:n_emulated] for array in integers]),
+            self.graph.outputs,
+        )
+        with torch.no_grad():
+            floats = [output.numpy() for output in self.float_program.run(batch)]
+        reals = self._dequantize(expected)
+        return CheckReport(
+            n_windows=len(batch[0]),
+            n_emulated=n_emulated,
+            host=host,
+            emulated=emulated,
+            sqnr_db=sqnr_db(floats[0], reals[0]),
+            argmax_agreement=float(np.mean(floats[0].argmax(axis=-1) == reals[0].argmax(axis=-1))),
+            layers=self._fidelity(tuple(value[:256] for value in batch)),
+        )
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the C files, the graph and `manifest.json` into `folder`; each file whole or not at all."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in sorted(self.program.files.items()):
+            write_whole(folder / name, text.encode())
+        save_graph(self.graph, folder / "graph")
+        write_whole(folder / "manifest.json", (json.dumps(self.manifest(), indent=1) + "\n").encode())
+        return folder
+
+    def manifest(self) -> dict[str, Any]:
+        """Return what the delivered folder holds and costs."""
+        return {
+            "name": self.program.name,
+            "target": self.target.name,
+            "recipe": self.recipe_name,
+            "files": sorted(self.program.files),
+            "inputs": [asdict(port) for port in self.program.inputs],
+            "outputs": [asdict(port) for port in self.program.outputs],
+            "parameters": self.float_program.parameter_count,
+            "measurement": self.measurement.to_dict(),
+        }
+
+    def __str__(self) -> str:
+        return f"{self.program.name}, recipe {self.recipe_name}\n{self.measurement}"
+
+    # ---- helpers ----
+
+    @cached_property
+    def _host(self) -> HostModel:
+        return HostModel(self.program)
+
+    @cached_property
+    def _emulator(self) -> Emulator:
+        return Emulator(build_image(self.program, self.target), self.program)
+
+    def _dequantize(self, outputs: list[Array]) -> list[Array]:
+        reals = []
+        for name, array in zip(self.graph.outputs, outputs, strict=True):
+            qparams = self.graph[name].qparams
+            reals.append(array if qparams is None else qparams.dequantize(array).astype(np.float32))
+        return reals
+
+    def _fidelity(self, batch: Batch) -> tuple[LayerFidelity, ...]:
+        """Compare every layer of the graph before folding with the float program's node of the same name."""
+        recorder = _Recorder(self.float_program)
+        with torch.no_grad():
+            self.float_program.run(batch, recorder)
+        values = interpret(self.lowered, self.quantize_inputs(batch))
+        layers = []
+        for op in self.lowered.ops:
+            tensor = self.lowered[op.output]
+            if op.output in recorder.values and tensor.dtype != "int32":
+                found = values[op.output] if tensor.qparams is None else tensor.qparams.dequantize(values[op.output])
+                layers.append(LayerFidelity(name=op.name, op=op.kind, sqnr_db=sqnr_db(recorder.values[op.output], found)))
+        return tuple(layers)
+
+    def _require_budget(self, measurement: Measurement) -> None:
+        largest = sorted(((array.nbytes, op.name) for op in self.graph.ops for array in op.params.values()), reverse=True)
+        if measurement.ram_bytes > self.target.ram_bytes:
+            raise BudgetError(
+                f"{self.program.name} needs {measurement.ram_bytes} B of RAM, {self.target.name} has "
+                f"{self.target.ram_bytes} B; the arena peaks at {self.plan.peak_op}. Shorten the window, lower d_model, "
+                "or take a recipe with fewer int16 activations"
+            )
+        if measurement.flash_bytes > self.target.flash_bytes:
+            names = ", ".join(f"{name} {size} B" for size, name in largest[:3])
+            raise BudgetError(
+                f"{self.program.name} needs {measurement.flash_bytes} B of flash, {self.target.name} has "
+                f"{self.target.flash_bytes} B; the largest weights are {names}. Make those layers narrower"
+            )
+
+
+class _Recorder(fx.Interpreter):
+    """Keeps the value of every node."""
+
+    def __init__(self, program: FloatProgram) -> None:
+        super().__init__(program.graph_module)
+        self.values: dict[str, Array] = {}
+
+    def run_node(self, node: fx.Node) -> Any:
+        result = super().run_node(node)
+        if isinstance(result, torch.Tensor) and result.is_floating_point():
+            self.values[node.name] = result.numpy()
+        return result
+
+
+def sqnr_db(expected: Array, actual: Array) -> float:
+    """Return the signal to quantisation noise ratio in dB, infinite where there is no noise."""
+    noise = float(np.sum((np.asarray(expected, np.float64) - actual) ** 2))
+    signal = float(np.sum(np.asarray(expected, np.float64) ** 2))
+    if noise == 0.0:
+        return float("inf")
+    return 10 * float(np.log10(max(signal, np.finfo(np.float64).tiny) / noise))
+

@@ -1,0 +1,94 @@
+"""The story in one function: a PyTorch module goes in, proven C for a microcontroller comes out."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.export import ExportedProgram
+
+from smidgen.codegen import emit
+from smidgen.compression import Input, Recipe, calibrate, find_recipe, import_model, make_plan
+from smidgen.compression.program import as_batch, batches
+from smidgen.errors import ExportError
+from smidgen.firmware import MEASURED_WINDOWS, Firmware
+from smidgen.ir.graph import Graph
+from smidgen.lowering import lower
+from smidgen.passes import fold, plan_memory
+from smidgen.targets import Target, find_target
+
+
+def compile(
+    model: nn.Module | ExportedProgram | str | Path,
+    example_input: torch.Tensor | tuple[torch.Tensor, ...],
+    *,
+    calibration: Any = None,
+    target: str | Target = "cortex-m4",
+    recipe: str | Path | Recipe = "int8",
+    name: str = "model",
+    inputs: Mapping[str, Input] | None = None,
+    trust: bool = False,
+) -> Firmware:
+    """Compile a sequence model to C99 for a microcontroller.
+
+    Args:
+        model: any module that torch.export accepts (left untouched), an ExportedProgram, or the path of a `.pt2` file;
+            reading such a file can run code that it contains, so a path is refused without `trust=True`.
+        example_input: a tensor or a tuple of tensors, batch first; gives the shapes.
+        calibration: windows of the training set that set the ranges of activations: a tensor with a leading batch axis,
+            a tuple of them, or an iterable of such. A float32 recipe needs none.
+        target: a core from `smidgen.targets`. recipe: a name, a Recipe or a TOML file.
+        name: prefix of the C symbols. inputs: how the firmware receives inputs, by name, where the sensor decides.
+
+    Raises: ExportError, UnsupportedError (with the user's line), ConfigError, BudgetError: all SmidgenError.
+    """
+    chosen_target = target if isinstance(target, Target) else find_target(target)
+    chosen_recipe = find_recipe(recipe)
+    example = as_batch(example_input)
+    float_program = import_model(_loaded(model, trust), example)
+    float_program.check_inputs(example)
+    calibrated = None if chosen_recipe.is_float else calibrate(float_program, () if calibration is None else calibration)
+    plan = make_plan(float_program, calibrated, chosen_recipe, inputs if not chosen_recipe.is_float else None)
+    lowered = lower(float_program, plan, name=name)
+    graph = fold(lowered)
+    memory = plan_memory(graph)
+    windows = next(batches(example if calibration is None else calibration, MEASURED_WINDOWS))
+    known = _firmware_inputs(graph, windows)
+    firmware = Firmware(
+        float_program=float_program,
+        lowered=lowered,
+        graph=graph,
+        plan=memory,
+        program=emit(graph, memory, known_inputs=[array[0] for array in known]),
+        target=chosen_target,
+        recipe_name=chosen_recipe.name,
+        measured_on=known,
+    )
+    _ = firmware.measurement  # builds, runs and holds the program against the target's budget
+    return firmware
+
+
+def _loaded(model: nn.Module | ExportedProgram | str | Path, trust: bool) -> nn.Module | ExportedProgram:
+    if not isinstance(model, str | Path):
+        return model
+    if not trust:
+        raise ExportError(
+            f"{model}: loading a .pt2 file can run code that it contains. Pass trust=True only for a file of your own, "
+            "or give the module itself"
+        )
+    try:
+        return torch.export.load(model)
+    except Exception as error:  # torch raises many unrelated types for a damaged archive
+        raise ExportError(f"{model} is no readable .pt2 file: {error}") from error
+
+
+def _firmware_inputs(graph: Graph, batch: tuple[torch.Tensor, ...]) -> list[np.ndarray[Any, Any]]:
+    arrays = []
+    for input_name, value in zip(graph.inputs, batch, strict=True):
+        tensor = graph[input_name]
+        real = value[:MEASURED_WINDOWS].detach().numpy()
+        quantised = real if tensor.qparams is None else tensor.qparams.quantize(real)
+        arrays.append(np.ascontiguousarray(quantised.astype(tensor.dtype)))
+    return arrays
