@@ -1,0 +1,22 @@
+"""Random numbers that a resumed run draws again: each use has its own stream, addressed by (seed, stream, index).
+
+No state is carried along, so nothing about randomness has to be stored in a checkpoint.
+"""
+
+from enum import IntEnum
+
+import numpy as np
+import torch
+
+
+class Stream(IntEnum):
+    """What the numbers are for."""
+
+    SHUFFLE = 0  # index: epoch
+    AUGMENTATION = 1  # index: training step
+
+
+def generator(*, seed: int, stream: Stream, index: int, device: torch.device | str = "cpu") -> torch.Generator:
+    """Return a generator that depends on the three numbers only; neighbouring indices give unrelated numbers."""
+    state = np.random.SeedSequence((seed, int(stream), index)).generate_state(1, np.uint64)
+    return torch.Generator(device).manual_seed(int(state[0] >> np.uint64(1)))
