@@ -73,6 +73,8 @@ class Program:
         unsafe = [name for name in self.files if "/" in name or "\\" in name or name.startswith(".")]
         if unsafe:
             raise ConfigError(f"program {self.name} has file names that leave its folder: {', '.join(unsafe)}")
+        if not self.inputs or not self.outputs:
+            raise ConfigError(f"program {self.name} needs at least one input and one output")
         functions = [layer.function for layer in self.layers]
         if len(set(functions)) != len(functions):
             raise ConfigError(f"program {self.name} has two layers with one C function; each needs its own")

@@ -36,10 +36,10 @@ class Emulator:
         self.program = program
         counters = ["outside the layers", *(f"layer {layer.name}" for layer in program.layers)]
         boundaries = _boundaries(image, program)
-        self._core = Core(image, counters, boundaries, limit_instructions=limit_instructions, folder=folder)
-        self._context = self._core.map_buffer("the context", image.context_bytes, writable=True)
-        self._inputs = [self._core.map_buffer(f"input {p.name}", p.n_bytes, writable=False) for p in program.inputs]
-        self._outputs = [self._core.map_buffer(f"output {p.name}", p.n_bytes, writable=True) for p in program.outputs]
+        self.core = Core(image, counters, boundaries, limit_instructions=limit_instructions, folder=folder)
+        self._context = self.core.map_buffer("the context", image.context_bytes, writable=True)
+        self._inputs = [self.core.map_buffer(f"input {p.name}", p.n_bytes, writable=False) for p in program.inputs]
+        self._outputs = [self.core.map_buffer(f"output {p.name}", p.n_bytes, writable=True) for p in program.outputs]
         self._writable = [self._context, *self._outputs]
 
     def run(self, inputs: Sequence[AnyArray]) -> list[AnyArray]:
@@ -75,17 +75,17 @@ class Emulator:
         status = self.selftest()
         if status != 0:
             raise FirmwareFault(f"{self.program.name}_selftest returned status {status} on {self.image.target.name}")
-        stack_bytes = self._core.stack_bytes()
+        stack_bytes = self.core.stack_bytes()
         self._init()
-        stack_bytes = max(stack_bytes, self._core.stack_bytes())
+        stack_bytes = max(stack_bytes, self.core.stack_bytes())
         totals = []
         most, instructions, cycles = 0, [], None
         for sample in range(n):
             self._invoke(sample, rows)
-            stack_bytes = max(stack_bytes, self._core.stack_bytes())
-            totals.append(self._core.counter.total)
+            stack_bytes = max(stack_bytes, self.core.stack_bytes())
+            totals.append(self.core.counter.total)
             if totals[-1] > most:
-                most, instructions, cycles = totals[-1], self._core.counter.instructions.tolist(), self._cycles()
+                most, instructions, cycles = totals[-1], self.core.counter.instructions.tolist(), self._cycles()
         return Measurement(
             program=self.program.name,
             target=self.image.target.name,
@@ -132,7 +132,7 @@ class Emulator:
 
     def _call(self, entry: str, *arguments: int, occasion: str = "") -> int:
         function = f"{self.program.name}_{entry}"
-        status = self._core.call(function, arguments, occasion=occasion)
+        status = self.core.call(function, arguments, occasion=occasion)
         for buffer in self._writable:
             distance = buffer.damaged_before()
             if distance is not None:
@@ -152,7 +152,7 @@ class Emulator:
         model = _CYCLE_MODELS.get(self.image.target.name)
         if model is None:
             return None
-        return self._core.counter.weigh(model) + REFILL_CYCLES * self._core.counter.jumps()
+        return self.core.counter.weigh(model) + REFILL_CYCLES * self.core.counter.jumps()
 
 
 def _boundaries(image: Image, program: Program) -> dict[int, int]:

@@ -54,13 +54,22 @@ def cache_folder() -> Path:
     """Return a writable folder: $SMIDGEN_CACHE, else the user's cache folder, else one among the temporary files."""
     if chosen := os.environ.get("SMIDGEN_CACHE"):
         return Path(chosen)
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "smidgen"
     try:
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "smidgen"
         home.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=home):
             return home
-    except OSError:
-        return Path(tempfile.gettempdir()) / f"smidgen-{os.getuid()}"
+    except (OSError, RuntimeError):  # not writable, or no home at all
+        return _private_temporary_folder()
+
+
+def _private_temporary_folder() -> Path:
+    """Return a folder among the temporary files that no other user can have filled: what is in it gets executed."""
+    folder = Path(tempfile.gettempdir()) / f"smidgen-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid != os.getuid():
+        raise ToolchainError(f"{folder} belongs to another user; set SMIDGEN_CACHE to a folder of your own")
+    return folder
 
 
 @cache

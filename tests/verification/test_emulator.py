@@ -175,7 +175,7 @@ def test_layers_and_the_rest_add_up(target: Target, mixer: Program, mixer_sample
     """Instructions of the layers and of invoke itself are the total of the same invoke; two measurements are equal."""
     emulator = emulate(mixer, target)
     measurement = emulator.measure([array[:1] for array in mixer_samples])
-    outside, *layers = emulator._core.counter.instructions.tolist()
+    outside, *layers = emulator.core.counter.instructions.tolist()
     assert [layer.instructions for layer in measurement.layers] == layers
     assert outside + sum(layers) == measurement.instructions == measurement.instructions_min
     assert emulator.measure([array[:1] for array in mixer_samples]) == measurement
