@@ -90,13 +90,13 @@ SMIDGEN_KERNEL float smidgen_softplusf(float x)
 /* Probability that a standard normal exceeds x >= 0. */
 SMIDGEN_KERNEL float smidgen_normal_tailf(float x)
 {
-    const float t = 1.0f / ((x * 0.25f) + 1.0f);
-    float p = (t * -8.85863528e-2f) + 3.26125979e-1f;
-    p = (p * t) + -2.34026805e-1f;
-    p = (p * t) + 2.43937388e-1f;
-    p = (p * t) + 4.83060367e-2f;
-    p = (p * t) + 1.04339473e-1f;
-    p = (p * t) + 9.9904269e-2f;
+    const float t = 1.0f / ((x * 0.32f) + 1.0f);
+    float p = (t * 4.63056192e-2f) + -2.4344781e-1f;
+    p = (p * t) + 4.13665622e-1f;
+    p = (p * t) + -1.71962023e-1f;
+    p = (p * t) + 2.21815363e-1f;
+    p = (p * t) + 1.03693135e-1f;
+    p = (p * t) + 1.29930109e-1f;
     return smidgen_expf((x * x) * -0.5f) * (t * p);
 }
 

@@ -1,7 +1,8 @@
 """exp, log1p, tanh and the activations made of them, without a library function. Twin of kernels/functions_f32.h.
 
-Coefficients are minimax fits by Remez exchange, rounded to float32; beside each stands the error of the fit alone.
-The tests state the error of the whole functions against float64.
+Coefficients are minimax fits by Remez exchange, rounded to float32; with each stands the error of the fit alone.
+The worst errors of the results against float64, relative or absolute, whichever is smaller, are: exp 8.0e-8,
+tanh 7.4e-8, sigmoid 8.9e-8, silu 1.5e-7, softplus 1.6e-7, gelu 1.3e-7, gelu_tanh 1.6e-7. The tests sweep for 2e-7.
 """
 
 import numpy as np
@@ -17,18 +18,16 @@ _LN2_HIGH, _LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
 # 1.5 * 2**23: adding it rounds to an integer, ties to even, and leaves that integer in the low bits.
 _ROUNDER = np.float32(12582912.0)
 _ROUNDER_BITS = 0x4B400000
-_EXP = (1.38145487e-3, 8.36874545e-3, 4.1668389e-2, 1.66665211e-1, 4.9999994e-1)  # (e^r - 1 - r) / r^2, 3.1e-9
-_LOG1P = (2.80251563e-1, 2.79990107e-1, 4.00217056e-1, 6.66664124e-1)  # (2 atanh s - 2 s) / s^3 in s^2, 4.6e-9
-_TANH = (
-    -5.70497988e-3,
-    2.06390806e-2,
-    -5.37397116e-2,
-    1.33314416e-1,
-    -3.33332807e-1,
-)  # (tanh x - x) / x^3 in x^2, 4.4e-9
+# (e^r - 1 - r) / r^2 for |r| <= ln(2) / 2; 3.1e-9 of e^r
+_EXP = (1.38145487e-3, 8.36874545e-3, 4.1668389e-2, 1.66665211e-1, 4.9999994e-1)
+# (2 atanh(s) - 2 s) / s^3 in s^2 <= 1/9; 4.6e-9 of 2 s
+_LOG1P = (2.80251563e-1, 2.79990107e-1, 4.00217056e-1, 6.66664124e-1)
+# (tanh(x) - x) / x^3 in x^2 <= 0.625^2; 4.4e-9 of tanh(x)
+_TANH = (-5.70497988e-3, 2.06390806e-2, -5.37397116e-2, 1.33314416e-1, -3.33332807e-1)
 _TANH_SMALL = np.float32(0.625)
-_TAIL_RATE = np.float32(0.25)
-_TAIL = (-8.85863528e-2, 3.26125979e-1, -2.34026805e-1, 2.43937388e-1, 4.83060367e-2, 1.04339473e-1, 9.9904269e-2)
+# tail(x) e^(x^2 / 2) / t in t = 1 / (1 + 0.32 x) for x <= 6; 1e-9 / max(x, 1) of tail(x), absolute
+_TAIL = (4.63056192e-2, -2.4344781e-1, 4.13665622e-1, -1.71962023e-1, 2.21815363e-1, 1.03693135e-1, 1.29930109e-1)
+_TAIL_RATE = np.float32(0.32)
 _ROOT_8_OVER_PI = np.float32(1.59576912)
 _GELU_CUBIC = np.float32(0.044715)
 _ONE, _TWO, _HALF, _ZERO = np.float32(1.0), np.float32(2.0), np.float32(0.5), np.float32(0.0)
@@ -93,10 +92,9 @@ def softplus(x: Floats) -> Floats:
 
 @float32_only
 def normal_tail(x: Floats) -> Floats:
-    """Return the probability that a standard normal exceeds x >= 0: e**(-x^2 / 2) t P(t), t = 1 / (1 + x / 4).
+    """Return the probability that a standard normal exceeds x >= 0: e**(-x^2 / 2) t P(t), t = 1 / (1 + 0.32 x).
 
-    erfc(x) is 2 * normal_tail(x sqrt 2). The form is Hastings' (Abramowitz & Stegun 7.1.26); the fit's error is below
-    3e-9 / max(x, 1) in absolute terms.
+    erfc(x) is 2 * normal_tail(x sqrt 2). The form is Hastings' (Abramowitz & Stegun 7.1.26).
     """
     t: Floats = _ONE / (x * _TAIL_RATE + _ONE)
     tail: Floats = exp((x * x) * -_HALF) * (t * _polynomial(_TAIL, t))

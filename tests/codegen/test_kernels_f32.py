@@ -1,0 +1,330 @@
+"""Every float32 kernel, compiled for this machine, gives the bytes of its numpy twin."""
+
+from collections.abc import Callable
+from ctypes import c_void_p
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from kernel_library import Kernels, assert_same_floats, build_kernel_library, kernel_files
+from numpy.typing import NDArray
+
+from smidgen.numerics import float32
+
+Floats = NDArray[np.float32]
+Run = Callable[..., NDArray[np.generic]]
+
+BATCH = 3
+COUNT = 64  # of the element-wise tests
+HEADERS = (
+    "attention_f32.h",
+    "conv1d_f32.h",
+    "elementwise_f32.h",
+    "functions_f32.h",
+    "gru_f32.h",
+    "linear_f32.h",
+    "norm_f32.h",
+    "pointwise_f32.h",
+    "reduce_f32.h",
+    "selective_scan_f32.h",
+)
+SIGNATURES = {
+    "linear_f32": "ppppuuu",
+    "conv1d_f32": "ppppuuuuuuuuu",
+    "rms_norm_f32": "pppuuf",
+    "layer_norm_f32": "ppppuuf",
+    "attention_f32": "pppppuuuufu",
+    "selective_scan_f32": "ppppppppuuu",
+    "gru_f32": "pppppuu",
+    "mean_f32": "ppuuu",
+    "argmax_f32": "ppuuu",
+    "select_f32": "ppppu",
+    "clamp_f32": "ppuff",
+    **{f"{name}_f32": "pppu" for name in float32.BINARY},
+    **{f"{name}_f32": "ppuf" for name in float32.POINTWISE if name.endswith("_scalar")},
+    **{f"{name}_f32": "ppu" for name in float32.POINTWISE if name != "clamp" and not name.endswith("_scalar")},
+}
+QUOTIENT_SOURCE = """
+#include "functions_f32.h"
+void round_quotients(const float *a, const float *b, float *quotient, uint32_t count);
+void round_quotients(const float *a, const float *b, float *quotient, uint32_t count)
+{
+    for (uint32_t i = 0U; i < count; ++i) {
+        quotient[i] = round_subnormal_quotient(a[i], b[i], quotient[i]);
+    }
+}
+"""
+FUSED = "acc = (float)((double)acc + ((double)x[(row * in_width) + k] * (double)w[(o * in_width) + k]))"
+UNARY = [name for name in float32.POINTWISE if SIGNATURES[f"{name}_f32"] == "ppu"]
+WITH_SCALAR = [name for name in float32.POINTWISE if SIGNATURES[f"{name}_f32"] == "ppuf"]
+
+sizes = st.integers(1, 9)
+
+
+@st.composite
+def tensors(draw: st.DrawFn, *shape: int) -> Floats:
+    """Finite float32 tensors: around one, at one magnitude, or of every magnitude at once, subnormals included."""
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    match draw(st.sampled_from(["ordinary", "scaled", "any bits", "special"])):
+        case "ordinary":
+            return random.normal(size=shape).astype(np.float32)
+        case "scaled":
+            return (random.normal(size=shape) * 10.0 ** draw(st.integers(-42, 37))).astype(np.float32)
+        case "any bits":
+            values = random.integers(0, 2**32, size=shape, dtype=np.uint32).view(np.float32)
+            return np.where(np.isfinite(values), values, np.float32(0.0))
+    tiny, huge = np.finfo(np.float32).smallest_subnormal, np.finfo(np.float32).max
+    return random.choice(np.array([0.0, -0.0, 1.0, -1.0, 0.5, tiny, -tiny, huge, -huge], np.float32), size=shape)
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    """All kernels as they are shipped."""
+    return caller(Kernels(HEADERS, SIGNATURES))
+
+
+def caller(kernels: Kernels) -> Run:
+    """Return a function that returns what a kernel writes into an output of some shape; None stands for that output."""
+
+    def call(kernel: str, shape: tuple[int, ...], *arguments: object, dtype: str = "float32") -> NDArray[np.generic]:
+        y = np.full(shape, -1, dtype)
+        kernels(kernel, *(y if argument is None else argument for argument in arguments))
+        return y
+
+    return call
+
+
+@given(data=st.data(), rows=sizes, in_width=st.integers(1, 70), out_width=sizes)
+def test_linear(run: Run, data: st.DataObject, rows: int, in_width: int, out_width: int) -> None:
+    """linear_f32 sums over k in order and adds the bias last, as its twin does, for every shape and magnitude."""
+    x = data.draw(tensors(BATCH, rows, in_width))
+    weight, bias = data.draw(tensors(out_width, in_width)), data.draw(tensors(out_width))
+    expected = float32.linear(x, weight, bias)
+    for sample, y in zip(x, expected, strict=True):
+        assert_same_floats(y, run("linear_f32", y.shape, sample, weight, bias, None, rows, in_width, out_width))
+
+
+@given(
+    data=st.data(),
+    steps=st.integers(1, 12),
+    groups=st.integers(1, 3),
+    group_width=st.integers(1, 3),
+    outputs_per_group=st.integers(1, 3),
+    taps=st.integers(1, 4),
+    dilation=st.integers(1, 3),
+    stride=st.integers(1, 3),
+    extra_left=st.integers(0, 4),
+    right=st.integers(0, 4),
+)
+def test_conv1d(
+    run: Run,
+    data: st.DataObject,
+    steps: int,
+    groups: int,
+    group_width: int,
+    outputs_per_group: int,
+    taps: int,
+    dilation: int,
+    stride: int,
+    extra_left: int,
+    right: int,
+) -> None:
+    """conv1d_f32 skips the padding that its twin multiplies, without a difference in any bit."""
+    reach = dilation * (taps - 1)
+    left = max(0, reach + 1 - steps - right) + extra_left
+    channels, outputs = groups * group_width, groups * outputs_per_group
+    x = data.draw(tensors(BATCH, steps, channels))
+    weight, bias = data.draw(tensors(outputs, group_width, taps)), data.draw(tensors(outputs))
+    expected = float32.conv1d(x, weight, bias, pad=(left, right), stride=stride, dilation=dilation, groups=groups)
+    sizes = (steps, channels, expected.shape[1], outputs, taps, left, stride, dilation, groups)
+    for sample, y in zip(x, expected, strict=True):
+        assert_same_floats(y, run("conv1d_f32", y.shape, sample, weight, bias, None, *sizes))
+
+
+@given(data=st.data(), rows=sizes, width=st.integers(1, 70), eps=st.sampled_from([1e-5, 1e-6, 1.1920929e-07]))
+def test_norms(run: Run, data: st.DataObject, rows: int, width: int, eps: float) -> None:
+    """rms_norm_f32 and layer_norm_f32 equal their twins, also where the squares overflow or vanish."""
+    x = data.draw(tensors(BATCH, rows, width))
+    gain, bias = data.draw(tensors(width)), data.draw(tensors(width))
+    root_mean_square = float32.rms_norm(x, gain, eps=eps)
+    layer = float32.layer_norm(x, gain, bias, eps=eps)
+    for i in range(BATCH):
+        actual = run("rms_norm_f32", (rows, width), x[i], gain, None, rows, width, eps)
+        assert_same_floats(root_mean_square[i], actual)
+        actual = run("layer_norm_f32", (rows, width), x[i], gain, bias, None, rows, width, eps)
+        assert_same_floats(layer[i], actual)
+
+
+@given(
+    data=st.data(),
+    queries=sizes,
+    keys=sizes,
+    heads=st.integers(1, 3),
+    width=sizes,
+    scale=st.sampled_from([1.0, 0.25, 0.35355338]),
+    causal=st.booleans(),
+)
+def test_attention(
+    run: Run, data: st.DataObject, queries: int, keys: int, heads: int, width: int, scale: float, causal: bool
+) -> None:
+    """attention_f32 equals its twin, causal or not, with any number of keys beside the queries."""
+    q = data.draw(tensors(BATCH, queries, heads, width))
+    k, v = data.draw(tensors(BATCH, keys, heads, width)), data.draw(tensors(BATCH, keys, heads, width))
+    expected = float32.attention(q, k, v, scale=scale, causal=causal)
+    scores = np.empty(keys, np.float32)
+    sizes = (queries, keys, heads, width, scale, causal)
+    for i, y in enumerate(expected):
+        assert_same_floats(y, run("attention_f32", y.shape, q[i], k[i], v[i], None, scores, *sizes))
+
+
+@given(data=st.data(), steps=sizes, channels=sizes, states=sizes, decaying=st.booleans())
+def test_selective_scan(run: Run, data: st.DataObject, steps: int, channels: int, states: int, decaying: bool) -> None:
+    """selective_scan_f32 equals its twin; with A of any sign too, where the state may overflow."""
+    u, delta = data.draw(tensors(BATCH, steps, channels)), data.draw(tensors(BATCH, steps, channels))
+    B, C = data.draw(tensors(BATCH, steps, states)), data.draw(tensors(BATCH, steps, states))
+    A, D = data.draw(tensors(channels, states)), data.draw(tensors(channels))
+    if decaying:
+        delta, A = np.abs(delta), -np.abs(A)
+    expected = float32.selective_scan(u, delta, B, C, A, D)
+    state = np.full((channels, states), np.nan, np.float32)
+    sizes = (steps, channels, states)
+    for i, y in enumerate(expected):
+        actual = run("selective_scan_f32", y.shape, u[i], delta[i], B[i], C[i], A, D, None, state, *sizes)
+        assert_same_floats(y, actual)
+
+
+@given(data=st.data(), steps=sizes, width=sizes)
+def test_gru(run: Run, data: st.DataObject, steps: int, width: int) -> None:
+    """gru_f32 equals its twin from a zero state, whatever the output and scratch held before."""
+    projected = data.draw(tensors(BATCH, steps, 3 * width))
+    weight, bias = data.draw(tensors(3 * width, width)), data.draw(tensors(3 * width))
+    expected = float32.gru(projected, weight, bias)
+    gates = np.full(3 * width, np.nan, np.float32)
+    for incoming, y in zip(projected, expected, strict=True):
+        assert_same_floats(y, run("gru_f32", y.shape, incoming, weight, bias, None, gates, steps, width))
+
+
+@given(data=st.data(), outer=sizes, reduced=st.integers(1, 20), inner=sizes)
+def test_reductions(run: Run, data: st.DataObject, outer: int, reduced: int, inner: int) -> None:
+    """mean_f32 sums in order and divides once; argmax_f32 finds the first maximum, ties included."""
+    x = data.draw(tensors(outer, reduced, inner))
+    sizes = (outer, reduced, inner)
+    assert_same_floats(float32.mean(x, axis=1), run("mean_f32", (outer, inner), x, None, *sizes))
+    actual = run("argmax_f32", (outer, inner), x, None, *sizes, dtype="int32")
+    np.testing.assert_array_equal(float32.argmax(x, axis=1), actual)
+
+
+@pytest.mark.parametrize("name", UNARY)
+@given(x=tensors(COUNT))
+def test_pointwise(run: Run, name: str, x: Floats) -> None:
+    """Each function of one tensor equals its twin, also where it writes over its input."""
+    expected = float32.POINTWISE[name](x)
+    assert_same_floats(expected, run(f"{name}_f32", x.shape, x, None, COUNT))
+    in_place = x.copy()
+    run(f"{name}_f32", x.shape, in_place, in_place, COUNT)
+    assert_same_floats(expected, in_place)
+
+
+@pytest.mark.parametrize("name", ["exp", "tanh", "sigmoid", "silu", "softplus", "gelu", "gelu_tanh"])
+def test_pointwise_over_the_whole_range(run: Run, name: str) -> None:
+    """Where a function is neither 0 nor saturated it equals its twin on a sweep of a million points."""
+    x = np.linspace(-110.0, 110.0, 1_000_003, dtype=np.float32)
+    assert_same_floats(float32.POINTWISE[name](x), run(f"{name}_f32", x.shape, x, None, x.size))
+
+
+@pytest.mark.parametrize("name", WITH_SCALAR)
+@given(x=tensors(COUNT), scalar=tensors(1), position=st.none() | st.integers(0, COUNT - 1))
+def test_pointwise_with_scalar(run: Run, name: str, x: Floats, scalar: Floats, position: int | None) -> None:
+    """Each function of a tensor and a scalar equals its twin, also where the scalar occurs in the tensor."""
+    value = float(scalar[0] if position is None else x[position])
+    expected = float32.POINTWISE[name](x, scalar=value)
+    assert_same_floats(expected, run(f"{name}_f32", x.shape, x, None, COUNT, value))
+
+
+@given(x=tensors(COUNT), limits=tensors(2))
+def test_clamp(run: Run, x: Floats, limits: Floats) -> None:
+    """clamp_f32 equals its twin for finite limits and for open ends."""
+    low, high = sorted(map(float, limits))
+    for bounds in ((low, high), (-np.inf, high), (low, np.inf)):
+        expected = float32.clamp(x, low=bounds[0], high=bounds[1])
+        assert_same_floats(expected, run("clamp_f32", x.shape, x, None, COUNT, *bounds))
+
+
+@pytest.mark.parametrize("name", float32.BINARY)
+@given(a=tensors(COUNT), b=tensors(COUNT))
+def test_binary(run: Run, name: str, a: Floats, b: Floats) -> None:
+    """Each function of two tensors equals its twin, also where it writes over an operand."""
+    expected = float32.BINARY[name](a, b)
+    assert_same_floats(expected, run(f"{name}_f32", a.shape, a, b, None, COUNT))
+    in_place = b.copy()
+    run(f"{name}_f32", a.shape, a, in_place, in_place, COUNT)
+    assert_same_floats(expected, in_place)
+
+
+@given(condition=tensors(COUNT), a=tensors(COUNT), b=tensors(COUNT))
+def test_select(run: Run, condition: Floats, a: Floats, b: Floats) -> None:
+    """select_f32 takes a where the condition is not 0 (-0 is 0), else b."""
+    expected = float32.select(condition, a, b)
+    assert_same_floats(expected, run("select_f32", a.shape, condition, a, b, None, COUNT))
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_nan_comes_out_as_nan(run: Run, name: str) -> None:
+    """No function hides a NaN, so a broken model is seen at its output; logical_not has no NaN to give."""
+    actual = run(f"{name}_f32", (1,), np.array([np.nan], np.float32), None, 1)
+    assert np.isnan(actual[0]) == (name != "logical_not")
+
+
+@given(quotients=st.integers(0, 2**32 - 1))
+def test_cut_off_quotients_are_rounded(quotients: int) -> None:
+    """Whatever a software division cut off a subnormal quotient is put right; a rounded quotient stays as it is."""
+    random = np.random.default_rng(quotients)
+    b = random.choice([-1, 1], COUNT) * np.exp2(random.uniform(-100, 127, COUNT))
+    a = b * random.choice([-1, 1], COUNT) * np.exp2(random.uniform(-152, -125, COUNT))
+    a, b = a.astype(np.float32), b.astype(np.float32)
+    b[0], a[1] = np.inf, 0.0
+    with np.errstate(under="ignore"):
+        expected = a / b
+        # Exact: a quotient of two 24-bit significands is nearer than 2^-48 to no multiple that it does not equal.
+        steps = np.trunc(a.astype(np.float64) / b.astype(np.float64) * 2.0**149)
+        cut_off = (steps * 2.0**-149).astype(np.float32)
+    subnormal = np.abs(expected) < np.finfo(np.float32).tiny
+    library = build_kernel_library(QUOTIENT_SOURCE)
+    for found in (np.where(subnormal, cut_off, expected), expected):
+        actual = np.ascontiguousarray(found)
+        library.round_quotients(*(array.ctypes.data_as(c_void_p) for array in (a, b, actual)), COUNT)
+        assert_same_floats(expected, actual)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("k = 0U; k < in_width; ++k", "k = in_width; k-- > 0U;"),
+        ("acc += x[(row * in_width) + k] * w[(o * in_width) + k]", FUSED),
+        ("float acc = 0.0f;", "float acc = bias[o];"),
+    ],
+    ids=["sums from the last", "products not rounded", "bias first"],
+)
+def test_a_fault_in_linear_is_caught(right: str, wrong: str) -> None:
+    """A kernel that computes the same number in another way is told apart from its twin."""
+    random = np.random.default_rng(0)
+    x, weight, bias = (random.normal(size=shape).astype(np.float32) for shape in ((20, 9), (6, 9), (6,)))
+    source = kernel_files()["linear_f32.h"]
+    assert source.count(right) == 1
+    faulty = {**kernel_files(), "linear_f32.h": source.replace(right, wrong)}
+    run = caller(Kernels(["linear_f32.h"], {"linear_f32": SIGNATURES["linear_f32"]}, faulty))
+    with pytest.raises(AssertionError, match="differ, first at"):
+        assert_same_floats(float32.linear(x, weight, bias), run("linear_f32", (20, 6), x, weight, bias, None, 20, 9, 6))
+
+
+def test_a_fault_in_exp_is_caught() -> None:
+    """An exp that cannot scale in two steps is told apart from its twin where results are subnormal."""
+    right, wrong = "first = biased >> 1;", "first = biased - 127U;"
+    source = kernel_files()["functions_f32.h"]
+    assert source.count(right) == 1
+    faulty = {**kernel_files(), "functions_f32.h": source.replace(right, wrong)}
+    run = caller(Kernels(["pointwise_f32.h"], {"exp_f32": SIGNATURES["exp_f32"]}, faulty))
+    x = np.linspace(-90.0, -80.0, 1000, dtype=np.float32)
+    with pytest.raises(AssertionError, match="differ, first at"):
+        assert_same_floats(float32.exp(x), run("exp_f32", x.shape, x, None, x.size))

@@ -1,0 +1,159 @@
+"""The float32 kernels give the bytes of their numpy twins on emulated cores, with a floating-point unit and without."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from kernel_library import assert_same_floats, kernel_files
+from numpy.typing import NDArray
+
+from smidgen.codegen.bundle import Layer, Port, Program
+from smidgen.numerics import float32
+from smidgen.targets import TARGETS
+from smidgen.verification import Emulator, build_image, run_isolated
+
+Floats = NDArray[np.float32]
+
+POOL = 160  # floats of one sample: every operand of every kernel is read from them
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One kernel call, with `x` the pool and `y` the output, beside its twin on the same floats."""
+
+    call: str
+    shape: tuple[int, ...]
+    twin: Callable[[Floats], Floats]
+
+
+def piece(x: Floats, start: int, *shape: int) -> Floats:
+    """Return the floats from `start` on as an array of `shape`."""
+    return x[start : start + int(np.prod(shape))].reshape(shape)
+
+
+CASES = {
+    "linear": Case(
+        call="linear_f32(x, x + 30, x + 90, y, 3U, 10U, 6U)",
+        shape=(3, 6),
+        twin=lambda x: float32.linear(piece(x, 0, 3, 10), piece(x, 30, 6, 10), piece(x, 90, 6)),
+    ),
+    "conv1d": Case(
+        call="conv1d_f32(x, x + 40, x + 64, y, 10U, 4U, 10U, 4U, 3U, 4U, 1U, 2U, 2U)",
+        shape=(10, 4),
+        twin=lambda x: float32.conv1d(
+            piece(x, 0, 1, 10, 4), piece(x, 40, 4, 2, 3), piece(x, 64, 4), pad=(4, 0), dilation=2, groups=2
+        )[0],
+    ),
+    "rms_norm": Case(
+        call="rms_norm_f32(x, x + 60, y, 5U, 12U, 1e-5f)",
+        shape=(5, 12),
+        twin=lambda x: float32.rms_norm(piece(x, 0, 5, 12), piece(x, 60, 12), eps=1e-5),
+    ),
+    "layer_norm": Case(
+        call="layer_norm_f32(x, x + 60, x + 72, y, 5U, 12U, 1e-5f)",
+        shape=(5, 12),
+        twin=lambda x: float32.layer_norm(piece(x, 0, 5, 12), piece(x, 60, 12), piece(x, 72, 12), eps=1e-5),
+    ),
+    "attention": Case(
+        call="attention_f32(x, x + 48, x + 96, y, ctx->scratch, 6U, 6U, 2U, 4U, 0.5f, 1U)",
+        shape=(6, 2, 4),
+        twin=lambda x: float32.attention(
+            piece(x, 0, 1, 6, 2, 4), piece(x, 48, 1, 6, 2, 4), piece(x, 96, 1, 6, 2, 4), scale=0.5, causal=True
+        )[0],
+    ),
+    "selective_scan": Case(
+        call="selective_scan_f32(x, x + 30, x + 60, x + 78, x + 96, x + 111, y, ctx->scratch, 6U, 5U, 3U)",
+        shape=(6, 5),
+        twin=lambda x: float32.selective_scan(
+            piece(x, 0, 1, 6, 5), piece(x, 30, 1, 6, 5), piece(x, 60, 1, 6, 3), piece(x, 78, 1, 6, 3),
+            piece(x, 96, 5, 3), piece(x, 111, 5),
+        )[0],
+    ),
+    "gru": Case(
+        call="gru_f32(x, x + 60, x + 108, y, ctx->scratch, 5U, 4U)",
+        shape=(5, 4),
+        twin=lambda x: float32.gru(piece(x, 0, 1, 5, 12), piece(x, 60, 12, 4), piece(x, 108, 12))[0],
+    ),
+    "mean": Case(
+        call="mean_f32(x, y, 5U, 7U, 4U)", shape=(5, 4), twin=lambda x: float32.mean(piece(x, 0, 5, 7, 4), axis=1)
+    ),
+    "div": Case(
+        call="div_f32(x, x + 80, y, 80U)", shape=(80,), twin=lambda x: float32.div(piece(x, 0, 80), piece(x, 80, 80))
+    ),
+    **{
+        name: Case(call=f"{name}_f32(x, y, {POOL}U)", shape=(POOL,), twin=float32.POINTWISE[name])
+        for name in ("exp", "tanh", "sigmoid", "silu", "softplus", "gelu", "gelu_tanh", "relu", "abs", "neg")
+    },
+}  # fmt: skip
+
+
+def program() -> Program:
+    """One layer a case, all reading the same pool."""
+    functions = {name: f"kernels_op_{name}" for name in CASES}
+    layers = [
+        f"static __attribute__((noinline)) void {functions[name]}(kernels_context *ctx, const float *x, float *y)\n"
+        f"{{\n    (void)ctx;\n    {case.call};\n}}\n"
+        for name, case in CASES.items()
+    ]
+    parameters = "kernels_context *ctx, const float *x, " + ", ".join(f"float *{name}_y" for name in CASES)
+    calls = "".join(f"    {function}(ctx, x, {name}_y);\n" for name, function in functions.items())
+    entry_points = [
+        f"int32_t kernels_{name}(kernels_context *ctx)\n{{\n    (void)ctx;\n    return 0;\n}}\n"
+        for name in ("init", "reset", "selftest")
+    ]
+    headers = [f'#include "{name}"' for name in sorted(kernel_files()) if name.endswith("_f32.h")]
+    return Program(
+        name="kernels",
+        files={
+            **kernel_files(),
+            "kernels.h": "#include <stdint.h>\ntypedef struct {\n    float scratch[32];\n} kernels_context;\n"
+            + "".join(f"int32_t kernels_{name}(kernels_context *ctx);\n" for name in ("init", "reset", "selftest"))
+            + f"int32_t kernels_invoke({parameters});\n",
+            "kernels.c": "\n".join(
+                [
+                    *headers,
+                    '#include "kernels.h"\n',
+                    *layers,
+                    *entry_points,
+                    f"int32_t kernels_invoke({parameters})\n{{\n{calls}    return 0;\n}}\n",
+                ]
+            ),
+        },
+        inputs=(Port(name="x", dtype="float32", shape=(POOL,)),),
+        outputs=tuple(Port(name=name, dtype="float32", shape=case.shape) for name, case in CASES.items()),
+        layers=tuple(Layer(name=name, op=name, function=function, macs=0) for name, function in functions.items()),
+        context_bytes=128,
+        state_bytes=0,
+        arena_bytes=128,
+    )
+
+
+def pools() -> Floats:
+    """Samples around one, at magnitudes where products, quotients and exponentials are subnormal or huge, and mixed."""
+    random = np.random.default_rng(11)
+    ordinary = random.normal(size=(20, POOL))
+    scaled = random.normal(size=(60, POOL)) * np.exp2(random.integers(-140, 100, (60, 1)))
+    sweep = random.uniform(-110.0, 110.0, (40, POOL))
+    mixed = random.normal(size=(40, POOL)) * np.exp2(random.integers(-148, 120, (40, POOL)))
+    return np.concatenate([ordinary, scaled, sweep, mixed]).astype(np.float32)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_kernels_on_a_core(target: str) -> None:
+    """Each kernel equals its twin bit for bit on each core, subnormal results, roots and quotients included."""
+    kernels, samples = program(), pools()
+    actual = Emulator(build_image(kernels, TARGETS[target]), kernels).run([samples])
+    for case, outputs in zip(CASES.values(), actual, strict=True):
+        assert_same_floats(np.stack([case.twin(sample) for sample in samples]), outputs)
+
+
+def test_no_input_is_undefined_behaviour() -> None:
+    """Infinities and NaNs run through every kernel without undefined behaviour, by clang's sanitiser."""
+    samples = pools()
+    random = np.random.default_rng(12)
+    samples[random.random(samples.shape) < 0.05] = np.nan
+    samples[random.random(samples.shape) < 0.05] = np.inf
+    samples[random.random(samples.shape) < 0.05] = -np.inf
+    outputs = run_isolated(program(), [samples])
+    assert all(np.isnan(output).any() for output in outputs)
