@@ -13,17 +13,23 @@ NOT_HEARD_DBM = 127.0
 
 FAINTEST_DBM = -110.0
 LOUDEST_DBM = -30.0
+LEVEL_UNIT_DB = 10.0
+MOTION_UNIT_G = 0.5
+"""One unit of a feature is a difference that matters: a wall or two, a turn of the wrist. With levels in [0, 1] instead
+the same GRU learns too slowly to use them (SPHERE, inner validation: macro-F1 0.794, against 0.841 in these units)."""
 
 
 class RadioFrontEnd(nn.Module):
     """Map signal strengths in dBm and wrist motion in g to features (b, t, 2A + M).
 
-    Per access point: its level, [-110, -30] dBm clipped and scaled to [0, 1] and 0 where it was not heard, and a mask
-    that is 1 where it was heard: "faint" and "absent" are different evidence. The motion channels follow unchanged.
+    Per access point: its level, [-110, -30] dBm clipped and in units of 10 dB above the faintest, 0 where it was not
+    heard, and a mask that is 1 where it was heard: "faint" and "absent" are different evidence. Motion follows in units
+    of 0.5 g.
     """
 
     def forward(self, rssi: Tensor, motion: Tensor) -> Tensor:
         """Args: rssi (b, t, A) float, dBm, 127 = not heard; motion (b, t, M) in g. Returns: (b, t, 2A + M)."""
         heard = rssi.ne(NOT_HEARD_DBM)
-        level = (rssi.clamp(FAINTEST_DBM, LOUDEST_DBM) - FAINTEST_DBM) * (1.0 / (LOUDEST_DBM - FAINTEST_DBM))
-        return torch.cat([torch.where(heard, level, 0.0), torch.where(heard, 1.0, 0.0), motion], dim=-1)
+        level = (rssi.clamp(FAINTEST_DBM, LOUDEST_DBM) - FAINTEST_DBM) * (1.0 / LEVEL_UNIT_DB)
+        features = [torch.where(heard, level, 0.0), torch.where(heard, 1.0, 0.0), motion * (1.0 / MOTION_UNIT_G)]
+        return torch.cat(features, dim=-1)
