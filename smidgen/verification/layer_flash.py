@@ -1,7 +1,8 @@
 """Which flash belongs to which layer: a walk along the relocations of the program's object file.
 
 The compiler gives each function and each constant a section of its own; a relocation says which section needs which.
-What only one layer's function needs is that layer's; what two need, or the entry points themselves, is shared.
+What only one layer's function needs is that layer's; what two need, or the entry points themselves, is shared. That the
+self-test reads the weights too, to check them, does not make them shared.
 """
 
 from collections import defaultdict
@@ -26,8 +27,10 @@ def layer_flash_bytes(object_path: Path, program: Program) -> dict[str, int]:
         needs = _read_needs(elf)
         functions = _read_functions(elf)
 
-    layers = {layer.function: _find_section(functions, layer.function) for layer in program.layers}
-    entries = [section for name, (section, is_global) in functions.items() if is_global]
+    layers = {layer.function: _find(functions, layer.function) for layer in program.layers}
+    entries = [
+        section for entry in ("init", "reset", "invoke") for section in _find(functions, f"{program.name}_{entry}")
+    ]
     owners: dict[int, set[str]] = defaultdict(set)
     for function, sections in layers.items():
         for section in _reach(needs, sections):
@@ -53,18 +56,18 @@ def _read_needs(elf: ELFFile) -> dict[int, set[int]]:
     return needs
 
 
-def _read_functions(elf: ELFFile) -> dict[str, tuple[int, bool]]:
-    """Return the section of each function and whether other files may call it."""
+def _read_functions(elf: ELFFile) -> dict[str, int]:
+    """Return the section of each function."""
     return {
-        symbol.name: (symbol["st_shndx"], symbol["st_info"]["bind"] == "STB_GLOBAL")
+        symbol.name: symbol["st_shndx"]
         for symbol in symbol_section(elf).iter_symbols()
         if symbol["st_info"]["type"] == "STT_FUNC" and isinstance(symbol["st_shndx"], int)
     }
 
 
-def _find_section(functions: Mapping[str, tuple[int, bool]], name: str) -> frozenset[int]:
-    """Return the section of a layer's function, or of what the compiler made of it: `name.specialized.1`."""
-    return frozenset(at for found, (at, _) in functions.items() if found == name or found.startswith(f"{name}."))
+def _find(functions: Mapping[str, int], name: str) -> frozenset[int]:
+    """Return the section of a function, or of what the compiler made of it: `name.specialized.1`."""
+    return frozenset(section for found, section in functions.items() if found == name or found.startswith(f"{name}."))
 
 
 def _reach(needs: Mapping[int, set[int]], starts: Iterable[int], beyond: frozenset[int] = frozenset()) -> set[int]:

@@ -46,9 +46,18 @@ def test_flash_of_layers_is_their_code_and_their_own_tables(plant: Plant, mixer:
         "mixer_op_001_scale": image.symbols["mixer_op_001_scale"].n_bytes,
         "mixer_op_002_head": image.symbols["mixer_op_002_head"].n_bytes,
     }
-    read_by_selftest = plant("    int32_t sum;\n", "    int32_t sum = weights[0][0];\n")
-    shared = build_image(read_by_selftest, CORTEX_M4)
-    assert shared.layer_flash_bytes["mixer_op_000_project"] == shared.symbols["mixer_op_000_project"].n_bytes
+
+
+@pytest.mark.parametrize(("reader", "is_shared"), [("selftest", False), ("reset", True)])
+def test_a_table_that_the_self_test_checks_stays_its_layers(
+    reader: str, is_shared: bool, plant: Plant, mixer: Program
+) -> None:
+    """Weights read by their layer and by the self-test are the layer's; read by another entry point they are shared."""
+    old = {"selftest": "    int32_t sum;\n", "reset": "    memset(ctx, 0, sizeof *ctx);\n"}[reader]
+    new = {"selftest": "    int32_t sum = weights[0][0];\n", "reset": old + "    ctx->projected[0] = weights[0][0];\n"}
+    image = build_image(plant(old, new[reader]), CORTEX_M4)
+    own = image.layer_flash_bytes["mixer_op_000_project"] - image.symbols["mixer_op_000_project"].n_bytes
+    assert own == (0 if is_shared else 5 * 6)
 
 
 def test_flash_follows_pointers_through_tables_and_helpers(plant: Plant) -> None:
