@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from smidgen.data.intervals import interval_of
 from smidgen.data.recording import UNLABELLED, Recording
 from smidgen.errors import ConfigError
 
@@ -42,8 +43,7 @@ def decide(recording: Recording, *, hop_s: float = 2.0) -> Decisions:
     if not (np.isfinite(hop_s) and hop_s > 0):
         raise ConfigError(f"hop_s must be a positive number of seconds, got {hop_s}")
     n_whole = int(recording.duration_s / hop_s)
-    interval = (recording.time_s / hop_s).astype(np.intp)
-    samples = np.bincount(interval, minlength=n_whole + 1)[:n_whole]
+    samples = np.bincount(interval_of(recording.time_s, hop_s), minlength=n_whole + 1)[:n_whole]
     label = recording.room_at((np.arange(n_whole) + 0.5) * hop_s)
     sparse = samples < MIN_SAMPLES
     unlabelled = ~sparse & (label == UNLABELLED)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from smidgen.data.recording import NOT_HEARD_DBM, RSSI_RANGE_DBM, Recording
+from smidgen.data.intervals import interval_of, mean_by_interval, motion_by_interval
+from smidgen.data.recording import NOT_HEARD_DBM, Recording
 from smidgen.errors import ConfigError, DataError
 
 MOTION_FEATURES = ("mean_x", "mean_y", "mean_z", "std_x", "std_y", "std_z")
@@ -78,7 +79,7 @@ def to_frames(recording: Recording, *, step_s: float = 0.5) -> Frames:
             f"{recording.name}: {recording.duration_s:.0f} s make {n_steps} steps of {step_s} s, "
             f"more than {MAX_STEPS}. Give time_s in seconds from the start of the recording, or cut it."
         )
-    step = (recording.time_s / step_s).astype(np.intp)
+    step = interval_of(recording.time_s, step_s)
     samples = np.bincount(step, minlength=n_steps).astype(np.int32)
     motion, unmoved = _motion(recording, step, n_steps)
     middle_s = (np.arange(n_steps) + 0.5) * step_s
@@ -101,35 +102,17 @@ def to_frames(recording: Recording, *, step_s: float = 0.5) -> Frames:
 
 def _rssi(recording: Recording, step: NDArray[np.intp], n_steps: int) -> NDArray[np.int8]:
     """Return the (T, A) mean level of the packets heard in each step, rounded to whole dBm."""
-    mean, heard = _mean_by_step(recording.rssi_dbm, step, n_steps)
-    low, high = RSSI_RANGE_DBM
-    return np.where(heard > 0, np.rint(np.clip(mean, low, high)), NOT_HEARD_DBM).astype(np.int8)
+    mean, heard = mean_by_interval(recording.rssi_dbm, step, n_steps)
+    return np.where(heard > 0, np.rint(mean), NOT_HEARD_DBM).astype(np.int8)
 
 
 def _motion(recording: Recording, step: NDArray[np.intp], n_steps: int) -> tuple[NDArray[np.float32], int]:
     """Return the (T, M) motion features and the number of steps that no accelerometer sample supports."""
     if recording.acceleration_g is None:
         return np.zeros((n_steps, len(MOTION_FEATURES)), dtype=np.float32), n_steps
-    acceleration = recording.acceleration_g.astype(np.float64)
-    mean, count = _mean_by_step(acceleration, step, n_steps)
-    variance, _ = _mean_by_step((acceleration - mean[step]) ** 2, step, n_steps)
-    has_sample: NDArray[np.bool_] = count.min(axis=1) > 0
+    mean, deviation, has_sample = motion_by_interval(recording.acceleration_g, step, n_steps)
     last = np.maximum.accumulate(np.where(has_sample, np.arange(n_steps), -1))
     held_mean = np.where(last[:, None] >= 0, mean[last], 0.0)
-    deviation = np.where(has_sample[:, None], np.sqrt(variance), 0.0)
-    motion = np.concatenate([held_mean, deviation], axis=1).astype(np.float32)
+    known_deviation = np.where(has_sample[:, None], deviation, 0.0)
+    motion = np.concatenate([held_mean, known_deviation], axis=1).astype(np.float32)
     return motion, int((~has_sample).sum())
-
-
-def _mean_by_step(
-    values: NDArray[np.floating], step: NDArray[np.intp], n_steps: int
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return the (T, C) mean over the finite values of each step, 0 where there is none, and how many there are."""
-    finite = ~np.isnan(values)
-    total = np.zeros((n_steps, values.shape[1]))
-    count = np.zeros((n_steps, values.shape[1]), dtype=np.int64)
-    for column in range(values.shape[1]):
-        known = finite[:, column]
-        total[:, column] = np.bincount(step[known], weights=values[known, column], minlength=n_steps)
-        count[:, column] = np.bincount(step[known], minlength=n_steps)
-    return total / np.maximum(count, 1), count
