@@ -1,4 +1,7 @@
-"""One C call an operator: which kernel, with which arguments. Sizes are literals, so the compiler specialises each call."""
+"""One C call an operator: which kernel, with which arguments.
+
+Sizes are literals, so the compiler specialises each call.
+"""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -184,9 +187,10 @@ def _attention(site: Site) -> Call:
     q, k, v = site.x
     arguments = [
         site.at(q), site.at(k), site.at(v), site.at(site.y), site.scratch("int32"), *_attention_sizes(site),
-        unsigned(bool(site.op.attrs["causal"])), *_bits(v, site.y),
+        unsigned(bool(site.op.attrs["causal"])), *_bits(q, k, v, site.y),
         *site.signed(
-            "score_multiplier", "score_shift", "score_limit", "value_shift", "output_multiplier", "output_shift"
+            "score_prescale", "score_multiplier", "score_shift", "score_limit", "value_shift", "output_multiplier",
+            "output_shift",
         ),
         signed(site.y.zero_point),
     ]  # fmt: skip
@@ -251,7 +255,8 @@ def _slice(site: Site) -> Call:
 
 
 def _concat(site: Site) -> Call:
-    axis, statements, start = site.integer("axis"), [], 0
+    axis, start = site.integer("axis"), 0
+    statements: list[str] = []
     inner = math.prod(site.y.shape[axis + 1 :])
     for x in site.x:
         count = x.shape[axis] * inner
@@ -272,7 +277,9 @@ def _transpose(site: Site) -> Call:
     x, permutation = site.x[0], site.op.attrs["permutation"]
     assert isinstance(permutation, tuple)
     if len(permutation) > 3:
-        raise GraphError(f"{site.op.name}: a transpose of {len(permutation)} axes has no kernel; at most 3 are supported")
+        raise GraphError(
+            f"{site.op.name}: a transpose of {len(permutation)} axes has no kernel; at most 3 are supported"
+        )
     strides = [math.prod(x.shape[axis + 1 :]) for axis in range(len(x.shape))]
     lead = 3 - len(permutation)
     sizes = [1] * lead + list(site.y.shape)

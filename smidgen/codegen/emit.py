@@ -242,9 +242,11 @@ def _selftest(graph: Graph, constants: Constants, known: _KnownAnswer) -> str:
     for output in graph.outputs:
         tensor = graph[output]
         expected = f"{name}_known_{output}[i]"
-        differs = f"{output}[i] != {expected}"
+        actual = f"{output}[i]"
+        differs = f"{actual} != {expected}"
         if tensor.is_float:
-            differs = f"!(({output}[i] - {expected} <= {_FLOAT_TOLERANCE}f) && ({expected} - {output}[i] <= {_FLOAT_TOLERANCE}f))"
+            above, below = (f"{a} - {b} <= {_FLOAT_TOLERANCE}f" for a, b in ((actual, expected), (expected, actual)))
+            differs = f"!(({above}) && ({below}))"
         lines += [
             f"    for (uint32_t i = 0U; i < {unsigned(tensor.size)}; i++) {{",
             f"        if ({differs}) {{",

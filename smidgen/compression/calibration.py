@@ -84,9 +84,9 @@ class _Observer(fx.Interpreter):
 
     def run_node(self, node: fx.Node) -> Any:
         result = super().run_node(node)
-        if isinstance(result, Tensor) and result.is_floating_point() and node.name not in self._constants:
-            if node.op != "output":
-                self.watches.setdefault(node.name, _Watch(node.name)).update(result)
+        is_activation = node.op != "output" and node.name not in self._constants
+        if is_activation and isinstance(result, Tensor) and result.is_floating_point():
+            self.watches.setdefault(node.name, _Watch(node.name)).update(result)
         if node.target is torch.ops.smidgen.selective_scan.default:
             u, delta, A, B, _, _ = (self.env[arg] for arg in node.args)  # type: ignore[index]
             peak = selective_scan_states(u, delta, A, B).abs().amax(dim=(0, 1)).amax(dim=-1).double().numpy()

@@ -1,4 +1,4 @@
-"""The float program under a plan: every quantised tensor rounded to what its integers can say, gradients passed straight.
+"""The float program under a plan: quantised tensors rounded to what their integers can say, gradients passed straight.
 
 This is the middle of the three rungs (float model, fake-quantised program, integer graph), and what trains in QAT.
 """
@@ -38,9 +38,7 @@ class _FakeQuantizer(fx.Interpreter):
     def __init__(self, program: FloatProgram, plan: Plan) -> None:
         super().__init__(program.graph_module)
         self._plan = plan
-        self._split_parts = {
-            part.name for parts in program.structure.split_parts.values() for part, _, _ in parts
-        }
+        self._split_parts = {part.name for parts in program.structure.split_parts.values() for part, _, _ in parts}
 
     def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
         if not self._plan.recipe.is_float and target in _WEIGHT_POSITION:

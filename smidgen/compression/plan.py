@@ -53,11 +53,15 @@ def make_plan(
     declared = dict(inputs or {})
     unknown = set(declared) - set(program.input_names)
     if unknown:
-        raise ConfigError(f"the model has no input {sorted(unknown)[0]!r}; its inputs are {', '.join(program.input_names)}")
+        raise ConfigError(
+            f"the model has no input {sorted(unknown)[0]!r}; its inputs are {', '.join(program.input_names)}"
+        )
     if recipe.is_float:
         return Plan(recipe=recipe, qparams={}, state_peaks={})
     if calibration is None:
-        raise ConfigError(f"recipe {recipe.name} needs calibration windows; pass calibration=windows of the training set")
+        raise ConfigError(
+            f"recipe {recipe.name} needs calibration windows; pass calibration=windows of the training set"
+        )
     qparams: dict[str, QParams] = {}
     for node in program.nodes:
         if node.name not in program.structure.materialised:
@@ -76,7 +80,7 @@ def _choose(
     program: FloatProgram, node: fx.Node, calibration: Calibration, recipe: Recipe, known: Mapping[str, QParams]
 ) -> QParams | None:
     if node.target in LAYOUT and not _is_split_part(program, node):
-        return known.get(node.all_input_nodes[0].name)  # None where the source is not quantised itself (integer indices)
+        return known.get(node.all_input_nodes[0].name)  # None where the source itself is not quantised
     if node.target is aten.gru.input:
         return HIDDEN
     if node.name not in calibration.observations:
@@ -103,13 +107,8 @@ def _needs_symmetric(user: fx.Node) -> bool:
 
 def _required_dtype(users: list[tuple[fx.Node, fx.Node]]) -> str | None:
     """Return the type that an operator's contract asks for, None where the recipe is free."""
-    for user, operand in users:
-        position = user.args.index(operand) if operand in user.args else -1
-        if user.target is torch.ops.smidgen.selective_scan.default:
-            return "int16"
-        if user.target is aten.scaled_dot_product_attention.default and position in (0, 1):
-            return "int8"
-    return None
+    reads_scan = any(user.target is torch.ops.smidgen.selective_scan.default for user, _ in users)
+    return "int16" if reads_scan else None
 
 
 def _share_with_concat(program: FloatProgram, qparams: dict[str, QParams]) -> None:

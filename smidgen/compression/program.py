@@ -45,7 +45,9 @@ class FloatProgram:
         """Number of trained values."""
         return sum(value.numel() for value in self.placeholders if value is not None)
 
-    def run(self, inputs: Sequence[Tensor], interpreter: type[fx.Interpreter] | fx.Interpreter = fx.Interpreter) -> Batch:
+    def run(
+        self, inputs: Sequence[Tensor], interpreter: type[fx.Interpreter] | fx.Interpreter = fx.Interpreter
+    ) -> Batch:
         """Run a batch through the graph, by default as it is; returns the outputs."""
         runner = interpreter(self.graph_module) if isinstance(interpreter, type) else interpreter
         remaining = iter(inputs)
@@ -59,7 +61,9 @@ class FloatProgram:
             raise ConfigError(f"the model takes {len(self.input_names)} inputs {self.input_names}, got {len(inputs)}")
         for name, shape, value in zip(self.input_names, self.input_shapes, inputs, strict=True):
             if tuple(value.shape[1:]) != shape:
-                raise ConfigError(f"input {name} must be (batch, {', '.join(map(str, shape))}), got {tuple(value.shape)}")
+                raise ConfigError(
+                    f"input {name} must be (batch, {', '.join(map(str, shape))}), got {tuple(value.shape)}"
+                )
 
 
 def import_model(model: nn.Module | ExportedProgram, example_input: Tensor | Batch) -> FloatProgram:
@@ -69,8 +73,10 @@ def import_model(model: nn.Module | ExportedProgram, example_input: Tensor | Bat
     Raises ExportError where torch.export cannot capture it, or a weight is not finite.
     """
     example = as_batch(example_input)
-    exported = model if isinstance(model, ExportedProgram) else _export(model, example)
-    exported = exported.run_decompositions({})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's own deprecations, and nn.GRU's flattened weights
+        exported = model if isinstance(model, ExportedProgram) else _export(model, example)
+        exported = exported.run_decompositions({})
     placeholders: list[Tensor | None] = []
     for spec in exported.graph_signature.input_specs:
         if spec.kind is InputKind.USER_INPUT:
@@ -120,9 +126,7 @@ def _export(model: nn.Module, example: Batch) -> ExportedProgram:
     # A batch of one specialises to one, so that the example is doubled where it has to be.
     doubled = tuple(torch.cat([x, x]) if x.shape[0] == 1 else x for x in example)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's own deprecations, and nn.GRU's flattened weights
-            return export(copied, doubled, dynamic_shapes=tuple({0: Dim.DYNAMIC} for _ in doubled))
+        return export(copied, doubled, dynamic_shapes=tuple({0: Dim.DYNAMIC} for _ in doubled))
     except Exception as error:  # torch.export raises many unrelated types
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ExportError(
@@ -149,8 +153,9 @@ def _fold_constants(graph_module: fx.GraphModule, placeholders: Sequence[Tensor 
                 values[node.name] = value
         elif node.op == "get_attr":
             values[node.name] = getattr(graph_module, str(node.target)).detach()
-        elif node.op == "call_function" and node.all_input_nodes:
-            if all(parent.name in values for parent in node.all_input_nodes):
+        elif node.op == "call_function":
+            parents = node.all_input_nodes
+            if parents and all(parent.name in values for parent in parents):
                 args, kwargs = fx.node.map_arg((node.args, node.kwargs), lambda parent: values[parent.name])
-                values[node.name] = node.target(*args, **kwargs)  # type: ignore[operator]
+                values[node.name] = node.target(*args, **kwargs)
     return {name: value for name, value in values.items() if isinstance(value, Tensor)}

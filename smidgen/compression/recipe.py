@@ -1,9 +1,9 @@
-"""A recipe says which precision each weight and each activation has. A different mix is a different recipe, same graph."""
+"""A recipe says which precision each weight and activation has: another mix is another recipe over the same graph."""
 
 import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ class Recipe:
 
     name: str
     activation: str = "int8"  # "int8", "int16" or "float32"; float32 keeps the whole program in floating point
-    weight: Uniform = Uniform(bits=8)
+    weight: Uniform = field(default_factory=Uniform)
     rules: tuple[Rule, ...] = ()
 
     def __post_init__(self) -> None:

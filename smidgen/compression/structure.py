@@ -8,6 +8,7 @@ Two facts are read off the graph once, for calibration, fake quantisation and lo
 import operator
 import os
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import fx
@@ -16,12 +17,13 @@ aten = torch.ops.aten
 
 #: Functions applied element by element to one tensor (and scalars).
 POINTWISE = frozenset({
-    aten.abs.default, aten.add.Tensor, aten.add.Scalar, aten.clamp.default, aten.clamp_min.default, aten.clamp_max.default,
-    aten.div.Tensor, aten.div.Scalar, aten.eq.Scalar, aten.exp.default, aten.ge.Scalar, aten.gelu.default, aten.gt.Scalar,
-    aten.hardtanh.default, aten.le.Scalar, aten.logical_not.default, aten.lt.Scalar, aten.mul.Tensor, aten.mul.Scalar,
-    aten.ne.Scalar, aten.neg.default, aten.reciprocal.default, aten.relu.default, aten.rsub.Scalar, aten.sigmoid.default,
-    aten.silu.default, aten.softplus.default, aten.sqrt.default, aten.sub.Tensor, aten.sub.Scalar, aten.tanh.default,
-    aten.where.self, aten.where.Scalar, aten.where.ScalarOther, aten.where.ScalarSelf,
+    aten.abs.default, aten.add.Tensor, aten.add.Scalar, aten.clamp.default, aten.clamp_min.default,
+    aten.clamp_max.default, aten.div.Tensor, aten.div.Scalar, aten.eq.Scalar, aten.exp.default, aten.ge.Scalar,
+    aten.gelu.default, aten.gt.Scalar, aten.hardtanh.default, aten.le.Scalar, aten.logical_not.default, aten.lt.Scalar,
+    aten.mul.Tensor, aten.mul.Scalar, aten.ne.Scalar, aten.neg.default, aten.reciprocal.default, aten.relu.default,
+    aten.rsub.Scalar, aten.sigmoid.default, aten.silu.default, aten.softplus.default, aten.sqrt.default,
+    aten.sub.Tensor, aten.sub.Scalar, aten.tanh.default, aten.where.self, aten.where.Scalar, aten.where.ScalarOther,
+    aten.where.ScalarSelf,
 })  # fmt: skip
 
 #: Pointwise functions that jump: a table with interpolation cannot hold them.
@@ -43,7 +45,7 @@ _SPLITS = (aten.split.Tensor, aten.split_with_sizes.default, aten.chunk.default)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Structure:
-    """`roots`: pointwise node -> the tensor it is a function of. `split_parts`: linear node -> (getitem, start, stop)."""
+    """`roots`: pointwise node -> the tensor it is a function of; `split_parts`: linear -> (getitem, start, stop)."""
 
     roots: dict[str, fx.Node]
     split_parts: dict[str, tuple[tuple[fx.Node, int, int], ...]]
@@ -86,8 +88,7 @@ def op_name(node: fx.Node) -> str:
     """Return the short name of the node's operator: "linear", "add", "selective_scan"."""
     if node.op == "placeholder":
         return "input"
-    target = node.target
-    return str(getattr(target, "_schema", target).name if hasattr(target, "_schema") else target.__name__).rpartition("::")[2]
+    return str(getattr(node.target, "__name__", node.target)).partition(".")[0]
 
 
 def label(node: fx.Node) -> str:
@@ -103,6 +104,13 @@ def source_line(node: fx.Node) -> str:
         if line.strip() and f"{os.sep}torch{os.sep}" not in line.partition(",")[0]
     ]
     return " ".join(f"File {frames[-1]}".split()) if frames else ""
+
+
+def arguments(node: fx.Node) -> dict[str, Any]:
+    """Return every argument of the node's operator by its name in torch's schema, defaults included."""
+    schema = node.target._schema  # type: ignore[union-attr]
+    given = dict(zip((argument.name for argument in schema.arguments), node.args, strict=False)) | node.kwargs
+    return {argument.name: given.get(argument.name, argument.default_value) for argument in schema.arguments}
 
 
 def effective_users(node: fx.Node) -> list[tuple[fx.Node, fx.Node]]:
@@ -127,8 +135,7 @@ def _split_parts(linear: fx.Node) -> tuple[tuple[fx.Node, int, int], ...]:
         return ()
     split = users[0]
     rank = linear.meta["val"].dim()
-    axis = split.args[2] if len(split.args) > 2 else split.kwargs.get("dim", 0)
-    if axis not in (-1, rank - 1):
+    if arguments(split)["dim"] not in (-1, rank - 1):
         return ()
     parts = []
     for part in split.users:

@@ -18,7 +18,7 @@ Attribute = int | float | str | bool | tuple[int, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tensor:
-    """A value of the graph. `data` marks a constant; `qparams` says what its integers mean (None for float32, int32)."""
+    """A value of the graph. `data` marks a constant; `qparams` says what integers mean (None for float32, int32)."""
 
     name: str
     shape: tuple[int, ...]

@@ -1,4 +1,4 @@
-"""The bit-exact reference: runs a graph over a batch in numpy. Host C, emulated C and wasm must equal it byte for byte."""
+"""The bit-exact reference: runs a graph over a batch in numpy. Host C, emulated C and wasm must equal its bytes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -56,9 +56,7 @@ _IntegerRule = Callable[[Op, _Operands, Tensor, list[Array]], Array]
 
 def _finish(op: Op, y: Tensor, acc: Array) -> Array:
     p = _params(op)
-    return linear.finish_accumulator(
-        acc, p["bias"], p["multiplier"], _attr(op, "shift"), y.zero_point, y.dtype
-    )
+    return linear.finish_accumulator(acc, p["bias"], p["multiplier"], _attr(op, "shift"), y.zero_point, y.dtype)
 
 
 def _linear(op: Op, x: _Operands, y: Tensor, arrays: list[Array]) -> Array:
@@ -66,10 +64,9 @@ def _linear(op: Op, x: _Operands, y: Tensor, arrays: list[Array]) -> Array:
 
 
 def _conv1d(op: Op, x: _Operands, y: Tensor, arrays: list[Array]) -> Array:
-    acc = linear.conv1d_products(
-        arrays[0], _params(op)["weight"], pad=(_attr(op, "pad_left"), _attr(op, "pad_right")),
-        pad_value=x[0].zero_point, stride=_attr(op, "stride"), dilation=_attr(op, "dilation"), groups=_attr(op, "groups"),
-    )  # fmt: skip
+    geometry = {key: _attr(op, key) for key in ("stride", "dilation", "groups")}
+    pad = (_attr(op, "pad_left"), _attr(op, "pad_right"))
+    acc = linear.conv1d_products(arrays[0], _params(op)["weight"], pad=pad, pad_value=x[0].zero_point, **geometry)
     return _finish(op, y, acc)
 
 
@@ -101,7 +98,8 @@ def _attention(op: Op, x: _Operands, y: Tensor, arrays: list[Array]) -> Array:
 
 
 def _scan(op: Op, x: _Operands, y: Tensor, arrays: list[Array]) -> Array:
-    return scan.selective_scan(*arrays, **_params(op), **_attrs(op), zero_point=y.zero_point, dtype=y.dtype)
+    u, delta, B, C = arrays
+    return scan.selective_scan(u, delta, B, C, **_params(op), **_attrs(op), zero_point=y.zero_point, dtype=y.dtype)
 
 
 def _gru(op: Op, x: _Operands, y: Tensor, arrays: list[Array]) -> Array:
@@ -141,7 +139,7 @@ def _concat(op: Op, arrays: list[Array]) -> Array:
 
 
 def _argmax(op: Op, arrays: list[Array]) -> Array:
-    return np.argmax(arrays[0], axis=_attr(op, "axis") + 1)
+    return np.asarray(np.argmax(arrays[0], axis=_attr(op, "axis") + 1))
 
 
 _LAYOUT: Mapping[str, Callable[[Op, list[Array]], Array]] = {
@@ -165,7 +163,7 @@ _INTEGER: Mapping[str, _IntegerRule] = {
 def _float_conv1d(op: Op, arrays: list[Array]) -> Array:
     attrs = _attrs(op)
     pad = (attrs.pop("pad_left"), attrs.pop("pad_right"))
-    return float32.conv1d(arrays[0], **op.params, pad=pad, **attrs)
+    return float32.conv1d(arrays[0], **_arrays(op), pad=pad, **attrs)
 
 
 def _float_binary(op: Op, arrays: list[Array]) -> Array:
@@ -173,22 +171,26 @@ def _float_binary(op: Op, arrays: list[Array]) -> Array:
 
 
 _FLOAT: Mapping[str, Callable[[Op, list[Array]], Array]] = {
-    "linear": lambda op, x: float32.linear(x[0], **op.params),
+    "linear": lambda op, x: float32.linear(x[0], **_arrays(op)),
     "conv1d": _float_conv1d,
     "pointwise": lambda op, x: float32.POINTWISE[str(op.attrs["function"])](x[0], **_scalars(op)),
     "select": lambda op, x: float32.select(*x),
     "add": _float_binary, "sub": _float_binary, "mul": _float_binary, "div": _float_binary,
-    "rms_norm": lambda op, x: float32.rms_norm(x[0], **op.params, **_attrs(op)),
-    "layer_norm": lambda op, x: float32.layer_norm(x[0], **op.params, **_attrs(op)),
+    "rms_norm": lambda op, x: float32.rms_norm(x[0], **_arrays(op), **_attrs(op)),
+    "layer_norm": lambda op, x: float32.layer_norm(x[0], **_arrays(op), **_attrs(op)),
     "attention": lambda op, x: float32.attention(*x, **_attrs(op)),
-    "selective_scan": lambda op, x: float32.selective_scan(*x, **op.params),
-    "gru": lambda op, x: float32.gru(x[0], **op.params),
+    "selective_scan": lambda op, x: float32.selective_scan(*x, **_arrays(op)),
+    "gru": lambda op, x: float32.gru(x[0], **_arrays(op)),
     "mean": lambda op, x: float32.mean(x[0], axis=_attr(op, "axis") + 1),
     **_LAYOUT,
 }  # fmt: skip
 
 
-def _params(op: Op) -> dict[str, NDArray[np.int64]]:
+def _arrays(op: Op) -> dict[str, Any]:
+    return dict(op.params)
+
+
+def _params(op: Op) -> dict[str, Any]:
     return {role: array.astype(np.int64) for role, array in op.params.items()}
 
 

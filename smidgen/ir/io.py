@@ -1,4 +1,4 @@
-"""A graph on disk: `graph.json` for the structure, `graph.safetensors` for the arrays. Loading runs no code from either."""
+"""A graph on disk: `graph.json` for the structure, `graph.safetensors` for the arrays. Loading runs no code."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What each kind of operator takes and gives: arity, parameters, output shape, work, scratch memory, behaviour along time."""
+"""What each kind of operator takes and gives: arity, parameters, output shape, work, scratch memory, use of time."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -50,7 +50,9 @@ def _conv1d_shape(op: Op, x: tuple[Tensor, ...]) -> Shape:
     steps, channels = x[0].shape
     groups = _integer(op, "groups")
     if channels != group_width * groups or out_channels % groups:
-        raise GraphError(f"{op.name}: weight {op.params['weight'].shape} with {groups} groups does not fit {channels} channels")
+        raise GraphError(
+            f"{op.name}: weight {op.params['weight'].shape} with {groups} groups does not fit {channels} channels"
+        )
     padded = steps + _integer(op, "pad_left") + _integer(op, "pad_right")
     length = (padded - _integer(op, "dilation") * (taps - 1) - 1) // _integer(op, "stride") + 1
     return (length, out_channels)
@@ -63,7 +65,9 @@ def _conv1d_macs(op: Op, x: tuple[Tensor, ...], y: Tensor) -> int:
 def _attention_shape(op: Op, x: tuple[Tensor, ...]) -> Shape:
     q, k, v = x
     if len(q.shape) != 3 or k.shape != v.shape or q.shape[1:] != k.shape[1:]:
-        raise GraphError(f"{op.name}: q, k, v must be (T, H, w), (S, H, w), (S, H, w); got {q.shape}, {k.shape}, {v.shape}")
+        raise GraphError(
+            f"{op.name}: q, k, v must be (T, H, w), (S, H, w), (S, H, w); got {q.shape}, {k.shape}, {v.shape}"
+        )
     return q.shape
 
 

@@ -43,7 +43,9 @@ def _check_tensor(name: str, tensor: Tensor) -> None:
     if tensor.qparams is not None and tensor.qparams.dtype != tensor.dtype:
         raise GraphError(f"tensor {name} is {tensor.dtype}, its quantisation is for {tensor.qparams.dtype}")
     if tensor.data is not None and (tensor.data.shape != tensor.shape or tensor.data.dtype != tensor.dtype):
-        raise GraphError(f"tensor {name} is {tensor.dtype} {tensor.shape}, its data {tensor.data.dtype} {tensor.data.shape}")
+        raise GraphError(
+            f"tensor {name} is {tensor.dtype} {tensor.shape}, its data {tensor.data.dtype} {tensor.data.shape}"
+        )
 
 
 def _check_unique(names: list[str], what: str) -> None:

@@ -57,14 +57,23 @@ class Builder:
         """Return how the node's value is quantised, None in a float32 program."""
         if self.is_float:
             return None
+        dtype = node.meta["val"].dtype
+        if not dtype.is_floating_point:
+            raise self.unsupported(node, f"its result is {dtype}; use it within a function of one and the same tensor")
         if node.name not in self.plan.qparams:
             raise self.unsupported(node, "no range was observed for it during calibration")
         return self.plan.qparams[node.name]
 
+    def quantization(self, node: fx.Node, *tensors: Tensor) -> list[QParams]:
+        """Return how tensors of `node` are quantised; raise UnsupportedError where one is not."""
+        plain = [tensor for tensor in tensors if tensor.qparams is None]
+        if plain:
+            raise self.unsupported(node, f"{plain[0].name} is {plain[0].dtype}; it takes quantised activations only")
+        return [tensor.qparams for tensor in tensors if tensor.qparams is not None]
+
     def shape(self, node: fx.Node) -> tuple[int, ...]:
         """Return the node's shape without the batch axis."""
-        shape = node.meta["val"].shape
-        return tuple(self.static(node, size) for size in shape[1:])
+        return tuple(self.static(node, size) for size in node.meta["val"].shape[1:])
 
     def static(self, node: fx.Node, size: Any) -> int:
         """Return a size as a number; raise UnsupportedError for one that varies from call to call."""
@@ -75,9 +84,8 @@ class Builder:
         return int(size)
 
     def axis(self, node: fx.Node, axis: int) -> int:
-        """Return an axis of the batched tensor `node` counted without batch; raise UnsupportedError for the batch axis."""
-        rank = node.meta["val"].dim()
-        positive = axis % rank
+        """Return an axis of the batched `node` counted without batch; raise UnsupportedError for the batch axis."""
+        positive: int = axis % node.meta["val"].dim()
         if positive == 0:
             raise self.unsupported(node, "it works along the batch axis; each sample must be computed alone")
         return positive - 1

@@ -1,13 +1,13 @@
 """Lowering of pointwise operators: chains of one tensor fold to a table; sums and products of two tensors remain."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import fx
 
-from smidgen.compression.structure import DISCONTINUOUS
+from smidgen.compression.structure import DISCONTINUOUS, arguments
 from smidgen.ir.graph import Attribute, Tensor
 from smidgen.ir.spec import integer_attributes
 from smidgen.lowering.builder import Builder, Floats, Rule
@@ -22,14 +22,12 @@ aten = torch.ops.aten
 def lower_chain(builder: Builder, node: fx.Node) -> None:
     """Fold the chain that ends in `node` to a table over its root (integer programs)."""
     root = builder.program.structure.roots[node.name]
-    x = builder.operand(root)
+    x, y = builder.operand(root), builder.output(node)
+    source, target = builder.quantization(node, x, y)
     chain = _chain(builder, node, root)
-    y = builder.output(node)
-    if x.qparams is None or y.qparams is None:
-        raise builder.unsupported(node, f"its operand {x.name} is {x.dtype}; a table needs a quantised activation")
     if x.dtype == "int16" and any(step.target in DISCONTINUOUS for step in chain):
         raise builder.unsupported(node, "a comparison needs an int8 operand, this one is int16; declare it int8")
-    entries = table_entries(lambda real: _evaluate(builder, chain, root, real), x.qparams, y.qparams)
+    entries = table_entries(lambda real: _evaluate(builder, chain, root, real), source, target)
     builder.add_op(node, "table", [x], y, {"table": entries.astype(y.dtype)})
 
 
@@ -68,11 +66,13 @@ def _evaluate(builder: Builder, chain: list[fx.Node], root: fx.Node, real: Float
 
 def add(builder: Builder, node: fx.Node) -> None:
     """Sum of two tensors, one of which may be a constant of the same shape (learned positions)."""
+    _refuse_alpha(builder, node)
     if builder.is_float:
         _float_binary(builder, node, "add")
         return
     a, b, y = *_operands(builder, node), builder.output(node)
-    parameters = builder.integers(node, lambda: add_parameters(a.qparams, b.qparams, y.qparams))
+    first, second, total = builder.quantization(node, a, b, y)
+    parameters = builder.integers(node, lambda: add_parameters(first, second, total))
     builder.add_op(node, "add", [a, b], y, attrs=integer_attributes(parameters))
 
 
@@ -82,10 +82,8 @@ def mul(builder: Builder, node: fx.Node) -> None:
         _float_binary(builder, node, "mul")
         return
     a, b, y = *_operands(builder, node), builder.output(node)
-    assert a.qparams is not None
-    assert b.qparams is not None
-    assert y.qparams is not None
-    scale = a.qparams.scale * b.qparams.scale / y.qparams.scale
+    first, second, product = builder.quantization(node, a, b, y)
+    scale = first.scale * second.scale / product.scale
     multiplier, shift = builder.integers(node, lambda: fixed_point(scale, "mul: ratio of scales"))
     builder.add_op(node, "mul", [a, b], y, attrs={"multiplier": int(multiplier[0]), "shift": shift})
 
@@ -120,17 +118,18 @@ def _constant_operand(builder: Builder, node: fx.Node, position: int, data: Floa
 
 
 def _float_binary(builder: Builder, node: fx.Node, kind: str) -> None:
-    if node.kwargs.get("alpha", 1) != 1:
-        raise builder.unsupported(node, "alpha other than 1 is not supported; multiply the operand first")
-    first, second = node.args[:2]
-    if isinstance(second, fx.Node) and isinstance(first, fx.Node):
-        a, b = _operands(builder, node)
-        builder.add_op(node, kind, [a, b], builder.output(node))
+    _refuse_alpha(builder, node)
+    given = arguments(node)
+    if isinstance(given["other"], fx.Node):
+        _add_float_op(builder, node, kind, _operands(builder, node))
         return
-    scalar = float(second if isinstance(first, fx.Node) else first)  # type: ignore[arg-type]
-    operand = builder.operand(first if isinstance(first, fx.Node) else second)
-    function, value = _SCALAR_FORMS[kind](scalar)
-    _float_function(builder, node, operand, function, scalar=value)
+    function, scalar = _SCALAR_FORMS[kind](float(given["other"]))
+    _float_function(builder, node, function, scalar=scalar)
+
+
+def _refuse_alpha(builder: Builder, node: fx.Node) -> None:
+    if arguments(node).get("alpha", 1) != 1:
+        raise builder.unsupported(node, "alpha other than 1 is not supported; multiply the operand first")
 
 
 _SCALAR_FORMS: Mapping[str, Callable[[float], tuple[str, float]]] = {
@@ -141,13 +140,25 @@ _SCALAR_FORMS: Mapping[str, Callable[[float], tuple[str, float]]] = {
 }
 
 
-def _float_function(builder: Builder, node: fx.Node, x: Tensor, function: str, **scalars: float) -> None:
+def _float_function(builder: Builder, node: fx.Node, function: str, **scalars: float) -> None:
     attrs: dict[str, Attribute] = {"function": function, **scalars}
-    builder.add_op(node, "pointwise", [x], builder.output(node), attrs=attrs)
+    _add_float_op(builder, node, "pointwise", [builder.operand(node.args[0])], attrs)
+
+
+def _add_float_op(
+    builder: Builder,
+    node: fx.Node,
+    kind: str,
+    operands: Sequence[Tensor],
+    attrs: Mapping[str, Attribute] | None = None,
+) -> None:
+    if not builder.is_float:
+        raise builder.unsupported(node, "of functions of two tensors, only sums and products have an integer form")
+    builder.add_op(node, kind, operands, builder.output(node), attrs=attrs)
 
 
 def _function(name: str) -> Rule:
-    return lambda builder, node: _float_function(builder, node, builder.operand(node.args[0]), name)
+    return lambda builder, node: _float_function(builder, node, name)
 
 
 def _binary(kind: str) -> Rule:
@@ -155,41 +166,39 @@ def _binary(kind: str) -> Rule:
 
 
 def _compare(name: str) -> Rule:
-    return lambda builder, node: _float_function(
-        builder, node, builder.operand(node.args[0]), name, scalar=float(node.args[1])  # type: ignore[arg-type]
-    )
+    return lambda builder, node: _float_function(builder, node, name, scalar=float(arguments(node)["other"]))
 
 
 def _gelu(builder: Builder, node: fx.Node) -> None:
-    name = "gelu_tanh" if node.kwargs.get("approximate", "none") == "tanh" else "gelu"
-    _float_function(builder, node, builder.operand(node.args[0]), name)
+    _float_function(builder, node, "gelu_tanh" if arguments(node)["approximate"] == "tanh" else "gelu")
 
 
 def _clamp(builder: Builder, node: fx.Node) -> None:
-    bounds = [*node.args[1:], None, None][:2]
-    low, high = (limit if bound is None else bound for bound, limit in zip(bounds, (-3.4e38, 3.4e38), strict=True))
-    _float_function(
-        builder, node, builder.operand(node.args[0]), "clamp", low=float(low), high=float(high)  # type: ignore[arg-type]
-    )
+    given, largest = arguments(node), float(np.finfo(np.float32).max)
+    low = -largest if given["min"] is None else float(given["min"])
+    high = largest if given["max"] is None else float(given["max"])
+    _float_function(builder, node, "clamp", low=low, high=high)
 
 
 def _softplus(builder: Builder, node: fx.Node) -> None:
-    if len(node.args) > 1 and node.args[1] != 1:
-        raise builder.unsupported(node, "softplus with beta other than 1 is not supported")
-    _float_function(builder, node, builder.operand(node.args[0]), "softplus")
+    given = arguments(node)
+    if (given["beta"], given["threshold"]) != (1, 20):
+        raise builder.unsupported(node, "softplus with another beta or threshold than 1 and 20 is not supported")
+    _float_function(builder, node, "softplus")
 
 
 def _where(builder: Builder, node: fx.Node) -> None:
-    condition = builder.operand(node.args[0])
+    given = arguments(node)
     branches = []
-    for position, argument in enumerate(node.args[1:3], start=1):
-        if isinstance(argument, fx.Node) and argument.name not in builder.program.constants:
-            branches.append(builder.operand(argument))
+    for position, key in enumerate(("self", "other"), start=1):
+        branch = given[key]
+        if isinstance(branch, fx.Node) and branch.name not in builder.program.constants:
+            branches.append(builder.operand(branch))
         else:
-            data = builder.constant(argument)
-            value = np.asarray(argument, np.float64) if data is None else data  # type: ignore[arg-type]
+            data = builder.constant(branch)
+            value = np.asarray(branch, np.float64) if data is None else data
             branches.append(_constant_operand(builder, node, position, value))
-    builder.add_op(node, "select", [condition, *branches], builder.output(node))
+    _add_float_op(builder, node, "select", [builder.operand(given["condition"]), *branches])
 
 
 RULES: Mapping[object, Rule] = {

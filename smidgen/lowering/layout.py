@@ -3,11 +3,11 @@
 import math
 import operator
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import fx
 
+from smidgen.compression.structure import arguments
 from smidgen.ir.graph import Tensor
 from smidgen.lowering.builder import Builder, Rule
 from smidgen.numerics.elementwise import rescale_parameters
@@ -28,7 +28,7 @@ def reshape(builder: Builder, node: fx.Node) -> None:
 def transpose(builder: Builder, node: fx.Node) -> None:
     """aten.transpose(x, a, b)."""
     source = _source(node)
-    first, second = (builder.axis(source, int(axis)) for axis in node.args[1:3])  # type: ignore[arg-type]
+    first, second = (builder.axis(source, arguments(node)[key]) for key in ("dim0", "dim1"))
     permutation = list(range(source.meta["val"].dim() - 1))
     permutation[first], permutation[second] = permutation[second], permutation[first]
     _add_transpose(builder, node, permutation)
@@ -36,36 +36,33 @@ def transpose(builder: Builder, node: fx.Node) -> None:
 
 def permute(builder: Builder, node: fx.Node) -> None:
     """aten.permute(x, axes)."""
-    source, axes = _source(node), list(node.args[1])  # type: ignore[arg-type]
+    source, axes = _source(node), arguments(node)["dims"]
     if axes[0] != 0:
         raise builder.unsupported(node, "it moves the batch axis; keep the batch first")
-    _add_transpose(builder, node, [builder.axis(source, int(axis)) for axis in axes[1:]])  # type: ignore[arg-type]
+    _add_transpose(builder, node, [builder.axis(source, axis) for axis in axes[1:]])
 
 
 def slice_(builder: Builder, node: fx.Node) -> None:
     """aten.slice(x, axis, start, end, step=1)."""
-    arguments = [*node.args, *[None, 0, None, None, 1][len(node.args) :]]
-    source = _source(node)
-    if arguments[4] != 1:
-        raise builder.unsupported(node, f"a slice with step {arguments[4]} is not supported; use step 1")
-    axis = builder.axis(source, int(arguments[1] or 0))
+    source, given = _source(node), arguments(node)
+    if given["step"] != 1:
+        raise builder.unsupported(node, f"a slice with step {given['step']} is not supported; use step 1")
+    axis = builder.axis(source, given["dim"])
     x = builder.operand(source)
-    start, stop, _ = slice(arguments[2], arguments[3]).indices(x.shape[axis])
+    start, stop, _ = slice(given["start"], given["end"]).indices(x.shape[axis])
     _add_slice(builder, node, _moved(builder, node, x), x, axis, start, stop)
 
 
 def select(builder: Builder, node: fx.Node) -> None:
     """aten.select(x, axis, index): a slice of one element, then a reshape."""
-    source = _source(node)
-    axis = builder.axis(source, int(node.args[1]))  # type: ignore[arg-type]
+    source, given = _source(node), arguments(node)
+    axis = builder.axis(source, given["dim"])
     x = builder.operand(source)
-    index = int(node.args[2]) % x.shape[axis]  # type: ignore[arg-type]
+    index = given["index"] % x.shape[axis]
     shape = tuple(1 if i == axis else size for i, size in enumerate(x.shape))
     part = builder.add_tensor(f"{node.name}_part", shape, x.qparams, dtype=x.dtype)
     name = builder.op_name(node)
-    builder.add_op(
-        node, "slice", [x], part, attrs={"axis": axis, "start": index, "stop": index + 1}, name=name
-    )
+    builder.add_op(node, "slice", [x], part, attrs={"axis": axis, "start": index, "stop": index + 1}, name=name)
     y = _moved(builder, node, x)
     builder.add_op(node, "reshape", [part], y, attrs={"shape": y.shape}, name=f"{name}.drop_axis")
 
@@ -76,13 +73,14 @@ def getitem(builder: Builder, node: fx.Node) -> None:
     assert isinstance(index, int)
     if source.target is aten.gru.input:
         if index != 0:
-            raise builder.unsupported(node, "only the GRU's outputs can be used; take its last step for the final state")
+            raise builder.unsupported(
+                node, "only the GRU's outputs can be used; take its last step for the final state"
+            )
         builder.values[node.name] = builder.values[source.name]
         return
     whole = source.args[0]
     assert isinstance(whole, fx.Node)
-    axis_argument = source.args[2] if len(source.args) > 2 else source.kwargs.get("dim", 0)
-    axis = builder.axis(whole, int(axis_argument))  # type: ignore[arg-type]
+    axis = builder.axis(whole, arguments(source)["dim"])
     x = builder.operand(whole)
     sizes = [piece.shape[axis + 1] for piece in source.meta["val"]]
     start = sum(sizes[:index])
@@ -91,12 +89,12 @@ def getitem(builder: Builder, node: fx.Node) -> None:
 
 def concat(builder: Builder, node: fx.Node) -> None:
     """aten.cat(tensors, axis): parts in another scale are rescaled first."""
-    parts: Any = node.args[0]
-    axis = builder.axis(node, int(node.args[1]) if len(node.args) > 1 else 0)  # type: ignore[arg-type]
+    given = arguments(node)
+    axis = builder.axis(node, given["dim"])
     y = builder.output(node)
     name = builder.op_name(node)
     inputs = []
-    for index, part in enumerate(parts):
+    for index, part in enumerate(given["tensors"]):
         inputs.append(match_scale(builder, node, builder.operand(part), y, f"{name}.{index}"))
     builder.add_op(node, "concat", inputs, y, attrs={"axis": axis}, name=name)
 
@@ -105,9 +103,7 @@ def match_scale(builder: Builder, node: fx.Node, x: Tensor, y: Tensor, name: str
     """Return x in y's quantisation, rescaled where it differs."""
     if x.qparams == y.qparams:
         return x
-    assert x.qparams is not None
-    assert y.qparams is not None
-    source, target = x.qparams, y.qparams
+    source, target = builder.quantization(node, x, y)
     multiplier, shift = builder.integers(node, lambda: rescale_parameters(source, target))
     rescaled = builder.add_tensor(f"{x.name}_as_{y.name}", x.shape, y.qparams)
     builder.add_op(node, "rescale", [x], rescaled, attrs={"multiplier": multiplier, "shift": shift}, name=name)

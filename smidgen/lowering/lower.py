@@ -56,9 +56,7 @@ def _name_outputs(graph: Graph) -> Graph:
         replace(op, inputs=tuple(renamed.get(x, x) for x in op.inputs), output=renamed.get(op.output, op.output))
         for op in graph.ops
     )
-    return replace(
-        graph, outputs=tuple(names), tensors={tensor.name: tensor for tensor in tensors}, ops=tuple(ops)
-    )
+    return replace(graph, outputs=tuple(names), tensors={tensor.name: tensor for tensor in tensors}, ops=tuple(ops))
 
 
 def supported_operators() -> list[str]:

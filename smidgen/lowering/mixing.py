@@ -1,16 +1,18 @@
 """Lowering of operators that mix the elements of a row or of a window: norms, attention, mean, argmax."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch
 from torch import fx
 
-from smidgen.ir.spec import integer_arrays, integer_attributes
+from smidgen.compression.structure import arguments
+from smidgen.ir.graph import Attribute, Tensor
+from smidgen.ir.spec import integer_attributes
 from smidgen.lowering.builder import Builder, Floats, Rule
 from smidgen.numerics.attention import attention_parameters
 from smidgen.numerics.norm import norm_parameters
+from smidgen.numerics.quantization import QParams
 from smidgen.numerics.reduction import mean_parameters
 
 aten = torch.ops.aten
@@ -18,21 +20,21 @@ aten = torch.ops.aten
 
 def rms_norm(builder: Builder, node: fx.Node) -> None:
     """aten.rms_norm(x, shape, weight, eps) over the last axis."""
-    arguments = [*node.args, *[None, None, None, None][len(node.args) :]]
-    eps = float(np.finfo(np.float32).eps) if arguments[3] is None else float(arguments[3])
-    _norm(builder, node, arguments[2], None, eps, kind="rms_norm")
+    eps = arguments(node)["eps"]
+    _norm(builder, node, None, float(np.finfo(np.float32).eps) if eps is None else eps, kind="rms_norm")
 
 
 def layer_norm(builder: Builder, node: fx.Node) -> None:
     """aten.layer_norm(x, shape, weight, bias, eps) over the last axis."""
-    arguments = [*node.args, *[None, None, None, None, 1e-5][len(node.args) :]]
-    _norm(builder, node, arguments[2], arguments[3], float(arguments[4]), kind="layer_norm")
+    given = arguments(node)
+    _norm(builder, node, given["bias"], given["eps"], kind="layer_norm")
 
 
-def _norm(builder: Builder, node: fx.Node, weight: Any, shift: Any, eps: float, *, kind: str) -> None:
-    normalised = node.args[1]
-    if len(list(normalised)) != 1:  # type: ignore[arg-type]
-        raise builder.unsupported(node, f"it normalises over {normalised}; only the last axis is supported")
+def _norm(builder: Builder, node: fx.Node, shift: fx.Node | None, eps: float, *, kind: str) -> None:
+    given = arguments(node)
+    normalised, weight = given["normalized_shape"], given["weight"]
+    if len(normalised) != 1:
+        raise builder.unsupported(node, f"it normalises over axes of sizes {normalised}; only the last is supported")
     x, y = builder.operand(node.args[0]), builder.output(node)
     width = x.shape[-1]
     gain: Floats = np.ones(width) if weight is None else builder.weight(node, weight, "weight")
@@ -43,41 +45,40 @@ def _norm(builder: Builder, node: fx.Node, weight: Any, shift: Any, eps: float, 
             params["bias"] = bias.astype(np.float32)
         builder.add_op(node, kind, [x], y, params, {"eps": eps})
         return
+    source, target = builder.quantization(node, x, y)
     parameters = builder.integers(
-        node, lambda: norm_parameters(gain, bias, eps, x.qparams, y.qparams, centred=kind == "layer_norm")
+        node, lambda: norm_parameters(gain, bias, eps, source, target, centred=kind == "layer_norm")
     )
     arrays = {"gain": parameters.gain.astype(np.int16), "bias": parameters.bias.astype(np.int32)}
     builder.add_op(node, kind, [x], y, arrays, integer_attributes(parameters))
 
 
 def attention(builder: Builder, node: fx.Node) -> None:
-    """aten.scaled_dot_product_attention(q, k, v (b, H, T, w), mask, dropout, is_causal, scale), computed as (T, H, w)."""
-    arguments = [*node.args, *[None, None, None, None, 0.0, False][len(node.args) :]]
-    if arguments[3] is not None or node.kwargs.get("attn_mask") is not None:
+    """aten.scaled_dot_product_attention(q, k, v (b, H, T, w), mask, dropout, is_causal), computed as (T, H, w)."""
+    given = arguments(node)
+    if given["attn_mask"] is not None:
         raise builder.unsupported(node, "a mask tensor is not supported; use is_causal=True, or no mask")
-    causal = bool(arguments[5] or node.kwargs.get("is_causal", False))
+    if given["enable_gqa"]:
+        raise builder.unsupported(node, "heads that share keys are not supported; give k and v a head for each of q")
     operands = []
     name = builder.op_name(node)
-    for role, argument in zip("qkv", arguments[:3], strict=True):
-        x = builder.operand(argument)
+    for role in ("query", "key", "value"):
+        x = builder.operand(given[role])
         heads, steps, width = x.shape
         by_time = builder.add_tensor(f"{node.name}_{role}", (steps, heads, width), x.qparams)
         builder.add_op(node, "transpose", [x], by_time, attrs={"permutation": (1, 0, 2)}, name=f"{name}.{role}")
         operands.append(by_time)
     steps, heads, width = operands[0].shape
-    given = node.kwargs.get("scale")
-    scale = width**-0.5 if given is None else float(given)  # type: ignore[arg-type]
+    scale = width**-0.5 if given["scale"] is None else given["scale"]
     by_time = builder.add_tensor(f"{node.name}_y", (steps, heads, width), builder.qparams(node))
-    attrs: dict[str, Any] = {"causal": causal}
+    attrs: dict[str, Attribute] = {"causal": given["is_causal"]}
     if builder.is_float:
         attrs["scale"] = scale
     else:
-        q, k, v = (operand.qparams for operand in operands)
+        q, k, v, target = builder.quantization(node, *operands, by_time)
         parameters = builder.integers(
             node,
-            lambda: attention_parameters(
-                q, k, v, by_time.qparams, width=width, steps=operands[1].shape[0], scale=scale
-            ),
+            lambda: attention_parameters(q, k, v, target, width=width, steps=operands[1].shape[0], scale=scale),
         )
         attrs.update(integer_attributes(parameters))
     builder.add_op(node, "attention", operands, by_time, attrs=attrs, name=name)
@@ -87,41 +88,48 @@ def attention(builder: Builder, node: fx.Node) -> None:
 
 def mean(builder: Builder, node: fx.Node) -> None:
     """aten.mean(x, [axis], keepdim) over one axis."""
-    axes = list(node.args[1]) if len(node.args) > 1 and node.args[1] else []  # type: ignore[arg-type]
-    if len(axes) != 1:
+    axes = arguments(node)["dim"]
+    if axes is None or len(axes) != 1:
         raise builder.unsupported(node, f"a mean over axes {axes} is not supported; average one axis at a time")
-    source = node.args[0]
-    assert isinstance(source, fx.Node)
-    axis = builder.axis(source, int(axes[0]))
-    x = builder.operand(source)
-    keep = len(node.args) > 2 and bool(node.args[2])
-    reduced = tuple(size for i, size in enumerate(x.shape) if i != axis)
-    qparams = builder.qparams(node)
-    attrs: dict[str, Any] = {"axis": axis}
-    if qparams is not None:
-        assert x.qparams is not None
-        source_qparams = x.qparams
-        multiplier, shift = builder.integers(node, lambda: mean_parameters(source_qparams, qparams, x.shape[axis]))
+    x, axis, y = _reduced(builder, node, axes[0], builder.qparams(node))
+    attrs: dict[str, Attribute] = {"axis": axis}
+    if not builder.is_float:
+        source, target = builder.quantization(node, x, y)
+        multiplier, shift = builder.integers(node, lambda: mean_parameters(source, target, x.shape[axis]))
         attrs.update(multiplier=multiplier, shift=shift)
-    y = builder.output(node, shape=reduced)
     builder.add_op(node, "mean", [x], y, attrs=attrs)
-    if keep:
-        kept = builder.add_tensor(f"{node.name}_kept", builder.shape(node), qparams)
-        builder.add_op(node, "reshape", [y], kept, attrs={"shape": kept.shape}, name=builder.op_name(node, ".keepdim"))
-        builder.values[node.name] = kept.name
+    _keep_axis(builder, node, y)
 
 
 def argmax(builder: Builder, node: fx.Node) -> None:
-    """aten.argmax(x, axis): the index of the first maximum, int32."""
-    source = node.args[0]
-    if len(node.args) < 2 or not isinstance(source, fx.Node) or not isinstance(node.args[1], int):
+    """aten.argmax(x, axis, keepdim): the index of the first maximum, int32."""
+    axis = arguments(node)["dim"]
+    if axis is None:
         raise builder.unsupported(node, "an argmax over the whole tensor is not supported; name its axis")
-    x = builder.operand(source)
-    axis = builder.axis(source, node.args[1])
-    reduced = tuple(size for i, size in enumerate(x.shape) if i != axis)
-    y = builder.add_tensor(node.name, reduced, None, dtype="int32")
-    builder.values[node.name] = y.name
+    x, axis, y = _reduced(builder, node, axis, None, dtype="int32")
     builder.add_op(node, "argmax", [x], y, attrs={"axis": axis})
+    _keep_axis(builder, node, y)
+
+
+def _reduced(
+    builder: Builder, node: fx.Node, axis: int, qparams: QParams | None, dtype: str | None = None
+) -> tuple[Tensor, int, Tensor]:
+    """Add the result of a reduction; return its operand, its axis without batch, and the result without that axis."""
+    source = arguments(node)["self"]
+    x, inner_axis = builder.operand(source), builder.axis(source, axis)
+    shape = tuple(size for i, size in enumerate(x.shape) if i != inner_axis)
+    name = f"{node.name}_dropped" if arguments(node)["keepdim"] else node.name
+    y = builder.add_tensor(name, shape, qparams, dtype)
+    builder.values[node.name] = y.name
+    return x, inner_axis, y
+
+
+def _keep_axis(builder: Builder, node: fx.Node, y: Tensor) -> None:
+    """Give the result the axis of size one that keepdim asks for."""
+    if arguments(node)["keepdim"]:
+        kept = builder.add_tensor(node.name, builder.shape(node), y.qparams, y.dtype)
+        builder.add_op(node, "reshape", [y], kept, attrs={"shape": kept.shape}, name=builder.op_name(node, ".keepdim"))
+        builder.values[node.name] = kept.name
 
 
 RULES: Mapping[object, Rule] = {

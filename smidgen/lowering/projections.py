@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import fx
 
+from smidgen.compression.structure import arguments
 from smidgen.ir.graph import Tensor
 from smidgen.ir.spec import integer_arrays, integer_attributes
 from smidgen.lowering.builder import Builder, Floats, Rule
@@ -49,8 +50,8 @@ def add_linear(
 
 def conv1d(builder: Builder, node: fx.Node) -> None:
     """aten.conv1d(x (b, c, t), weight, bias, stride, padding, dilation, groups), computed with channels last."""
-    arguments = [*node.args, *[None, None, None, [1], [0], [1], 1][len(node.args) :]]
-    stride, padding, dilation, groups = (value if isinstance(value, int) else list(value)[0] for value in arguments[3:7])
+    given = arguments(node)
+    stride, padding, dilation = (given[key][0] for key in ("stride", "padding", "dilation"))
     weight, bias = _weight_and_bias(builder, node)
     x = builder.operand(node.args[0])
     channels, steps = x.shape
@@ -61,7 +62,7 @@ def conv1d(builder: Builder, node: fx.Node) -> None:
     builder.add_op(node, "transpose", [x], x_last, attrs={"permutation": (1, 0)}, name=f"{name}.to_channels_last")
     params, attrs = _parameters(builder, node, x, y_last, weight, bias)
     geometry = {
-        "pad_left": padding, "pad_right": padding, "stride": stride, "dilation": dilation, "groups": groups,
+        "pad_left": padding, "pad_right": padding, "stride": stride, "dilation": dilation, "groups": given["groups"],
     }  # fmt: skip
     builder.add_op(node, "conv1d", [x_last], y_last, params, {**attrs, **geometry}, name=name)
     y = builder.output(node)
@@ -69,9 +70,9 @@ def conv1d(builder: Builder, node: fx.Node) -> None:
 
 
 def _weight_and_bias(builder: Builder, node: fx.Node) -> tuple[Floats, Floats | None]:
-    weight = builder.weight(node, node.args[1], "weight")
-    bias = builder.weight(node, node.args[2], "bias") if len(node.args) > 2 and node.args[2] is not None else None
-    return weight, bias
+    given = arguments(node)
+    bias = None if given["bias"] is None else builder.weight(node, given["bias"], "bias")
+    return builder.weight(node, given["weight"], "weight"), bias
 
 
 def _parameters(
@@ -81,11 +82,10 @@ def _parameters(
         real_bias = np.zeros(weight.shape[0]) if bias is None else bias
         return {"weight": weight.astype(np.float32), "bias": real_bias.astype(np.float32)}, {}
     encoded = builder.plan.recipe.weight.encode(weight)
-    assert x.qparams is not None
-    assert y.qparams is not None
+    source, target = builder.quantization(node, x, y)
     parameters = builder.integers(
         node,
-        lambda: accumulator_parameters(encoded.integers, encoded.scale, bias, x.qparams, y.qparams, "accumulator"),
+        lambda: accumulator_parameters(encoded.integers, encoded.scale, bias, source, target, "accumulator"),
     )
     params = {"weight": encoded.integers.astype(np.int8), **integer_arrays(parameters)}
     return params, integer_attributes(parameters)

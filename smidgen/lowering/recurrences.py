@@ -29,11 +29,12 @@ def selective_scan(builder: Builder, node: fx.Node) -> None:
         builder.add_op(node, "selective_scan", x, y, {"A": decay.astype(np.float32), "D": skip.astype(np.float32)})
         return
     peak = builder.plan.state_peaks[node.name]
+    qparams = builder.quantization(node, *x, y)
     parameters = builder.integers(
         node,
         lambda: scan_parameters(
             decay, skip, peak,
-            u=x[0].qparams, delta=x[1].qparams, B=x[2].qparams, C=x[3].qparams, y=y.qparams,
+            u=qparams[0], delta=qparams[1], B=qparams[2], C=qparams[3], y=qparams[4],
         ),
     )  # fmt: skip
     params = {role: array for role, array in integer_arrays(parameters).items() if role != "state_exponent"}
@@ -41,9 +42,9 @@ def selective_scan(builder: Builder, node: fx.Node) -> None:
 
 
 def gru(builder: Builder, node: fx.Node) -> None:
-    """aten.gru.input(x, h0, weights, has_biases, layers, dropout, train, bidirectional, batch_first): layer after layer.
+    """aten.gru.input(x, h0, weights, has_biases, layers, dropout, train, bidirectional, batch_first).
 
-    Each layer is one linear op for all steps, then the recurrence.
+    Layer after layer, each one linear op for all steps, then the recurrence.
     """
     x_node, initial, weights, has_biases, n_layers, _, _, bidirectional, batch_first = node.args
     if bidirectional:
@@ -62,9 +63,7 @@ def gru(builder: Builder, node: fx.Node) -> None:
         w_input, w_hidden = arrays[:2]
         b_input, b_hidden = arrays[2:] if has_biases else (np.zeros(len(w_input)), np.zeros(len(w_input)))
         prefix = name if n_layers == 1 else f"{name}.{layer}"
-        gates = builder.add_tensor(
-            f"{node.name}_gates_{layer}", (x.shape[0], len(w_input)), _gate_qparams(builder)
-        )
+        gates = builder.add_tensor(f"{node.name}_gates_{layer}", (x.shape[0], len(w_input)), _gate_qparams(builder))
         add_linear(builder, node, x, gates, w_input, b_input, name=f"{prefix}.input")
         hidden_qparams = None if builder.is_float else HIDDEN
         y = builder.add_tensor(f"{node.name}_{layer}", (x.shape[0], w_hidden.shape[1]), hidden_qparams)
@@ -82,8 +81,7 @@ def _add_integer_gru(
 ) -> None:
     gates, y = (builder.tensors[tensor] for tensor in tensors)
     encoded = builder.plan.recipe.weight.encode(weight)
-    assert gates.qparams is not None
-    projected = gates.qparams
+    (projected,) = builder.quantization(node, gates)
     parameters = builder.integers(
         node, lambda: gru_parameters(encoded.integers, encoded.scale, bias, projected, "recurrent accumulator")
     )

@@ -11,7 +11,14 @@ import numpy as np
 
 from smidgen.errors import GraphError
 from smidgen.numerics.exponential import EXPONENT_BITS, EXPONENT_MAX, exp2_negative, reciprocal
-from smidgen.numerics.fixed_point import Integers, fixed_point, requantize, rounded_shift, saturate
+from smidgen.numerics.fixed_point import (
+    Integers,
+    fixed_point,
+    integer_range,
+    requantize,
+    rounded_shift,
+    saturate,
+)
 from smidgen.numerics.quantization import QParams
 
 _NUMERATOR_ONE = 2**15
@@ -21,6 +28,7 @@ _NUMERATOR_ONE = 2**15
 class AttentionParameters:
     """Constants of one attention operator."""
 
+    score_prescale: int  # right shift that brings a score below 2**30; 0 for int8 q and k
     score_multiplier: int  # score difference -> exponent of two in Q20
     score_shift: int
     score_limit: int  # differences beyond it have numerator 0
@@ -34,18 +42,19 @@ def attention_parameters(
 ) -> AttentionParameters:
     """Fold the scales for `width` channels a head and at most `steps` keys.
 
-    q, k and v are symmetric; q and k int8, so that a score stays below 2**30. Raises GraphError otherwise.
+    q, k and v are symmetric. Raises GraphError where they are not, or a scale cannot be represented.
     """
-    if any(p.zero_point for p in (q, k, v)) or q.dtype != "int8" or k.dtype != "int8":
-        raise GraphError("attention needs symmetric q, k and v, and int8 q and k")
-    if width * 128 * 128 >= 2**30:
-        raise GraphError(f"attention: {width} channels a head can overflow the score; at most 65535 are supported")
-    exponent_scale = q.scale * k.scale * scale * math.log2(math.e) * 2.0**EXPONENT_BITS
+    if any(p.zero_point for p in (q, k, v)):
+        raise GraphError("attention needs symmetric q, k and v; their zero points must be 0")
+    score_bound = width * _largest(q) * _largest(k)
+    score_prescale = max(0, score_bound.bit_length() - 30)
+    exponent_scale = q.scale * k.scale * 2.0**score_prescale * scale * math.log2(math.e) * 2.0**EXPONENT_BITS
     score_multiplier, score_shift = fixed_point(exponent_scale, "attention: score scale")
-    value_bound = steps * _NUMERATOR_ONE * (128 if v.dtype == "int8" else 32768)
+    value_bound = steps * _NUMERATOR_ONE * _largest(v)
     value_shift = max(0, value_bound.bit_length() - 31)
     mantissa, exponent = math.frexp(v.scale / y.scale * 2.0**value_shift)
     return AttentionParameters(
+        score_prescale=score_prescale,
         score_multiplier=int(score_multiplier[0]),
         score_shift=score_shift,
         score_limit=min(2**31 - 1, math.ceil(EXPONENT_MAX / exponent_scale) + 1),
@@ -55,12 +64,18 @@ def attention_parameters(
     )
 
 
+def _largest(qparams: QParams) -> int:
+    low, high = integer_range(qparams.dtype)
+    return max(-low, high)
+
+
 def attention(
     q: Integers,
     k: Integers,
     v: Integers,
     *,
     causal: bool,
+    score_prescale: int,
     score_multiplier: int,
     score_shift: int,
     score_limit: int,
@@ -72,6 +87,7 @@ def attention(
 ) -> Integers:
     """Return softmax(q k^T * scale) v for q (B, T, H, w), k and v (B, S, H, w); causal keeps keys j <= i."""
     scores = np.einsum("bihd,bjhd->bhij", q.astype(np.float64), k.astype(np.float64)).astype(np.int64)
+    scores = rounded_shift(scores, score_prescale)
     if causal:
         masked = np.triu(np.ones(scores.shape[-2:], bool), k=1)
         scores = np.where(masked, np.iinfo(np.int64).min // 2, scores)

@@ -1,5 +1,7 @@
-"""2**-x by table, reciprocal and reciprocal square root by Newton's method, all in integers. Twin of kernels/exponential.h
-and kernels/roots.h."""
+"""2**-x by table, reciprocal and reciprocal square root by Newton's method, all in integers.
+
+Twin of kernels/exponential.h and kernels/roots.h.
+"""
 
 import numpy as np
 
@@ -11,7 +13,7 @@ _INDEX_BITS = 7
 _REST_BITS = EXPONENT_BITS - _INDEX_BITS
 
 #: round(2**31 * 2**(-i/128)), i = 0..128: linear interpolation between them is within 2^-18 of 2**-x.
-EXP2_TABLE: Integers = np.rint(2.0**31 * 2.0 ** (-np.arange((1 << _INDEX_BITS) + 1) / (1 << _INDEX_BITS))).astype(np.int64)
+EXP2_TABLE: Integers = np.rint(np.exp2(31 - np.arange((1 << _INDEX_BITS) + 1) / (1 << _INDEX_BITS))).astype(np.int64)
 
 
 def exp2_negative(x: Integers) -> Integers:
@@ -20,12 +22,13 @@ def exp2_negative(x: Integers) -> Integers:
     index, rest = fraction >> _REST_BITS, fraction & ((1 << _REST_BITS) - 1)
     left, right = EXP2_TABLE[index], EXP2_TABLE[index + 1]
     value = left - (((left - right) * rest) >> _REST_BITS)
-    return np.minimum(value >> whole, 2**31 - 1)
+    return np.asarray(np.minimum(value >> whole, 2**31 - 1), np.int64)
 
 
 def reciprocal(value: Integers) -> tuple[Integers, Integers]:
-    """Return (mantissa, exponent) with 1 / value ~ mantissa * 2**-exponent, mantissa in [2**30, 2**31), for 0 < value < 2**62.
+    """Return (mantissa, exponent) with 1 / value ~ mantissa * 2**-exponent for 0 < value < 2**62.
 
+    mantissa lies in [2**30, 2**31).
     Three Newton steps from the minimax line 48/17 - 32/17 a; relative error below 2^-28.
     """
     size = bit_length(value)
@@ -38,8 +41,9 @@ def reciprocal(value: Integers) -> tuple[Integers, Integers]:
 
 
 def reciprocal_sqrt(value: Integers) -> tuple[Integers, Integers]:
-    """Return (mantissa, exponent) with 1 / sqrt(value) ~ mantissa * 2**-exponent, mantissa in [2**30, 2**31], for 0 < value < 2**62.
+    """Return (mantissa, exponent) with 1 / sqrt(value) ~ mantissa * 2**-exponent for 0 < value < 2**62.
 
+    mantissa lies in [2**30, 2**31].
     Four Newton steps from a line on [0.25, 1); relative error below 2^-27.
     """
     half = (bit_length(value) + 1) >> 1  # value = a * 4**half with a in [0.25, 1)

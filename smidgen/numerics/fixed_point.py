@@ -1,4 +1,4 @@
-"""Rounded fixed-point products: the one way in which Smidgen changes an integer's scale. Twin of kernels/fixed_point.h."""
+"""Rounded fixed-point products: the one way in which Smidgen changes a scale. Twin of kernels/fixed_point.h."""
 
 import math
 
@@ -27,7 +27,9 @@ def requantize(acc: Integers, multiplier: ArrayLike, shift: int) -> Integers:
 
     Args: acc, int32 range; multiplier in [0, 2**31); shift in [-30, 31]. The product stays below 2**62.
     """
-    return np.clip(rounded_shift(acc * np.asarray(multiplier, np.int64), 32 - shift), -_REQUANTIZED_MAX, _REQUANTIZED_MAX)
+    return np.clip(
+        rounded_shift(acc * np.asarray(multiplier, np.int64), 32 - shift), -_REQUANTIZED_MAX, _REQUANTIZED_MAX
+    )
 
 
 def saturate(value: Integers, dtype: str) -> Integers:
@@ -92,4 +94,3 @@ def prove_accumulator(bound: ArrayLike, what: str) -> int:
             "narrow the layer, or use int8 for its input or its weights"
         )
     return largest
-

@@ -63,7 +63,7 @@ def gru(
     sigmoid: Integers,
     tanh: Integers,
 ) -> Integers:
-    """Return the hidden states (b, t, h) in Q15 for projected inputs (b, t, 3h) and weight (3h, h), from a zero state."""
+    """Return the hidden states (b, t, h) in Q15 for projected inputs (b, t, 3h), weight (3h, h) and a zero state."""
     batch, steps, width = projected.shape[0], projected.shape[1], weight.shape[1]
     hidden = np.zeros((batch, width), np.int64)
     out = np.empty((batch, steps, width), np.int64)

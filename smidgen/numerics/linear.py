@@ -31,11 +31,17 @@ class AccumulatorParameters:
 
 
 def accumulator_parameters(
-    weight: Integers, weight_scale: NDArray[np.float64], bias: NDArray[np.float64] | None, x: QParams, y: QParams, what: str
+    weight: Integers,
+    weight_scale: NDArray[np.float64],
+    bias: NDArray[np.float64] | None,
+    x: QParams,
+    y: QParams,
+    what: str,
 ) -> AccumulatorParameters:
     """Fold scales and zero points for weights (o, ...) with one scale per output channel (o,).
 
-    Padding supplies the zero point, so the fold holds at the edges too. Raises GraphError if the accumulator may overflow.
+    Padding supplies the zero point, so the fold holds at the edges too. Raises GraphError if an accumulator may
+    overflow.
     """
     rows = weight.reshape(weight.shape[0], -1)
     acc_scale = weight_scale * x.scale

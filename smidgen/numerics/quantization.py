@@ -30,7 +30,8 @@ class QParams:
     def quantize(self, real: NDArray[Any]) -> Integers:
         """Return the nearest legal integers (halves to even), saturated."""
         low, high = integer_range(self.dtype)
-        return np.clip(np.rint(np.asarray(real, np.float64) / self.scale) + self.zero_point, low, high).astype(np.int64)
+        steps = np.rint(np.asarray(real, np.float64) / self.scale) + self.zero_point
+        return np.asarray(np.clip(steps, low, high), np.int64)
 
     def dequantize(self, q: NDArray[Any]) -> NDArray[np.float64]:
         """Return the real numbers that the integers stand for."""

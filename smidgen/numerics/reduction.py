@@ -11,9 +11,7 @@ def mean_parameters(x: QParams, y: QParams, length: int) -> tuple[int, int]:
     return int(multiplier[0]), shift
 
 
-def mean(
-    x: Integers, *, axis: int, zero_points: tuple[int, int], multiplier: int, shift: int, dtype: str
-) -> Integers:
+def mean(x: Integers, *, axis: int, zero_points: tuple[int, int], multiplier: int, shift: int, dtype: str) -> Integers:
     """Return the mean over `axis` in the output's scale; zero_points are those of input and output."""
     total = (x - zero_points[0]).sum(axis=axis)
     return saturate(requantize(total, multiplier, shift) + zero_points[1], dtype)

@@ -59,16 +59,18 @@ def scan_parameters(
     n = A.shape[1]
     exponent_scale = -A * math.log2(math.e) * delta.scale * 2.0**EXPONENT_BITS
     if exponent_scale.max() * 32767 >= 2.0**31:
-        raise GraphError(f"selective scan: delta * |A| reaches {32767 * delta.scale * -A.min():g}, at most 1400 is supported")
+        raise GraphError(
+            f"selective scan: delta * |A| reaches {32767 * delta.scale * -A.min():g}, at most 1400 is supported"
+        )
     decay_multiplier, decay_shift = fixed_point(exponent_scale, "selective scan: decay scale")
     peak = np.maximum(state_peak, 2.0**-20)
     state_exponent = np.ceil(np.log2(peak)).astype(np.int64) - _STATE_PEAK_BITS
-    state_scale = 2.0**state_exponent
+    state_scale: NDArray[np.float64] = np.exp2(state_exponent.astype(np.float64))
     drive_multiplier, drive_shift = fixed_point(
         delta.scale * u.scale * B.scale * 2.0**16 / state_scale, "selective scan: drive scale"
     )
-    factors = np.concatenate([state_scale * C.scale * 2.0**16, np.abs(D) * u.scale * 2.0**-15]) / y.scale
-    multipliers, output_shift = fixed_point(factors, "selective scan: output scale")
+    factors = np.concatenate([state_scale * C.scale * 2.0**16, np.abs(D) * u.scale * 2.0**-15])
+    multipliers, output_shift = fixed_point(factors / y.scale, "selective scan: output scale")
     d = A.shape[0]
     return ScanParameters(
         decay_multiplier=decay_multiplier,

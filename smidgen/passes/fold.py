@@ -134,9 +134,7 @@ def _cut_convolution(graph: Graph, op: Op) -> Graph | None:
     return _replace(graph, op, [cut], removed=source)
 
 
-_ROWWISE = tuple(
-    kind for kind, spec in OP_SPECS.items() if spec.time == "pointwise" or kind == "concat"
-)
+_ROWWISE = tuple(kind for kind, spec in OP_SPECS.items() if spec.time == "pointwise" or kind == "concat")
 
 _RULES: tuple[_Rule, ...] = (
     _merge_layout, _drop_identity, _slice_before_transpose, _cut_convolution, _slice_before_rowwise

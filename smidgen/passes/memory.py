@@ -82,9 +82,8 @@ def plan_memory(graph: Graph) -> MemoryPlan:
     plan = MemoryPlan(
         placements=placements,
         scratch={name: block.offset for name, block in scratch.items()},
-        views=frozenset(views) | {
-            op.name for op in graph.ops if op.kind == "reshape" and home[op.output] == home[op.inputs[0]]
-        },
+        views=frozenset(views)
+        | {op.name for op in graph.ops if op.kind == "reshape" and home[op.output] == home[op.inputs[0]]},
         arena_bytes=max((_aligned(b.offset + b.n_bytes) for b in blocks), default=0),
         lower_bound_bytes=max(live, default=0),
         peak_op=graph.ops[peak].name if graph.ops else "",

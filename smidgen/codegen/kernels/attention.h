@@ -1,4 +1,4 @@
-/* Scaled dot-product attention on integers: q (steps_q, heads, width) and k (steps_k, heads, width) int8, v int8 or int16,
+/* Scaled dot-product attention on integers, int8 or int16: q (steps_q, heads, width), k and v (steps_k, heads, width),
  * y (steps_q, heads, width). One row at a time: scores, their maximum, table numerators in Q15, their sum, products with
  * V on the unnormalised numerators, one reciprocal. `scores` holds steps_k words. Twin of numerics/attention.py. */
 #ifndef SMIDGEN_ATTENTION_H
@@ -7,11 +7,11 @@
 #include "exponential.h"
 #include "roots.h"
 
-SMIDGEN_KERNEL void attention_q(const smidgen_s8 *q, const smidgen_s8 *k, const void *v, void *y, smidgen_s32 *scores,
+SMIDGEN_KERNEL void attention_q(const void *q, const void *k, const void *v, void *y, smidgen_s32 *scores,
                                 uint32_t steps_q, uint32_t steps_k, uint32_t heads, uint32_t width, uint32_t causal,
-                                uint32_t v_bits, uint32_t y_bits, int32_t score_multiplier, int32_t score_shift,
-                                int32_t score_limit, int32_t value_shift, int32_t output_multiplier, int32_t output_shift,
-                                int32_t zero_point)
+                                uint32_t q_bits, uint32_t k_bits, uint32_t v_bits, uint32_t y_bits, int32_t score_prescale,
+                                int32_t score_multiplier, int32_t score_shift, int32_t score_limit, int32_t value_shift,
+                                int32_t output_multiplier, int32_t output_shift, int32_t zero_point)
 {
     for (uint32_t i = 0U; i < steps_q; i++) {
         const uint32_t keys = (causal != 0U) ? (i + 1U) : steps_k;
@@ -19,12 +19,21 @@ SMIDGEN_KERNEL void attention_q(const smidgen_s8 *q, const smidgen_s8 *k, const 
             const uint32_t query = ((i * heads) + h) * width;
             int32_t peak = INT32_MIN;
             for (uint32_t j = 0U; j < keys; j++) {
-                int32_t acc = 0;
-                for (uint32_t d = 0U; d < width; d++) {
-                    acc += (int32_t)q[query + d] * (int32_t)k[(((j * heads) + h) * width) + d];
+                const uint32_t key = ((j * heads) + h) * width;
+                int32_t score = 0;
+                if (score_prescale == 0) {
+                    for (uint32_t d = 0U; d < width; d++) {
+                        score += load_q(q, query + d, q_bits) * load_q(k, key + d, k_bits);
+                    }
+                } else {
+                    int64_t acc = 0;
+                    for (uint32_t d = 0U; d < width; d++) {
+                        acc += (int64_t)load_q(q, query + d, q_bits) * load_q(k, key + d, k_bits);
+                    }
+                    score = (int32_t)rounded_shift_s64(acc, score_prescale);
                 }
-                scores[j] = acc;
-                peak = (acc > peak) ? acc : peak;
+                scores[j] = score;
+                peak = (score > peak) ? score : peak;
             }
             uint32_t total = 0U;
             for (uint32_t j = 0U; j < keys; j++) {

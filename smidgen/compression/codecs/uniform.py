@@ -40,5 +40,5 @@ class Uniform:
         return EncodedWeight(integers=np.clip(np.rint(real / shaped), -limit, limit).astype(np.int64), scale=scale)
 
     def n_bytes(self, shape: tuple[int, ...]) -> int:
-        """Return the stored bytes of a weight: one byte a level (narrower levels are not packed), scales in the bias stage."""
+        """Return the stored bytes of a weight: one a level, as narrower levels are not packed."""
         return int(np.prod(shape))
