@@ -6,7 +6,7 @@ self-test reads the weights too, to check them, does not make them shared.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
@@ -23,9 +23,10 @@ def layer_flash_bytes(object_path: Path, program: Program) -> dict[str, int]:
     """Return, by C function of the layer, the bytes of code and constants that only this layer needs."""
     with object_path.open("rb") as stream:
         elf = ELFFile(stream)
-        sizes = [section["sh_size"] if section["sh_flags"] & _SHF_ALLOC else 0 for section in elf.iter_sections()]
-        needs = _read_needs(elf)
-        functions = _read_functions(elf)
+        sizes = {i: s["sh_size"] for i, s in enumerate(elf.iter_sections()) if s["sh_flags"] & _SHF_ALLOC}
+        symbols = list(symbol_section(elf).iter_symbols())
+        needs = _read_needs(elf, sizes.keys(), [symbol["st_shndx"] for symbol in symbols])
+    functions = {symbol.name: symbol["st_shndx"] for symbol in symbols if symbol["st_info"]["type"] == "STT_FUNC"}
 
     layers = {layer.function: _find(functions, layer.function) for layer in program.layers}
     entries = [
@@ -43,26 +44,19 @@ def layer_flash_bytes(object_path: Path, program: Program) -> dict[str, int]:
     }
 
 
-def _read_needs(elf: ELFFile) -> dict[int, set[int]]:
-    """Return the sections that each section refers to; compiler helpers, undefined here, are in none."""
-    symbols = symbol_section(elf)
+def _read_needs(elf: ELFFile, sections: Collection[int], homes: Sequence[int | str]) -> dict[int, set[int]]:
+    """Return which of `sections` each of them refers to, where symbol i lies in the section `homes[i]`.
+
+    Compiler helpers, which are not defined here, lie in none.
+    """
     needs: dict[int, set[int]] = defaultdict(set)
     for section in elf.iter_sections():
-        if isinstance(section, RelocationSection):
+        if isinstance(section, RelocationSection) and section["sh_info"] in sections:
             for relocation in section.iter_relocations():
-                target = symbols.get_symbol(relocation["r_info_sym"])["st_shndx"]
-                if isinstance(target, int):
-                    needs[section["sh_info"]].add(target)
+                home = homes[relocation["r_info_sym"]]
+                if isinstance(home, int):
+                    needs[section["sh_info"]].add(home)
     return needs
-
-
-def _read_functions(elf: ELFFile) -> dict[str, int]:
-    """Return the section of each function."""
-    return {
-        symbol.name: symbol["st_shndx"]
-        for symbol in symbol_section(elf).iter_symbols()
-        if symbol["st_info"]["type"] == "STT_FUNC" and isinstance(symbol["st_shndx"], int)
-    }
 
 
 def _find(functions: Mapping[str, int], name: str) -> frozenset[int]:
