@@ -216,11 +216,15 @@ class Firmware:
             tensor = self.lowered[op.output]
             if op.output in recorder.values and tensor.dtype != "int32":
                 found = values[op.output] if tensor.qparams is None else tensor.qparams.dequantize(values[op.output])
-                layers.append(LayerFidelity(name=op.name, op=op.kind, sqnr_db=sqnr_db(recorder.values[op.output], found)))
+                layers.append(
+                    LayerFidelity(name=op.name, op=op.kind, sqnr_db=sqnr_db(recorder.values[op.output], found))
+                )
         return tuple(layers)
 
     def _require_budget(self, measurement: Measurement) -> None:
-        largest = sorted(((array.nbytes, op.name) for op in self.graph.ops for array in op.params.values()), reverse=True)
+        largest = sorted(
+            ((array.nbytes, op.name) for op in self.graph.ops for array in op.params.values()), reverse=True
+        )
         if measurement.ram_bytes > self.target.ram_bytes:
             raise BudgetError(
                 f"{self.program.name} needs {measurement.ram_bytes} B of RAM, {self.target.name} has "
@@ -256,4 +260,3 @@ def sqnr_db(expected: Array, actual: Array) -> float:
     if noise == 0.0:
         return float("inf")
     return 10 * float(np.log10(max(signal, np.finfo(np.float64).tiny) / noise))
-

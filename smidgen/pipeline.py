@@ -10,7 +10,7 @@ from torch import nn
 from torch.export import ExportedProgram
 
 from smidgen.codegen import emit
-from smidgen.compression import Input, Recipe, calibrate, find_recipe, import_model, make_plan
+from smidgen.compression import FloatProgram, Input, Recipe, calibrate, find_recipe, import_model, make_plan
 from smidgen.compression.program import as_batch, batches
 from smidgen.errors import ExportError
 from smidgen.firmware import MEASURED_WINDOWS, Firmware
@@ -21,7 +21,7 @@ from smidgen.targets import Target, find_target
 
 
 def compile(
-    model: nn.Module | ExportedProgram | str | Path,
+    model: nn.Module | ExportedProgram | FloatProgram | str | Path,
     example_input: torch.Tensor | tuple[torch.Tensor, ...],
     *,
     calibration: Any = None,
@@ -34,8 +34,9 @@ def compile(
     """Compile a sequence model to C99 for a microcontroller.
 
     Args:
-        model: any module that torch.export accepts (left untouched), an ExportedProgram, or the path of a `.pt2` file;
-            reading such a file can run code that it contains, so a path is refused without `trust=True`.
+        model: any module that torch.export accepts (left untouched), an ExportedProgram, a FloatProgram that was imported
+            before (to compile one model under several recipes), or the path of a `.pt2` file; reading such a file can run
+            code that it contains, so a path is refused without `trust=True`.
         example_input: a tensor or a tuple of tensors, batch first; gives the shapes.
         calibration: windows of the training set that set the ranges of activations: a tensor with a leading batch axis,
             a tuple of them, or an iterable of such. A float32 recipe needs none.
@@ -47,9 +48,11 @@ def compile(
     chosen_target = target if isinstance(target, Target) else find_target(target)
     chosen_recipe = find_recipe(recipe)
     example = as_batch(example_input)
-    float_program = import_model(_loaded(model, trust), example)
+    float_program = model if isinstance(model, FloatProgram) else import_model(_loaded(model, trust), example)
     float_program.check_inputs(example)
-    calibrated = None if chosen_recipe.is_float else calibrate(float_program, () if calibration is None else calibration)
+    calibrated = (
+        None if chosen_recipe.is_float else calibrate(float_program, () if calibration is None else calibration)
+    )
     plan = make_plan(float_program, calibrated, chosen_recipe, inputs if not chosen_recipe.is_float else None)
     lowered = lower(float_program, plan, name=name)
     graph = fold(lowered)

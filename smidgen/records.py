@@ -88,3 +88,36 @@ class Measurement:
 def _add_row(table: Table, name: str, op: str, macs: int, instructions: int, flash_bytes: int) -> None:
     per_mac = f"{instructions / macs:.2f}" if macs else ""
     table.add_row(name, op, f"{macs:,}" if macs else "", f"{instructions:,}", per_mac, f"{flash_bytes:,}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationRecord:
+    """One trained model under one recipe on one held-out part: a row of `summary.json`.
+
+    `*_float` scores the PyTorch model, `*_integer` the compiled program (its float32 arithmetic where the recipe is
+    float32). F1 and shares lie in [0, 1].
+    """
+
+    model: str
+    recipe: str
+    data: str
+    split: str  # what is held out
+    seed: int
+    macro_f1_float: float
+    macro_f1_integer: float
+    macro_f1_without_rare: float  # of the compiled program, rare rooms left out
+    accuracy_float: float
+    accuracy_integer: float
+    argmax_agreement: float  # compiled program with PyTorch model, share of windows
+    mismatched_bytes: int  # integer reference against host C and emulated C
+    ram_bytes: int
+    state_bytes: int
+    arena_bytes: int
+    stack_bytes: int
+    flash_bytes: int
+    instructions: int  # of one decision
+    cycles_estimate: int | None
+    parameters: int
+    n_windows: int  # decisions scored, and run on the host
+    n_emulated: int  # of them, run on the emulated core
+    logit_error: float  # largest |compiled - PyTorch| logit, relative to the largest |logit|

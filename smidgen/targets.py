@@ -19,7 +19,9 @@ class Target:
 
     def __post_init__(self) -> None:
         if self.flash_bytes < 1 or self.ram_bytes < 1:
-            raise ConfigError(f"target {self.name} needs positive flash and RAM, got {self.flash_bytes}, {self.ram_bytes}")
+            raise ConfigError(
+                f"target {self.name} needs positive flash and RAM, got {self.flash_bytes}, {self.ram_bytes}"
+            )
 
 
 _FLASH_BYTES = 64 * 1024

@@ -11,7 +11,7 @@ from torch import fx
 from smidgen.compression.calibration import Calibration
 from smidgen.compression.program import FloatProgram
 from smidgen.compression.recipe import Recipe
-from smidgen.compression.structure import LAYOUT, effective_users, label
+from smidgen.compression.structure import LAYOUT, effective_users, label, op_name
 from smidgen.errors import ConfigError
 from smidgen.numerics.gru import HIDDEN
 from smidgen.numerics.quantization import QParams
@@ -89,8 +89,7 @@ def _choose(
     symmetric = any(_needs_symmetric(user) for user, _ in users)
     dtype = _required_dtype(users)
     if dtype is None:
-        labels = [label(node)] + ["output" for user, _ in users if user.op == "output"]
-        dtype = recipe.activation_for(labels)
+        dtype = recipe.activation_for([label(node), *(f"feeds:{op_name(user)}" for user, _ in users)])
     return calibration.observations[node.name].qparams(dtype, symmetric=symmetric)
 
 

@@ -18,10 +18,11 @@ PRECISIONS = ("int8", "int16")
 class Rule:
     """Give the activations whose label matches another precision.
 
-    A label is "module.path:op", as reports print it; what leaves the model carries the label "output" too.
+    A label is "module.path:op", as reports print it; an activation also carries "feeds:op" for every operator that
+    reads it ("feeds:add" is a branch of a residual sum, "feeds:output" leaves the model).
     """
 
-    match: str  # with * and ?, e.g. "*.x_proj:linear", "*:add", "output"
+    match: str  # with * and ?, e.g. "*.x_proj:linear", "*:add", "feeds:mul"
     activation: str
 
     def __post_init__(self) -> None:
@@ -56,8 +57,11 @@ class Recipe:
         return matching[-1] if matching else self.activation
 
 
-#: Sums that many steps pass through, and what feeds a recurrence, keep 16 bits; products of weights take 8.
-_SIXTEEN_BITS = ("*:cat", "*:add", "*:selective_scan", "*:mul", "output")
+#: What is summed, gated, compared or carried through time keeps 16 bits; everything between weights takes 8.
+_SIXTEEN_BITS = (
+    "*:cat", "*:add", "*:selective_scan", "*:mul",
+    "feeds:add", "feeds:mul", "feeds:gru", "feeds:scaled_dot_product_attention", "feeds:output",
+)  # fmt: skip
 
 RECIPES: Mapping[str, Recipe] = {
     "float32": Recipe(name="float32", activation="float32"),

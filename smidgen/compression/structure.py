@@ -86,8 +86,8 @@ def module_path(node: fx.Node) -> str:
 
 def op_name(node: fx.Node) -> str:
     """Return the short name of the node's operator: "linear", "add", "selective_scan"."""
-    if node.op == "placeholder":
-        return "input"
+    if node.op in ("placeholder", "output"):
+        return "input" if node.op == "placeholder" else "output"
     return str(getattr(node.target, "__name__", node.target)).partition(".")[0]
 
 

@@ -4,7 +4,7 @@
 
 #include "memory.h"
 
-SMIDGEN_KERNEL uint32_t crc32_update(uint32_t crc, const void *data, uint32_t count)
+static SMIDGEN_NOINLINE uint32_t crc32_update(uint32_t crc, const void *data, uint32_t count)
 {
     const uint8_t *bytes = (const uint8_t *)data;
     for (uint32_t i = 0U; i < count; i++) {

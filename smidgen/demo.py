@@ -1,0 +1,284 @@
+"""The demonstration: recordings in, trained, compiled and proven programs out, one table and one page.
+
+Trains every model on every split, side by side in two processes; each job leaves its results in the run folder, so that
+a killed demonstration continues where it stopped.
+"""
+
+import json
+import multiprocessing
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from smidgen.benchmark import Benchmark, load_benchmark
+from smidgen.evaluation import macro_f1_without
+from smidgen.experiment import RECIPES, Job, JobResult, run_job
+from smidgen.ir.io import write_whole
+from smidgen.models import MODEL_NAMES
+from smidgen.training.baselines import BASELINES, baseline_predictions
+from smidgen.training.metrics import confusion_matrix, paired_bootstrap, score, time_blocks
+
+_WORKERS = 2
+_VERSIONED = ("smidgen", "torch", "lightning", "numpy", "scikit-learn", "ziglang", "unicorn")
+
+#: Windows of each held-out recording that also run on the emulated core; the real recordings run whole.
+_EMULATED_WINDOWS = {"simulated": 100, "sphere": None}
+
+Labels = NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoConfig:
+    """What to demonstrate on, and where the results go."""
+
+    data: str = "simulated"
+    root: Path | None = None
+    out: Path = Path("runs/demo")
+    folds: int | None = None
+    seeds: int = 1
+    models: tuple[str, ...] = MODEL_NAMES
+    command: str = "smidgen demo"
+
+
+def run_demo(config: DemoConfig) -> dict[str, Any]:
+    """Run all jobs, and write `report.json` and `summary.json` into the run folder; returns the report document."""
+    benchmark = load_benchmark(config.data, config.root, config.folds)
+    jobs = _jobs(config, benchmark)
+    baselines = [(name, index) for name in BASELINES for index in range(len(benchmark.splits))]
+    results, predictions = _run_all(config, jobs, baselines)
+    document = _document(config, benchmark, results, predictions)
+    config.out.mkdir(parents=True, exist_ok=True)
+    write_whole(config.out / "report.json", _json(document))
+    summary = {key: document[key] for key in ("command", "versions", "results", "pooled", "baselines")}
+    write_whole(config.out / "summary.json", _json(summary))
+    return document
+
+
+def _jobs(config: DemoConfig, benchmark: Benchmark) -> list[Job]:
+    """Return the jobs, the first split's first, so that an early stop leaves every model once."""
+    return [
+        Job(
+            data=config.data,
+            root=None if config.root is None else str(config.root),
+            split=index,
+            model=model,
+            seed=seed,
+            emulate=_EMULATED_WINDOWS[config.data],
+            folder=str(config.out / config.data / split.name.replace("/", "-") / model / f"seed-{seed}"),
+        )
+        for seed in range(config.seeds)
+        for index, split in enumerate(benchmark.splits)
+        for model in config.models
+    ]
+
+
+def _run_all(
+    config: DemoConfig, jobs: Sequence[Job], baselines: Sequence[tuple[str, int]]
+) -> tuple[list[JobResult], dict[tuple[str, int], Labels]]:
+    """Run jobs and baselines in worker processes with a progress bar on stderr; results in the order asked."""
+    results: dict[int, JobResult] = {}
+    predictions: dict[tuple[str, int], Labels] = {}
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TextColumn("{task.fields[last]}"),
+    )  # fmt: skip
+    context = multiprocessing.get_context("spawn")
+    console = Console(stderr=True)
+    with (
+        Progress(*columns, console=console) as progress,
+        ProcessPoolExecutor(_WORKERS, mp_context=context) as pool,
+    ):
+        bar = progress.add_task("train, compile, prove", total=len(jobs) + len(baselines), last="")
+        futures: dict[Any, tuple[str, Callable[[Any], None]]] = {}
+        for number, job in enumerate(jobs):
+            futures[pool.submit(run_job, job)] = (job.name, _keep(results, number))
+        for name, index in baselines:
+            future = pool.submit(_baseline, config.data, config.root, name, index)
+            futures[future] = (f"{name} split {index}", _keep(predictions, (name, index)))
+        try:
+            for future in as_completed(futures):
+                label, keep = futures[future]
+                keep(future.result())
+                progress.update(bar, advance=1, last=f"done: {label}")
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return [results[number] for number in range(len(jobs))], predictions
+
+
+def _keep(store: dict[Any, Any], key: Any) -> Callable[[Any], None]:
+    return lambda value: store.__setitem__(key, value)
+
+
+def _baseline(data: str, root: Path | None, name: str, index: int) -> Labels:
+    split = load_benchmark(data, root, None).splits[index]
+    return baseline_predictions(name, split.train, split.test[0], seed=0)
+
+
+# ---- the document ----------------------------------------------------------------------------------------------------
+
+
+def _document(
+    config: DemoConfig,
+    benchmark: Benchmark,
+    results: Sequence[JobResult],
+    baselines: dict[tuple[str, int], Labels],
+) -> dict[str, Any]:
+    pool = _Pool(benchmark)
+    first_seed = [result for result in results if result.records[0].seed == 0]
+    pooled = [pool.row(results, model, recipe) for recipe in RECIPES for model in config.models]
+    best = max((row for row in pooled if row["recipe"] == "int8"), key=lambda row: row["macro_f1_integer"])
+    truths = [_labels(benchmark, index) for index in range(len(benchmark.splits))]
+    return {
+        "title": "Room-level localisation, " + ("simulated homes" if config.data == "simulated" else "the SPHERE home"),
+        "command": config.command,
+        "versions": {"python": sys.version.split()[0], **{name: version(name) for name in _VERSIONED}},
+        "data": config.data,
+        "rooms": list(pool.rooms),
+        "results": [asdict(record) for result in results for record in result.records],
+        "pooled": pooled,
+        "baselines": [
+            pool.baseline(name, truths, [baselines[name, index] for index in range(len(truths))]) for name in BASELINES
+        ],
+        "rare_rooms": list(pool.rare),
+        "confusion": [_confusion(result, "int8") for result in first_seed if result.records[0].model == best["model"]],
+        "timeline": _timeline(first_seed),
+        "measurements": [
+            measurement
+            for result in first_seed
+            if result.records[0].split == first_seed[0].records[0].split
+            for measurement in result.measurements
+        ],
+        "targets": {"ram_limits": [32768, 65536], "flash_limits": [65536]},
+    }
+
+
+class _Pool:
+    """Scores over all splits at once; rooms of several homes are told apart as "home/room"."""
+
+    def __init__(self, benchmark: Benchmark) -> None:
+        homes = list(dict.fromkeys(split.test[0].home for split in benchmark.splits))
+        self.rooms: tuple[str, ...] = ()
+        self.rare: tuple[str, ...] = ()
+        self._offset: dict[str, int] = {}
+        self._home: list[str] = [split.test[0].home for split in benchmark.splits]
+        for home in homes:
+            rooms = next(split.test[0].rooms for split in benchmark.splits if split.test[0].home == home)
+            self._offset[home] = len(self.rooms)
+            prefix = f"{home}/" if len(homes) > 1 else ""
+            self.rooms += tuple(prefix + room for room in rooms)
+            self.rare += tuple(prefix + room for room in benchmark.rare_rooms(home))
+
+    def row(self, results: Sequence[JobResult], model: str, recipe: str) -> dict[str, Any]:
+        """Return one row of the leaderboard: a model under a recipe over all splits and seeds."""
+        chosen = [
+            (result, record)
+            for result in results
+            for record in result.records
+            if record.model == model and record.recipe == recipe
+        ]
+        seeds = sorted({record.seed for _, record in chosen})
+        floats, compiled = [], []
+        for seed in seeds:
+            parts = [result for result, record in chosen if record.seed == seed]
+            truth = self._joined(parts, "truth")
+            floats.append(score(truth, self._joined(parts, "float"), rooms=self.rooms))
+            compiled.append(score(truth, self._joined(parts, recipe), rooms=self.rooms))
+        records = [record for _, record in chosen]
+        return {
+            "model": model,
+            "recipe": recipe,
+            "n_seeds": len(seeds),
+            "n_decisions": sum(record.n_windows for record in records) // len(seeds),
+            "macro_f1_float": _mean([each.macro_f1 for each in floats]),
+            "macro_f1_float_std": _spread([each.macro_f1 for each in floats]),
+            "macro_f1_integer": _mean([each.macro_f1 for each in compiled]),
+            "macro_f1_integer_std": _spread([each.macro_f1 for each in compiled]),
+            "macro_f1_without_rare": _mean([macro_f1_without(each, self.rare) for each in compiled]),
+            "accuracy_float": _mean([each.accuracy for each in floats]),
+            "accuracy_integer": _mean([each.accuracy for each in compiled]),
+            "argmax_agreement": min(record.argmax_agreement for record in records),
+            "mismatched_bytes": sum(record.mismatched_bytes for record in records),
+            "logit_error": max(record.logit_error for record in records),
+            "ram_bytes": max(record.ram_bytes for record in records),
+            "flash_bytes": max(record.flash_bytes for record in records),
+            "instructions": max(record.instructions for record in records),
+            "parameters": max(record.parameters for record in records),
+            "interval": self._interval([result for result, _ in chosen], recipe),
+        }
+
+    def baseline(self, name: str, truths: Sequence[Labels], predicted: Sequence[Labels]) -> dict[str, Any]:
+        """Return the scores of one baseline over all splits."""
+        offsets = [self._offset[home] for home in self._home]
+        truth = np.concatenate([labels + offset for labels, offset in zip(truths, offsets, strict=True)])
+        joined = np.concatenate([labels + offset for labels, offset in zip(predicted, offsets, strict=True)])
+        scores = score(truth, joined, rooms=self.rooms)
+        return {
+            "name": name,
+            "macro_f1": scores.macro_f1,
+            "macro_f1_without_rare": macro_f1_without(scores, self.rare),
+            "accuracy": scores.accuracy,
+        }
+
+    def _joined(self, results: Iterable[JobResult], key: str) -> Labels:
+        return np.concatenate(
+            [result.predictions[key].astype(np.int64) + self._offset[result.home] for result in results]
+        )
+
+    def _interval(self, results: Sequence[JobResult], recipe: str) -> list[float]:
+        """Return the 95 % paired bootstrap interval of compiled minus float macro-F1, in blocks of a minute."""
+        recordings = list(dict.fromkeys(result.recording for result in results))
+        number = np.concatenate([np.full(len(r.predictions["truth"]), recordings.index(r.recording)) for r in results])
+        groups = time_blocks(number, np.concatenate([result.predictions["time_s"] for result in results]))
+        interval = paired_bootstrap(
+            self._joined(results, "truth"), self._joined(results, "float"), self._joined(results, recipe),
+            groups=groups, n_rooms=len(self.rooms), seed=0,
+        )  # fmt: skip
+        return [interval.low, interval.high]
+
+
+def _labels(benchmark: Benchmark, index: int) -> Labels:
+    return benchmark.windows(benchmark.splits[index].test).label
+
+
+def _confusion(result: JobResult, recipe: str) -> dict[str, Any]:
+    record = result.records[0]
+    matrix = confusion_matrix(result.predictions["truth"], result.predictions[recipe], n_rooms=len(result.rooms))
+    return {
+        "model": record.model, "recipe": recipe, "split": record.split, "rooms": list(result.rooms),
+        "matrix": matrix.tolist(),
+    }  # fmt: skip
+
+
+def _timeline(first_seed: Sequence[JobResult]) -> dict[str, Any]:
+    """Return truth and int8 predictions over the first held-out recording."""
+    shown = [result for result in first_seed if result.recording == first_seed[0].recording]
+    return {
+        "split": shown[0].records[0].split,
+        "recording": shown[0].recording,
+        "rooms": list(shown[0].rooms),
+        "time_s": shown[0].predictions["time_s"].tolist(),
+        "truth": shown[0].predictions["truth"].tolist(),
+        "predictions": {f"{r.records[0].model} int8": r.predictions["int8"].tolist() for r in shown},
+    }
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values))
+
+
+def _spread(values: Sequence[float]) -> float:
+    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+
+
+def _json(document: dict[str, Any]) -> bytes:
+    return (json.dumps(document, indent=1) + "\n").encode()

@@ -1,0 +1,89 @@
+"""Score one compiled program on held-out windows: the float model, the integers, and every execution against each other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from smidgen.compression import Input
+from smidgen.compression.program import Batch
+from smidgen.data import Windows
+from smidgen.firmware import Firmware
+from smidgen.records import EvaluationRecord
+from smidgen.training.metrics import Scores, score
+
+#: What a BLE controller and a 16-bit accelerometer of +-8 g deliver: whole dBm, and steps of 2^-12 g.
+SENSOR_INPUTS = {"rssi": Input(dtype="int8", scale=1.0), "motion": Input(dtype="int16", scale=2.0**-12)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """A record, with the predictions behind it for pooling and paired comparison."""
+
+    record: EvaluationRecord
+    float_prediction: NDArray[np.int16]  # (n,) PyTorch model
+    prediction: NDArray[np.int16]  # (n,) compiled program
+
+
+def model_inputs(windows: Windows) -> Batch:
+    """Return (rssi (n, T, A), motion (n, T, M)) as the networks take them, the level in dBm with 127 for not heard."""
+    return torch.from_numpy(windows.rssi).float(), torch.from_numpy(windows.motion)
+
+
+def evaluate(
+    firmware: Firmware,
+    windows: Windows,
+    *,
+    model: str,
+    data: str,
+    split: str,
+    seed: int,
+    rare_rooms: Sequence[str],
+    emulate: int | None,
+) -> Evaluation:
+    """Run every window on the host and `emulate` of them (None: all) on the emulated core, and score both programs."""
+    inputs = model_inputs(windows)
+    report = firmware.check(inputs, emulate=emulate)
+    with torch.no_grad():
+        float_logits = firmware.float_program.run(inputs)[0].numpy()
+    compiled = firmware.run(inputs)
+    assert isinstance(compiled, torch.Tensor)
+    logits = compiled.numpy()
+    float_prediction = float_logits.argmax(axis=1).astype(np.int16)
+    prediction = logits.argmax(axis=1).astype(np.int16)
+    float_scores = score(windows.label, float_prediction, rooms=windows.rooms)
+    scores = score(windows.label, prediction, rooms=windows.rooms)
+    measurement = firmware.measurement
+    record = EvaluationRecord(
+        model=model,
+        recipe=firmware.recipe_name,
+        data=data,
+        split=split,
+        seed=seed,
+        macro_f1_float=float_scores.macro_f1,
+        macro_f1_integer=scores.macro_f1,
+        macro_f1_without_rare=macro_f1_without(scores, rare_rooms),
+        accuracy_float=float_scores.accuracy,
+        accuracy_integer=scores.accuracy,
+        argmax_agreement=report.argmax_agreement,
+        mismatched_bytes=report.mismatched_bytes,
+        ram_bytes=measurement.ram_bytes,
+        state_bytes=measurement.state_bytes,
+        arena_bytes=measurement.arena_bytes,
+        stack_bytes=measurement.stack_bytes,
+        flash_bytes=measurement.flash_bytes,
+        instructions=measurement.instructions,
+        cycles_estimate=measurement.cycles_estimate,
+        parameters=firmware.float_program.parameter_count,
+        n_windows=report.n_windows,
+        n_emulated=report.n_emulated,
+        logit_error=float(np.abs(logits - float_logits).max() / np.abs(float_logits).max()),
+    )
+    return Evaluation(record=record, float_prediction=float_prediction, prediction=prediction)
+
+
+def macro_f1_without(scores: Scores, rare_rooms: Sequence[str]) -> float:
+    """Return the mean F1 over the rooms that occur and are not named in `rare_rooms`."""
+    return float(np.nanmean([f1 for room, f1 in scores.f1.items() if room not in rare_rooms]))
