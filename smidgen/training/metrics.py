@@ -88,7 +88,7 @@ def f1_per_room(confusion: NDArray[np.integer]) -> NDArray[np.float64]:
     """Return F1 (..., R) of confusion matrices (..., R, R); NaN for a room in neither truth nor prediction."""
     hit = np.diagonal(confusion, axis1=-2, axis2=-1).astype(np.float64)
     both = (confusion.sum(axis=-1) + confusion.sum(axis=-2)).astype(np.float64)
-    f1 = np.full_like(both, np.nan)
+    f1: NDArray[np.float64] = np.full_like(both, np.nan)
     np.divide(2 * hit, both, out=f1, where=both > 0)
     return f1
 
