@@ -1,6 +1,7 @@
 """A compiled model: its integer graph, its C, what it costs, and the proof that all executions agree."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -48,6 +49,7 @@ class CheckReport:
     sqnr_db: float  # of the outputs against the float model
     argmax_agreement: float  # with the float model, share of windows
     layers: tuple[LayerFidelity, ...]
+    first_divergent_layer: str | None  # on the emulated core, at the first sample that differs; None if all agree
 
     @property
     def mismatched_bytes(self) -> int:
@@ -62,6 +64,7 @@ class CheckReport:
             "mismatched_bytes": self.mismatched_bytes,
             "sqnr_db": self.sqnr_db,
             "argmax_agreement": self.argmax_agreement,
+            "first_divergent_layer": self.first_divergent_layer,
             "layers": [asdict(layer) for layer in self.layers],
         }
 
@@ -72,6 +75,8 @@ class CheckReport:
             f"emulated C against the reference: {self.emulated}",
             f"against the float model: SQNR {self.sqnr_db:.1f} dB, argmax agreement {100 * self.argmax_agreement:.2f} %",
         ]
+        if self.first_divergent_layer is not None:
+            lines.append(f"first layer to diverge: {self.first_divergent_layer}")
         if worst is not None:
             lines.append(f"least exact layer: {worst.name} ({worst.op}), {worst.sqnr_db:.1f} dB")
         return "\n".join(lines)
@@ -160,6 +165,7 @@ class Firmware:
             sqnr_db=sqnr_db(floats[0], reals[0]),
             argmax_agreement=float(np.mean(floats[0].argmax(axis=-1) == reals[0].argmax(axis=-1))),
             layers=self._fidelity(tuple(value[:256] for value in batch)),
+            first_divergent_layer=self._first_divergence(host, emulated, integers, values),
         )
 
     def save(self, folder: str | Path) -> Path:
@@ -204,6 +210,21 @@ class Firmware:
             qparams = self.graph[name].qparams
             reals.append(array if qparams is None else qparams.dequantize(array).astype(np.float32))
         return reals
+
+    def _first_divergence(
+        self, host: Comparison, emulated: Comparison, integers: list[Array], values: Mapping[str, Array]
+    ) -> str | None:
+        """Run the first differing sample layer by layer and name the first whose bytes are not the reference's."""
+        first = emulated.first or host.first
+        if first is None:
+            return None
+        traced = self._emulator.trace([array[first.sample : first.sample + 1] for array in integers])
+        for layer in self.program.layers:
+            if layer.result is not None:
+                expected = np.ascontiguousarray(values[layer.result.tensor][first.sample]).tobytes()
+                if traced[layer.result.tensor] != expected:
+                    return layer.name
+        return None
 
     def _fidelity(self, batch: Batch) -> tuple[LayerFidelity, ...]:
         """Compare every layer of the graph before folding with the float program's node of the same name."""

@@ -32,6 +32,16 @@ class Port:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a layer's result stands when the layer has run: a tensor of the graph, in the arena or in an output."""
+
+    tensor: str
+    region: str  # "arena", or the name of a port
+    offset: int  # in bytes
+    n_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
     """One operator call of the generated C."""
 
@@ -39,6 +49,7 @@ class Layer:
     op: str  # e.g. "linear"
     function: str  # C symbol of the static noinline function that runs it, e.g. "rooms_op_003_layers_0_in_proj"
     macs: int  # multiply-accumulates of one invoke
+    result: Place | None = None  # for traces; None: the layer cannot be traced
 
     def __post_init__(self) -> None:
         if not _C_IDENTIFIER.fullmatch(self.function):

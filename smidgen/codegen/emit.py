@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smidgen.codegen.bundle import Layer, Port, Program
+from smidgen.codegen.bundle import Layer, Place, Port, Program
 from smidgen.codegen.c_text import C_TYPES, array_definition, identifier, unsigned
 from smidgen.codegen.calls import Call, Site, call_for
 from smidgen.codegen.weights import Constants
@@ -67,7 +67,14 @@ class _OpFunction:
         self.call: Call = call_for(Site(graph=graph, plan=plan, constants=constants, op=op))
         self.symbol = f"{graph.name}_{index:03d}_{identifier(op.name)}"
         x, y = graph.operands(op), graph[op.output]
-        self.layer = Layer(name=op.name, op=op.kind, function=self.symbol, macs=OP_SPECS[op.kind].macs(op, x, y))
+        placement = plan.placements[op.output]
+        self.layer = Layer(
+            name=op.name,
+            op=op.kind,
+            function=self.symbol,
+            macs=OP_SPECS[op.kind].macs(op, x, y),
+            result=Place(tensor=y.name, region=placement.region, offset=placement.offset, n_bytes=y.n_bytes),
+        )
 
     def _buffers(self) -> list[str]:
         """Return the caller's buffers that the op touches, the arena first."""

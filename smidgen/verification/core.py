@@ -4,7 +4,7 @@ Unicorn executes, a native hook counts (block_counter.py). Unicorn lets misalign
 does not.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,9 +104,17 @@ class Core:
         self._buffers.append(buffer)
         return buffer
 
-    def call(self, function: str, arguments: Sequence[int] = (), *, occasion: str = "") -> int:
+    def call(
+        self,
+        function: str,
+        arguments: Sequence[int] = (),
+        *,
+        occasion: str = "",
+        pauses: Mapping[str, Callable[[], None]] | None = None,
+    ) -> int:
         """Call a C function by the procedure call standard and return its result, an int.
 
+        `pauses`: functions to stop at the entry of, in the order in which they are called, and what to do there.
         Raises FirmwareFault, with `occasion` in its message, when it does not return or touches what is not its own.
         """
         self._stack.content.fill(PAINT)
@@ -120,8 +128,14 @@ class Core:
 
         self._invalid_access = ""
         self.counter.start(limit=self._limit, stack_limit=self._stack.region.start)
+        next_address = self.image.symbols[function].address
         try:
-            self._unicorn.emu_start(self.image.symbols[function].address | _THUMB_BIT, _RETURN_PAGE)
+            for entered, act in (pauses or {}).items():
+                self._unicorn.ctl_flush_tb()  # blocks that were translated before would run past the stop
+                self._unicorn.emu_start(next_address | _THUMB_BIT, self.image.symbols[entered].address)
+                next_address = self._unicorn.reg_read(UC_ARM_REG_PC)
+                act()
+            self._unicorn.emu_start(next_address | _THUMB_BIT, _RETURN_PAGE)
         except UcError as error:
             raise self._fault(function, occasion, self._invalid_access or str(error)) from error
         if self.counter.ending == OVER_LIMIT:

@@ -1,12 +1,14 @@
 """Run a program on an emulated Cortex-M core, and measure it: outputs, instructions per layer, stack, RAM, flash."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smidgen.codegen.bundle import Program
+from smidgen.codegen.bundle import Layer, Program
 from smidgen.errors import DataError, FirmwareFault
 from smidgen.records import LayerMeasurement, Measurement
 from smidgen.verification.batch import AnyArray, as_bytes, check_batch, empty_outputs
@@ -58,6 +60,31 @@ class Emulator:
             for result, buffer in zip(results, self._outputs, strict=True):
                 result[sample] = buffer.content
         return outputs
+
+    def trace(self, inputs: Sequence[AnyArray]) -> dict[str, bytes]:
+        """Return the bytes of every layer's result, by tensor, right after the layer has run on one sample.
+
+        Args: inputs as for `run`, with one sample. Errors as for `run`; DataError for another number of samples.
+        """
+        n, rows = self._rows(inputs)
+        if n != 1:
+            raise DataError(f"a trace follows one sample, got {n}")
+        results: dict[str, bytes] = {}
+        traced = [layer for layer in self.program.layers if layer.result is not None]
+        self._init()
+        # A layer's result is whole when the next layer begins, or at the end.
+        pauses = {after.function: partial(self._keep_result, before, results) for before, after in pairwise(traced)}
+        self._invoke(0, rows, pauses)
+        for layer in traced[-1:]:
+            self._keep_result(layer, results)
+        return results
+
+    def _keep_result(self, layer: Layer, results: dict[str, bytes]) -> None:
+        place = layer.result
+        assert place is not None
+        names = [port.name for port in self.program.outputs]
+        buffer = self._context if place.region == "arena" else self._outputs[names.index(place.region)]
+        results[place.tensor] = buffer.content[place.offset : place.offset + place.n_bytes].tobytes()
 
     def selftest(self) -> int:
         """Return the status of the program's self-test on the core; 0 when all is well."""
@@ -121,18 +148,24 @@ class Emulator:
         self._context.content.fill(PAINT)
         self._require_ok("init", self._call("init", self._context.address))
 
-    def _invoke(self, sample: int, rows: Rows) -> None:
+    def _invoke(self, sample: int, rows: Rows, pauses: Mapping[str, Callable[[], None]] | None = None) -> None:
         for buffer, row in zip(self._inputs, rows, strict=True):
             buffer.content[:] = row[sample]
         for buffer in self._outputs:
             buffer.content.fill(PAINT)  # so that an output that is not written cannot pass for the one before
         arguments = [buffer.address for buffer in (self._context, *self._inputs, *self._outputs)]
         occasion = f"at sample {sample}"
-        self._require_ok("invoke", self._call("invoke", *arguments, occasion=occasion), occasion)
+        self._require_ok("invoke", self._call("invoke", *arguments, occasion=occasion, pauses=pauses), occasion)
 
-    def _call(self, entry: str, *arguments: int, occasion: str = "") -> int:
+    def _call(
+        self,
+        entry: str,
+        *arguments: int,
+        occasion: str = "",
+        pauses: Mapping[str, Callable[[], None]] | None = None,
+    ) -> int:
         function = f"{self.program.name}_{entry}"
-        status = self.core.call(function, arguments, occasion=occasion)
+        status = self.core.call(function, arguments, occasion=occasion, pauses=pauses)
         for buffer in self._writable:
             distance = buffer.damaged_before()
             if distance is not None:
