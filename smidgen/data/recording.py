@@ -5,7 +5,8 @@ Glossary: `n` raw rows, `A` access points, `R` rooms.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -125,3 +126,10 @@ class Recording:
                 f"{self.name}: room indices run from {self.room.min()} to {self.room.max()}; the map has rooms "
                 f"0..{len(self.rooms) - 1}, and {UNLABELLED} means unlabelled"
             )
+
+
+def not_on_map(name: str, rooms: Sequence[str]) -> str:
+    """Say that a label is no room of the map, and which room it may stand for."""
+    near = difflib.get_close_matches(name, rooms, n=1)
+    hint = f"Did you mean '{near[0]}'?" if near else "Correct the label, or add the room to the map."
+    return f"room '{name}' is not on the map ({', '.join(rooms)}). {hint}"

@@ -1,6 +1,6 @@
 """Sample rows: time, acceleration and signal strengths as a wearable's log holds them, checked line by line.
 
-The layout is SPHERE's: columns t (s), x, y, z (g), then one column a access point (dBm, empty = not heard).
+The layout is SPHERE's: columns t (s), x, y, z (g), then one column an access point (dBm, empty = not heard).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from smidgen.data.csv_table import Table
 from smidgen.data.recording import RSSI_RANGE_DBM
 from smidgen.errors import DataError
 
-CLOCK_AND_AXES = ("t", "x", "y", "z")
+ACCELERATION = ("x", "y", "z")
 
 MAX_LOST_ACCELERATION = 0.1
 """Largest share of rows without a finite acceleration; above it the log is a NaN storm, not an odd lost sample."""
@@ -29,7 +29,7 @@ class Samples:
     """Rows of one log after checking; `line_of` keeps the way back to the file."""
 
     time_s: NDArray[np.float64]  # (n,) strictly increasing
-    acceleration_g: NDArray[np.float32]  # (n, 3), NaN = lost
+    acceleration_g: NDArray[np.float32] | None  # (n, 3), NaN = lost; None without columns x, y, z
     rssi_dbm: NDArray[np.float32]  # (n, A), NaN = not heard
     kept: NDArray[np.intp]  # (n,) row of the table each sample comes from
     counts: Mapping[str, int]
@@ -43,24 +43,27 @@ def read_samples(table: Table, *, access_points: Sequence[str]) -> Samples:
     """
     time_s = table.numbers("t")
     kept = _increasing(table, time_s)
-    acceleration = np.stack([table.numbers(axis, may_be_empty=True) for axis in "xyz"], axis=1)
     rssi = np.stack([table.numbers(name, may_be_empty=True) for name in access_points], axis=1)
-    lost = _check_acceleration(table, acceleration)
     _check_rssi(table, rssi, access_points)
-    acceleration[lost] = np.nan
+    acceleration, n_lost = _acceleration(table, kept) if ACCELERATION[0] in table.columns else (None, 0)
     return Samples(
         time_s=time_s[kept],
-        acceleration_g=acceleration[kept].astype(np.float32),
+        acceleration_g=acceleration,
         rssi_dbm=rssi[kept].astype(np.float32),
         kept=kept,
         counts={
             "rows": len(table),
             "rows_repeating_a_time": len(table) - len(kept),
-            "rows_without_acceleration": int(lost[kept].sum()),
+            "rows_without_acceleration": n_lost,
             "rows_unheard": int(np.isnan(rssi[kept]).all(axis=1).sum()),
-            "gaps": int((np.diff(time_s[kept]) > GAP_S).sum()),
+            "gaps": count_gaps(time_s[kept]),
         },
     )
+
+
+def count_gaps(time_s: NDArray[np.float64]) -> int:
+    """Return how many pauses between rows (n,) are longer than GAP_S."""
+    return int((np.diff(time_s) > GAP_S).sum())
 
 
 def _increasing(table: Table, time_s: NDArray[np.float64]) -> NDArray[np.intp]:
@@ -82,8 +85,9 @@ def _increasing(table: Table, time_s: NDArray[np.float64]) -> NDArray[np.intp]:
     return np.flatnonzero(np.concatenate([[True], steps > 0]))
 
 
-def _check_acceleration(table: Table, acceleration: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return which rows (n,) lack an axis; refuse a NaN storm."""
+def _acceleration(table: Table, kept: NDArray[np.intp]) -> tuple[NDArray[np.float32], int]:
+    """Return the acceleration (n, 3), NaN in rows that lack an axis, and how many do; refuse a NaN storm."""
+    acceleration = np.stack([table.numbers(axis, may_be_empty=True) for axis in ACCELERATION], axis=1)
     lost: NDArray[np.bool_] = np.isfinite(acceleration).sum(axis=1) < acceleration.shape[1]
     if lost.mean() > MAX_LOST_ACCELERATION:
         raise DataError(
@@ -91,7 +95,8 @@ def _check_acceleration(table: Table, acceleration: NDArray[np.float64]) -> NDAr
             f"the first at line {table.first_line + int(np.flatnonzero(lost)[0])}; at most "
             f"{MAX_LOST_ACCELERATION:.0%} may be lost. Check the accelerometer's log, or fetch the file again."
         )
-    return lost
+    acceleration[lost] = np.nan
+    return acceleration[kept].astype(np.float32), int(lost[kept].sum())
 
 
 def _check_rssi(table: Table, rssi: NDArray[np.float64], access_points: Sequence[str]) -> None:

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from smidgen.data.floorplan import ACCESS_POINTS, ROOMS, FloorPlan, draw_floor_plan
-from smidgen.data.radio import (
-    RadioConfig,
+from smidgen.data.channel import (
+    ChannelConfig,
     ShadowField,
     body_loss_db,
     draw_shadow_field,
@@ -23,7 +22,9 @@ from smidgen.data.radio import (
     reception_probability,
     walls_between,
 )
+from smidgen.data.floorplan import ACCESS_POINTS, ROOMS, FloorPlan, draw_floor_plan
 from smidgen.data.recording import RSSI_RANGE_DBM, Recording
+from smidgen.data.samples import count_gaps
 from smidgen.data.walker import Person, Walk, draw_person, walk
 from smidgen.data.wrist import acceleration_g, travelled_m
 from smidgen.errors import ConfigError
@@ -49,7 +50,7 @@ class Home:
 
     seed: int
     plan: FloorPlan
-    radio: RadioConfig
+    channel: ChannelConfig
     shadowing: ShadowField
 
     def record(self, seed: int, duration_s: float = 1500.0) -> Recording:
@@ -82,21 +83,25 @@ class Home:
             rooms=ROOMS,
             access_points=ACCESS_POINTS,
             present=(True,) * len(ACCESS_POINTS),
-            counts={"rows": len(arrived), "rows_lost_on_air": len(time_s) - len(arrived)},
+            counts={
+                "rows": len(arrived),
+                "rows_lost_on_air": len(time_s) - len(arrived),
+                "gaps": count_gaps(time_s[arrived]),
+            },
         )
 
 
-def simulate_home(seed: int, *, radio: RadioConfig | None = None) -> Home:
+def simulate_home(seed: int, *, channel: ChannelConfig | None = None) -> Home:
     """Return the home drawn by `seed`: floor plan, access points, shadowing. Raises ConfigError for a negative seed."""
     _check_seed("home seed", seed)
-    radio = radio or RadioConfig()
+    channel = channel or ChannelConfig()
     rng = np.random.default_rng(seed)
     return Home(
         seed=seed,
         plan=draw_floor_plan(rng),
-        radio=radio,
+        channel=channel,
         shadowing=draw_shadow_field(
-            len(ACCESS_POINTS), std_db=radio.shadowing_std_db, reach_m=radio.shadowing_reach_m, rng=rng
+            len(ACCESS_POINTS), std_db=channel.shadowing_std_db, reach_m=channel.shadowing_reach_m, rng=rng
         ),
     )
 
@@ -105,21 +110,23 @@ def _received(
     home: Home, person: Person, path: Walk, packet_s: NDArray[np.float64], rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """Return the level (n, A) of each packet at each access point in whole dBm, NaN where it was not received."""
-    radio, plan = home.radio, home.plan
+    channel, plan = home.channel, home.plan
     position = path.position(packet_s)
-    change = draw_shadow_field(len(ACCESS_POINTS), std_db=radio.change_std_db, reach_m=radio.shadowing_reach_m, rng=rng)
-    k_db = radio.rician_k_db - radio.rician_k_per_wall_db * walls_between(plan, position)
+    change = draw_shadow_field(
+        len(ACCESS_POINTS), std_db=channel.change_std_db, reach_m=channel.shadowing_reach_m, rng=rng
+    )
+    k_db = channel.rician_k_db - channel.rician_k_per_wall_db * walls_between(plan, position)
     level = (
-        mean_level_dbm(radio, plan, position)
+        mean_level_dbm(channel, plan, position)
         + person.tag_offset_db
         + home.shadowing.at(position)
         + change.at(position)
         - body_loss_db(plan, position, path.heading[path.leg(packet_s)], most_db=person.body_loss_db)
         + fading_db(travelled_m(path, person, packet_s), k_db, rng)
     )
-    received = rng.random(level.shape) < reception_probability(radio, level)
+    received = rng.random(level.shape) < reception_probability(channel, level)
     received &= ~_in_outage(packet_s, rng)[:, None]
-    reading = np.clip(np.rint(level + rng.normal(0.0, radio.noise_std_db, size=level.shape)), *RSSI_RANGE_DBM)
+    reading = np.clip(np.rint(level + rng.normal(0.0, channel.noise_std_db, size=level.shape)), *RSSI_RANGE_DBM)
     return np.where(received, reading, np.nan)
 
 

@@ -11,7 +11,6 @@ The traps, and what is done about each, are in docs/data.md.
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smidgen.data.csv_table import read_table, read_text
-from smidgen.data.recording import UNLABELLED, Recording
-from smidgen.data.samples import CLOCK_AND_AXES, read_samples
+from smidgen.data.recording import UNLABELLED, Recording, not_on_map
+from smidgen.data.samples import ACCELERATION, read_samples
 from smidgen.errors import DataError
 
 FOLDER = "sphere_challenge"
@@ -64,7 +63,7 @@ def load_sequence(folder: Path) -> Recording:
             f"{folder}: expected acceleration.csv.gz, found neither it nor acceleration.csv. Fetch it again."
         )
     columns = tuple(f"{name}_AP" for name in ACCESS_POINTS)
-    samples = read_samples(read_table(log, columns=(*CLOCK_AND_AXES, *columns)), access_points=columns)
+    samples = read_samples(read_table(log, columns=("t", *ACCELERATION, *columns)), access_points=columns)
     _check_end(folder / "meta.json", log, float(samples.time_s[-1]))
     room, n_visits = _read_visits(folder / "location_0.csv", rooms, samples.time_s)
     heard = np.count_nonzero(~np.isnan(samples.rssi_dbm), axis=0) > 0
@@ -115,11 +114,7 @@ def _read_visits(path: Path, rooms: Sequence[str], time_s: NDArray[np.float64]) 
     room = np.full(len(time_s), UNLABELLED, dtype=np.int16)
     for row, name in enumerate(table.text("name")):
         if name not in rooms:
-            near = difflib.get_close_matches(name, rooms, n=1)
-            raise DataError(
-                f"{table.at(row)}: room '{name}' is not on the map ({', '.join(rooms)})."
-                + (f" Did you mean '{near[0]}'?" if near else " Correct the label, or add the room to the map.")
-            )
+            raise DataError(f"{table.at(row)}: {not_on_map(name, rooms)}")
         if rooms.index(name) != index[row]:
             raise DataError(
                 f"{table.at(row)}: room '{name}' has index {rooms.index(name)} on the map, found {index[row]:g}."

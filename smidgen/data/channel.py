@@ -21,12 +21,12 @@ WAVELENGTH_M = 0.1225
 WAVES = 24
 """Scattered waves in a sum of sinusoids; enough for a Rayleigh envelope (see the test of its quantiles)."""
 FIELD_WAVES = 256
-CHANNELS = 3
+ADVERTISING_CHANNELS = 3
 """BLE advertising channels 37, 38 and 39; a packet is heard on whichever the access point scans."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RadioConfig:
+class ChannelConfig:
     """The channel's parameters; the defaults make SPHERE-like levels (-50 to -105 dBm)."""
 
     power_dbm: float = -58.0  # at 1 m in the open, worn on the wrist
@@ -82,7 +82,7 @@ def draw_shadow_field(n_access_points: int, *, std_db: float, reach_m: float, rn
     )
 
 
-def mean_level_dbm(config: RadioConfig, plan: FloorPlan, position: NDArray[np.float64]) -> NDArray[np.float64]:
+def mean_level_dbm(config: ChannelConfig, plan: FloorPlan, position: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the level (n, A) by distance and walls alone, for a wrist at position (n, 2)."""
     offset = position[:, None, :] - plan.access_points  # (n, A, 2)
     distance = np.sqrt((offset**2).sum(axis=2) + config.height_m**2)
@@ -120,9 +120,9 @@ def fading_db(
     fade, a wrist that moves half a wavelength leaves it. Args: k_db (n, A), direct over scattered power.
     """
     n, n_access_points = k_db.shape
-    channel = rng.integers(CHANNELS, size=(n, n_access_points))
+    channel = rng.integers(ADVERTISING_CHANNELS, size=(n, n_access_points))
     arrival = rng.uniform(0, 2 * np.pi, size=(n_access_points, WAVES + 1))
-    phase = rng.uniform(0, 2 * np.pi, size=(CHANNELS, n_access_points, WAVES + 1))
+    phase = rng.uniform(0, 2 * np.pi, size=(ADVERTISING_CHANNELS, n_access_points, WAVES + 1))
     turn = 2 * np.pi / WAVELENGTH_M * np.cos(arrival)
     angle = travelled_m[:, None, None] * turn + phase[channel, np.arange(n_access_points)]  # (n, A, WAVES + 1)
     k = 10 ** (k_db / 10)
@@ -132,7 +132,7 @@ def fading_db(
     return level
 
 
-def reception_probability(config: RadioConfig, level_dbm: NDArray[np.float64]) -> NDArray[np.float64]:
+def reception_probability(config: ChannelConfig, level_dbm: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return how likely a packet of each level is received: a logistic curve around the receiver's sensitivity."""
     margin = (level_dbm - config.sensitivity_dbm) / config.sensitivity_slope_db
     return (1 - config.collision_probability) / (1 + np.exp(-margin))

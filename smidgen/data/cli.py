@@ -1,0 +1,118 @@
+"""The verb `smidgen data`: list, simulate, check."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from smidgen.data.catalogue import DATA_SETS, Check, check_path, n_recordings
+from smidgen.data.recording_file import save_recording
+from smidgen.data.simulate import simulate_home
+from smidgen.errors import DataError
+
+app = typer.Typer(help="List data sets, simulate recordings, check recordings.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Root = Annotated[
+    Path | None, typer.Option(help="Folder that holds the data sets.", envvar="SMIDGEN_DATA", show_default="data")
+]
+
+
+@app.command("list")
+def list_data_sets(root: Root = None, as_json: Json = False) -> None:
+    """List the data sets and whether they are here."""
+    if root is not None and not root.is_dir():
+        raise DataError(f"{root}: expected the folder that holds the data sets, found no such folder. Check --root.")
+    place = root or Path("data")
+    rows = [
+        {"name": data_set.name, "about": data_set.about, "recordings": n_recordings(data_set, place)}
+        for data_set in DATA_SETS
+    ]
+    if as_json:
+        return _print_json(rows)
+    table = Table("data set", "what", f"recordings under {place}", box=box.SIMPLE)
+    for row in rows:
+        found = "needs none" if row["recordings"] is None else str(row["recordings"] or "not here")
+        table.add_row(str(row["name"]), str(row["about"]), found)
+    Console().print(table)
+    return None
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Option(help="File to write, .csv or .csv.gz.")],
+    home_seed: Annotated[int, typer.Option(help="Which home.")] = 1,
+    seed: Annotated[int, typer.Option(help="Which person and day in it.")] = 1,
+    minutes: Annotated[float, typer.Option(help="How long.")] = 25.0,
+    as_json: Json = False,
+) -> None:
+    """Simulate one recording and write it to a file, whole or not at all."""
+    recording = simulate_home(home_seed).record(seed, duration_s=60 * minutes)
+    save_recording(recording, out)
+    check = Check(name=recording.name, recording=recording, problem=None)
+    if as_json:
+        _print_json({"path": str(out), **check.record()})
+    else:
+        _print_checks([check])
+        Console(stderr=True).print(f"written to {escape(str(out))}", soft_wrap=True)
+
+
+@app.command()
+def check(
+    path: Annotated[Path, typer.Argument(help="A recording, a folder of them, or the folder of a data set.")],
+    as_json: Json = False,
+) -> None:
+    """Load recordings and print what they hold; exit with 1 where one cannot be loaded."""
+    checks = check_path(path)
+    problems = [check for check in checks if check.problem]
+    if as_json:
+        _print_json([check.record() for check in checks])
+    else:
+        _print_checks(checks)
+    for found in problems:
+        Console(stderr=True).print(f"[red]{escape(str(found.problem))}[/red]", soft_wrap=True)
+    if problems:
+        raise typer.Exit(1)
+
+
+def _print_checks(checks: list[Check]) -> None:
+    """Print one row a recording; all counts are in the JSON."""
+    table = Table(box=None, pad_edge=False)
+    for title in ("recording", "min", "rooms", "heard %", "rows", "gaps", "kept", "no room", "sparse"):
+        table.add_column(title, no_wrap=True)
+    heard_by: dict[str, None] = {}  # in order, each once
+    for check in checks:
+        if check.recording is None:
+            table.add_row(escape(check.name), *["-"] * 8)
+            continue
+        record: dict[str, Any] = check.record()
+        counts = record["counts"]
+        shares = record["heard_share"]
+        heard_by[", ".join(shares)] = None
+        table.add_row(
+            escape(check.name),
+            f"{record['duration_s'] / 60:.1f}",
+            f"{len(record['rooms_visited'])}/{len(check.recording.rooms)}",
+            " ".join("-" if share is None else f"{100 * share:.0f}" for share in shares.values()),
+            str(counts["rows"]),
+            str(counts["gaps"]),
+            str(counts["decisions_kept"]),
+            str(counts["decisions_unlabelled"]),
+            str(counts["decisions_with_few_samples"]),
+        )
+    console = Console()
+    console.print(table)
+    for names in heard_by:
+        console.print(f"heard %: rows in which {escape(names)} heard a packet; - absent", soft_wrap=True)
+    console.print("kept: decisions every 2 s that are scored; no room, sparse: why others are dropped", soft_wrap=True)
+
+
+def _print_json(value: object) -> None:
+    typer.echo(json.dumps(value, indent=2))
