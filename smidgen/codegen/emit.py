@@ -99,7 +99,8 @@ class _OpFunction:
 
     def _comment(self) -> str:
         operands = ", ".join(_described(self.graph[name]) for name in self.op.inputs)
-        text = f"{self.op.name}   {self.op.kind}   {operands} -> {_described(self.graph[self.op.output])}"
+        name = re.sub(r"[^\w.@-]", "_", self.op.name)  # whatever a ModuleDict's key holds, it must not end the comment
+        text = f"{name}   {self.op.kind}   {operands} -> {_described(self.graph[self.op.output])}"
         places = [self._place(name) for name in (*self.op.inputs, self.op.output)]
         text += f"   {', '.join(places[:-1])} -> {places[-1]}"
         if "accumulator_bound" in self.op.attrs:
@@ -355,8 +356,9 @@ def _wrapped(body: str) -> str:
     """Break calls at commas so that lines stay below 120 characters."""
     lines = []
     for line in body.splitlines():
-        while len(line) > 118:
+        while len(line) > 118 and ", " in line.lstrip():
             cut = line.rfind(", ", 0, 118)
+            cut = line.index(", ") if cut < 0 else cut  # one argument is longer than a line
             lines.append(line[: cut + 1])
             line = "        " + line[cut + 2 :]
         lines.append(line)

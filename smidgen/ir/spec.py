@@ -1,5 +1,7 @@
 """What is a legal graph: every rule that the generator and the kernels rely on, checked in one place."""
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -7,7 +9,8 @@ import numpy as np
 
 from smidgen.errors import GraphError
 from smidgen.ir.graph import DTYPE_BYTES, Graph, Op, Tensor
-from smidgen.ir.ops import OP_SPECS
+from smidgen.ir.ops import OP_SPECS, Legal
+from smidgen.numerics import float32, tables
 from smidgen.numerics.fixed_point import integer_range, prove_accumulator
 
 _WEIGHT_LIMIT = 127
@@ -15,22 +18,23 @@ _WEIGHT_LIMIT = 127
 
 def check_graph(graph: Graph) -> None:
     """Raise GraphError, naming the op, unless the graph is well formed and its accumulators provably fit."""
-    known = set(graph.inputs)
+    constants = [name for name, tensor in graph.tensors.items() if tensor.data is not None]
+    known = {*graph.inputs, *constants}
     for name, tensor in graph.tensors.items():
         _check_tensor(name, tensor)
-        if tensor.data is not None:
-            known.add(name)
     _check_unique([op.name for op in graph.ops], "op name")
-    _check_unique([op.output for op in graph.ops], "output tensor")
+    _check_unique([*graph.inputs, *constants, *(op.output for op in graph.ops)], "tensor to be written")
+    _check_unique(graph.outputs, "output")
     for op in graph.ops:
         for name in op.inputs:
             if name not in known:
                 raise GraphError(f"{op.name}: input {name!r} is read before anything writes it")
         _check_op(graph, op)
         known.add(op.output)
-    missing = [name for name in graph.outputs if name not in known]
+    written = {op.output for op in graph.ops}
+    missing = [name for name in graph.outputs if name not in written]
     if missing:
-        raise GraphError(f"graph {graph.name}: nothing writes output {missing[0]!r}")
+        raise GraphError(f"graph {graph.name}: no op writes output {missing[0]!r}")
 
 
 def _check_tensor(name: str, tensor: Tensor) -> None:
@@ -48,7 +52,7 @@ def _check_tensor(name: str, tensor: Tensor) -> None:
         )
 
 
-def _check_unique(names: list[str], what: str) -> None:
+def _check_unique(names: Sequence[str], what: str) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
@@ -60,26 +64,99 @@ def _check_op(graph: Graph, op: Op) -> None:
     if op.kind not in OP_SPECS:
         raise GraphError(f"{op.name}: unknown kind {op.kind!r}; expected one of {', '.join(OP_SPECS)}")
     spec = OP_SPECS[op.kind]
-    if spec.arity is not None and len(op.inputs) != spec.arity:
-        raise GraphError(f"{op.name}: {op.kind} takes {spec.arity} inputs, got {len(op.inputs)}")
+    if len(op.inputs) != (spec.arity or max(1, len(op.inputs))):
+        raise GraphError(f"{op.name}: {op.kind} takes {spec.arity or 'one or more'} inputs, got {len(op.inputs)}")
     x, y = graph.operands(op), graph[op.output]
     is_float = any(tensor.is_float for tensor in x)
-    if is_float != (y.is_float or (op.kind == "argmax" and is_float)) or any(t.is_float != is_float for t in x):
+    if any(tensor.is_float != is_float for tensor in (*x, y) if not (tensor is y and op.kind == "argmax")):
         raise GraphError(f"{op.name}: cannot mix float32 and integers in one {op.kind}")
-    expected = spec.float_params if is_float else spec.integer_params
-    if expected is None:
+    if not is_float:
+        _check_integer_types(op, x, y)
+    params = spec.float_params if is_float else spec.integer_params
+    if params is None:
         raise GraphError(f"{op.name}: {op.kind} has no {'float32' if is_float else 'integer'} form")
-    if set(op.params) != set(expected):
-        raise GraphError(f"{op.name}: parameters must be {sorted(expected)}, got {sorted(op.params)}")
-    for role, dtype in expected.items():
-        wanted = y.dtype if dtype == "activation" else dtype
-        if op.params[role].dtype != wanted:
-            raise GraphError(f"{op.name}: {role} must be {wanted}, got {op.params[role].dtype}")
+    _check_attributes(op, spec.float_attrs if is_float else spec.integer_attrs)
+    _check_params(op, params, x, y)
     shape = spec.shape(op, x)
     if shape != y.shape:
         raise GraphError(f"{op.name}: {op.kind} gives {shape}, output {y.name} is declared {y.shape}")
+    _check_param_sizes(op, params, x, y)
     if "weight" in op.params and not is_float:
         _check_accumulator(op, x[0])
+
+
+def _check_integer_types(op: Op, x: tuple[Tensor, ...], y: Tensor) -> None:
+    if op.kind in ("transpose", "reshape", "slice", "concat"):
+        if any((tensor.dtype, tensor.qparams) != (y.dtype, y.qparams) for tensor in x):
+            raise GraphError(f"{op.name}: {op.kind} only moves elements; type and scale must stay as they are")
+        return
+    if op.kind == "argmax" and y.dtype != "int32":
+        raise GraphError(f"{op.name}: argmax gives int32, output {y.name} is declared {y.dtype}")
+    for tensor in x if op.kind == "argmax" else (*x, y):
+        if tensor.qparams is None:
+            raise GraphError(
+                f"{op.name}: {tensor.name} is {tensor.dtype} without a scale; quantise it to int8 or int16"
+            )
+    wide = {"gru": (*x, y), "selective_scan": x[1:]}.get(op.kind, ())
+    symmetric = {"attention": x, "selective_scan": x[:1]}.get(op.kind, ())
+    for tensor in wide:
+        if tensor.dtype != "int16":
+            raise GraphError(f"{op.name}: {tensor.name} must be int16, it is {tensor.dtype}")
+    for tensor in symmetric:
+        if tensor.zero_point:
+            raise GraphError(f"{op.name}: {tensor.name} must be symmetric, its zero point is {tensor.zero_point}")
+
+
+def _check_attributes(op: Op, legal: Mapping[str, Legal]) -> None:
+    expected = {**legal, **dict.fromkeys(_scalars(op), float)} if op.kind == "pointwise" else legal
+    if set(op.attrs) != set(expected):
+        raise GraphError(f"{op.name}: attributes must be {sorted(expected)}, got {sorted(op.attrs)}")
+    for key, values in expected.items():
+        value = op.attrs[key]
+        if isinstance(values, range):
+            if type(value) is not int or value not in values:
+                raise GraphError(f"{op.name}: {key} must lie in {values.start}..{values.stop - 1}, got {value!r}")
+        elif type(value) is not values or (isinstance(value, float) and not math.isfinite(value)):
+            raise GraphError(f"{op.name}: {key} must be a finite {values.__name__}, got {value!r}")
+        elif isinstance(value, tuple) and not all(type(item) is int and item >= 0 for item in value):
+            raise GraphError(f"{op.name}: {key} must hold whole numbers, got {value!r}")
+
+
+def _scalars(op: Op) -> tuple[str, ...]:
+    """Return the names of the scalars that a float32 function takes."""
+    function = str(op.attrs.get("function"))
+    if function not in float32.POINTWISE:
+        raise GraphError(f"{op.name}: unknown function {function!r}; expected one of {', '.join(float32.POINTWISE)}")
+    return ("low", "high") if function == "clamp" else ("scalar",) if function.endswith("_scalar") else ()
+
+
+def _check_params(op: Op, expected: Mapping[str, tuple[str, str]], x: tuple[Tensor, ...], y: Tensor) -> None:
+    if set(op.params) != set(expected):
+        raise GraphError(f"{op.name}: parameters must be {sorted(expected)}, got {sorted(op.params)}")
+    for role, (dtype, axes) in expected.items():
+        array, wanted = op.params[role], y.dtype if dtype == "activation" else dtype
+        if array.dtype != wanted or array.ndim != len(axes):
+            raise GraphError(
+                f"{op.name}: {role} must be {wanted} with {len(axes)} axes, got {array.dtype} {array.shape}"
+            )
+        if role.endswith("multiplier") and role != "skip_multiplier" and array.min(initial=0) < 0:
+            raise GraphError(f"{op.name}: {role} must not be negative, found {array.min()}")
+
+
+def _check_param_sizes(op: Op, expected: Mapping[str, tuple[str, str]], x: tuple[Tensor, ...], y: Tensor) -> None:
+    if not expected:
+        return
+    if not (x[0].shape and y.shape):
+        raise GraphError(f"{op.name}: {op.kind} works along the last axis, {x[0].name} has none")
+    sizes = {
+        "i": x[0].shape[-1], "o": y.shape[-1], "n": x[-1].shape[-1], "k": tables.INT16_KNOTS,
+        "t": tables.INT16_KNOTS if x[0].dtype == "int16" else tables.INT8_ENTRIES,
+    }  # fmt: skip
+    for role, (_, axes) in expected.items():
+        actual = op.params[role].shape
+        wanted = tuple(sizes.get(axis, size) for axis, size in zip(axes, actual, strict=True))
+        if actual != wanted:
+            raise GraphError(f"{op.name}: {role} must have shape {wanted}, got {actual}")
 
 
 def _check_accumulator(op: Op, x: Tensor) -> None:

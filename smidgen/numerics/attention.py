@@ -29,7 +29,7 @@ class AttentionParameters:
     """Constants of one attention operator."""
 
     score_prescale: int  # right shift that brings a score below 2**30; 0 for int8 q and k
-    score_multiplier: int  # score difference -> exponent of two in Q20
+    score_multiplier: int  # score difference -> exponent of two in Q24
     score_shift: int
     score_limit: int  # differences beyond it have numerator 0
     value_shift: int  # right shift that brings sum(numerator * v) below 2**31
@@ -46,6 +46,8 @@ def attention_parameters(
     """
     if any(p.zero_point for p in (q, k, v)):
         raise GraphError("attention needs symmetric q, k and v; their zero points must be 0")
+    if scale <= 0:
+        raise GraphError(f"attention: scale must be positive, got {scale:g}")
     score_bound = width * _largest(q) * _largest(k)
     score_prescale = max(0, score_bound.bit_length() - 30)
     exponent_scale = q.scale * k.scale * 2.0**score_prescale * scale * math.log2(math.e) * 2.0**EXPONENT_BITS
@@ -53,6 +55,9 @@ def attention_parameters(
     value_bound = steps * _NUMERATOR_ONE * _largest(v)
     value_shift = max(0, value_bound.bit_length() - 31)
     mantissa, exponent = math.frexp(v.scale / y.scale * 2.0**value_shift)
+    # The sum of a row's numerators lies in [2**15, steps * 2**15], and its size plus 30 is the reciprocal's exponent.
+    if not (exponent <= 46 and 45 + steps.bit_length() - exponent <= 62):
+        raise GraphError(f"attention: scale {y.scale:g} of the output and {v.scale:g} of v differ too much")
     return AttentionParameters(
         score_prescale=score_prescale,
         score_multiplier=int(score_multiplier[0]),

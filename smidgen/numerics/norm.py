@@ -1,6 +1,7 @@
 """RMSNorm (Zhang & Sennrich 2019, eq. 4) and LayerNorm (Ba et al. 2016, eq. 4) in integers. Twin of kernels/norm.h.
 
-The input's scale cancels, so only eps and the learned gain need it. Deviations are held in 17 bits, gains in 16.
+Deviations have 8 fraction bits, the normalised row is Q30, gains have 16 bits. The input's scale cancels: only eps
+needs it.
 """
 
 from dataclasses import dataclass
@@ -10,45 +11,56 @@ from numpy.typing import NDArray
 
 from smidgen.errors import GraphError
 from smidgen.numerics.exponential import reciprocal_sqrt
-from smidgen.numerics.fixed_point import Integers, fixed_point, rounded_shift, saturate, signed_fixed_point
+from smidgen.numerics.fixed_point import (
+    Integers,
+    fixed_point,
+    integer_range,
+    rounded_shift,
+    saturate,
+    signed_fixed_point,
+)
 from smidgen.numerics.quantization import QParams
+
+_FRACTION_BITS = 8  # of a deviation
+_NORMALISED_BITS = 30  # of a deviation over the root of the row's power
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NormParameters:
-    """y = sat((d * gain * r) shifted + bias), d the deviation, r the reciprocal root of sum(d^2) + epsilon."""
+    """y = sat((n * gain) shifted + bias), n the deviation times the reciprocal root of sum(deviation**2) + epsilon."""
 
-    gain: Integers  # (d,) int16
+    gain: Integers  # (d,) int16: sqrt(D) and the output's scale folded in
     bias: Integers  # (d,) int32 in output steps, zero point included
-    gain_exponent: int
-    fraction_bits: int  # of the deviation
-    epsilon: int
-    mean_multiplier: int  # 2**fraction_bits / D in fixed point; LayerNorm only
+    gain_shift: int
+    epsilon: int  # D * eps in squared units of a deviation
+    mean_multiplier: int  # 2**8 / D in fixed point; 0 for RMSNorm, which leaves the mean in
     mean_shift: int
 
 
 def norm_parameters(
     gain: NDArray[np.float64], bias: NDArray[np.float64], eps: float, x: QParams, y: QParams, *, centred: bool
 ) -> NormParameters:
-    """Fold sqrt(D), the gain and the output scale; `centred` for LayerNorm. gain and bias (d,)."""
+    """Fold sqrt(D), the gain and the output scale; `centred` for LayerNorm. gain and bias (d,).
+
+    Raises GraphError where a row's power may leave 62 bits, or the gain does not fit the output's scale.
+    """
     width = gain.shape[0]
-    fraction_bits = 8 if centred and x.dtype == "int8" else 0
-    epsilon = max(1, round(width * eps * (2.0**fraction_bits / x.scale) ** 2))
-    largest_power = (width << 32) + epsilon
+    low, high = integer_range(x.dtype)
+    epsilon = max(1, round(width * eps * (2.0**_FRACTION_BITS / x.scale) ** 2))
+    largest_power = width * ((high - low) << _FRACTION_BITS) ** 2 + epsilon
     if largest_power >= 2**62:
-        raise GraphError(f"norm: eps {eps:g} is too large beside the input's scale {x.scale:g}")
-    # The output shift is 30 + half the size of the power + gain_exponent; it has to lie in [1, 62].
+        raise GraphError(f"norm: {width} features, or eps {eps:g} beside the input's scale {x.scale:g}, are too large")
     integer_gain, exponent = signed_fixed_point(
-        gain * np.sqrt(width) / y.scale, 16, "norm gain", largest_exponent=32 - (largest_power.bit_length() + 1) // 2
+        gain * np.sqrt(width) / y.scale, 16, "norm gain", largest_exponent=62 - _NORMALISED_BITS
     )
-    if exponent < -30:
-        raise GraphError(f"norm: gain {np.abs(gain).max():g} is too large for output scale {y.scale:g}")
-    mean_multiplier, mean_shift = fixed_point(2.0**fraction_bits / width, "norm width") if centred else (np.zeros(1), 0)
+    integer_bias = np.rint(bias / y.scale).astype(np.int64) + y.zero_point
+    if exponent < -_NORMALISED_BITS or np.abs(integer_bias).max() >= 2**31:
+        raise GraphError(f"norm: its weight or its bias is too large for output scale {y.scale:g}")
+    mean_multiplier, mean_shift = fixed_point(2.0**_FRACTION_BITS / width) if centred else (np.zeros(1), 0)
     return NormParameters(
         gain=integer_gain,
-        bias=np.rint(bias / y.scale).astype(np.int64) + y.zero_point,
-        gain_exponent=exponent,
-        fraction_bits=fraction_bits,
+        bias=integer_bias,
+        gain_shift=_NORMALISED_BITS + exponent,
         epsilon=epsilon,
         mean_multiplier=int(mean_multiplier[0]),
         mean_shift=mean_shift,
@@ -60,8 +72,7 @@ def norm(
     *,
     gain: Integers,
     bias: Integers,
-    gain_exponent: int,
-    fraction_bits: int,
+    gain_shift: int,
     epsilon: int,
     mean_multiplier: int,
     mean_shift: int,
@@ -69,11 +80,10 @@ def norm(
     dtype: str,
 ) -> Integers:
     """Return the normalised rows of x (..., d); mean_multiplier 0 leaves the mean in (RMSNorm)."""
-    deviation = (x - zero_point) << fraction_bits
-    if mean_multiplier:
-        total = (x - zero_point).sum(axis=-1, keepdims=True)
-        deviation = deviation - rounded_shift(total * mean_multiplier, 32 - mean_shift)
+    centred = x - zero_point
+    mean = rounded_shift(centred.sum(axis=-1, keepdims=True) * mean_multiplier, 32 - mean_shift)
+    deviation = (centred << _FRACTION_BITS) - mean
     power = (deviation * deviation).sum(axis=-1, keepdims=True) + epsilon
     root, exponent = reciprocal_sqrt(power)
-    scaled = rounded_shift(deviation * gain * root, exponent + gain_exponent)
-    return saturate(scaled + bias, dtype)
+    normalised = rounded_shift(deviation * root, exponent - _NORMALISED_BITS)  # at most 2**30 and a few
+    return saturate(rounded_shift(normalised * gain, gain_shift) + bias, dtype)

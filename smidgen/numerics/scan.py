@@ -17,8 +17,10 @@ from smidgen.numerics.exponential import EXPONENT_BITS, EXPONENT_MAX, exp2_negat
 from smidgen.numerics.fixed_point import Integers, fixed_point, requantize, rounded_shift, saturate
 from smidgen.numerics.quantization import QParams
 
-# The calibrated peak of a state sits at 2**24: 24 bits of precision, and room for 8 times as much and more.
-_STATE_PEAK_BITS = 24
+_HEADROOM_BITS = 3  # a state may grow to 8 times its calibrated peak before it saturates
+#: A channel that calibration saw weaker than this part of the strongest, or dead, is scaled as if it reached so far:
+#: channels share one shift, so a finer state would take bits from the others' multipliers.
+_WEAKEST_CHANNEL = 2.0**-8
 _INT32_MAX = 2**31 - 1
 
 
@@ -26,7 +28,7 @@ _INT32_MAX = 2**31 - 1
 class ScanParameters:
     """Constants of one selective scan."""
 
-    decay_multiplier: Integers  # (d, n): delta -> exponent of two in Q20
+    decay_multiplier: Integers  # (d, n): delta -> exponent of two in Q24
     decay_shift: int
     drive_multiplier: Integers  # (d,): delta * u -> drive
     drive_shift: int
@@ -56,15 +58,11 @@ def scan_parameters(
         raise GraphError("selective scan needs int16 delta, B and C, and a symmetric u")
     if np.any(A >= 0):
         raise GraphError(f"selective scan needs A < 0, found {A.max():g}: the state would grow without bound")
-    n = A.shape[1]
     exponent_scale = -A * math.log2(math.e) * delta.scale * 2.0**EXPONENT_BITS
-    if exponent_scale.max() * 32767 >= 2.0**31:
-        raise GraphError(
-            f"selective scan: delta * |A| reaches {32767 * delta.scale * -A.min():g}, at most 1400 is supported"
-        )
     decay_multiplier, decay_shift = fixed_point(exponent_scale, "selective scan: decay scale")
-    peak = np.maximum(state_peak, 2.0**-20)
-    state_exponent = np.ceil(np.log2(peak)).astype(np.int64) - _STATE_PEAK_BITS
+    limit_bits = 30 - max(1, math.ceil(math.log2(A.shape[1])))  # n products with C, halved, stay below 2**30
+    peak = np.maximum(state_peak, max(state_peak.max() * _WEAKEST_CHANNEL, 2.0**-20))
+    state_exponent = np.ceil(np.log2(peak)).astype(np.int64) - (limit_bits - _HEADROOM_BITS)
     state_scale: NDArray[np.float64] = np.exp2(state_exponent.astype(np.float64))
     drive_multiplier, drive_shift = fixed_point(
         delta.scale * u.scale * B.scale * 2.0**16 / state_scale, "selective scan: drive scale"
@@ -80,7 +78,7 @@ def scan_parameters(
         output_multiplier=multipliers[:d],
         skip_multiplier=multipliers[d:] * np.where(D < 0, -1, 1),
         output_shift=output_shift,
-        state_limit=2 ** (30 - max(1, math.ceil(math.log2(n)))),  # n products with C, halved, stay below 2**30
+        state_limit=2**limit_bits,
         state_exponent=state_exponent,
     )
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from smidgen.numerics.fixed_point import Integers, rounded_shift
 from smidgen.numerics.quantization import QParams
 
+INT8_ENTRIES = 256
 INT16_KNOTS = 513
 _SEGMENT_BITS = 7  # 65536 / 512
 

@@ -1,13 +1,13 @@
-/* 2^-x by table and linear interpolation. Twin of numerics/exponential.py. */
+/* 2^-x by table and a second-order polynomial. Twin of numerics/exponential.py. */
 #ifndef SMIDGEN_EXPONENTIAL_H
 #define SMIDGEN_EXPONENTIAL_H
 
 #include "fixed_point.h"
 
-#define SMIDGEN_EXPONENT_MAX ((int32_t)((31U << 20) - 1U))
+#define SMIDGEN_EXPONENT_MAX ((int32_t)((31U << 24) - 1U))
 
-/* round(2^31 * 2^(-i/128)), i = 0..128. */
-static const uint32_t smidgen_exp2_table[129] = {
+/* round(2^31 * 2^(-i/128)), i = 0..127. */
+static const uint32_t smidgen_exp2_table[128] = {
     2147483648U, 2135885998U, 2124350982U, 2112878262U, 2101467502U, 2090118366U, 2078830522U, 2067603638U,
     2056437387U, 2045331439U, 2034285470U, 2023299156U, 2012372174U, 2001504204U, 1990694927U, 1979944027U,
     1969251188U, 1958616096U, 1948038440U, 1937517909U, 1927054196U, 1916646992U, 1906295993U, 1896000896U,
@@ -24,17 +24,16 @@ static const uint32_t smidgen_exp2_table[129] = {
     1222764986U, 1216161350U, 1209593378U, 1203060876U, 1196563654U, 1190101520U, 1183674286U, 1177281762U,
     1170923762U, 1164600099U, 1158310587U, 1152055042U, 1145833280U, 1139645120U, 1133490379U, 1127368878U,
     1121280436U, 1115224875U, 1109202018U, 1103211687U, 1097253708U, 1091327906U, 1085434106U, 1079572136U,
-    1073741824U,
 };
 
-/* 2^(-x / 2^20) in Q31 for x in [0, SMIDGEN_EXPONENT_MAX]; within 2^-18; 2^31 - 1 stands for one. */
+/* 2^(-x / 2^24) in Q31 for x in [0, SMIDGEN_EXPONENT_MAX]; within 2^-24; 2^31 - 1 stands for one. */
 SMIDGEN_KERNEL int32_t exp2_negative(int32_t x)
 {
-    const uint32_t fraction = (uint32_t)x & 0xFFFFFU;
-    const uint32_t left = smidgen_exp2_table[fraction >> 13];
-    const uint32_t right = smidgen_exp2_table[(fraction >> 13) + 1U];
-    const uint32_t drop = (uint32_t)(((uint64_t)(left - right) * (fraction & 0x1FFFU)) >> 13);
-    const uint32_t value = (left - drop) >> ((uint32_t)x >> 20);
+    const uint32_t fraction = (uint32_t)x & 0xFFFFFFU;
+    const uint32_t left = smidgen_exp2_table[fraction >> 17];
+    const uint32_t t = ((fraction & 0x1FFFFU) * 22713U) >> 8;       /* rest * ln 2 in Q31, below 2^24 */
+    const uint32_t drop = t - (((t >> 8) * (t >> 8)) >> 16);        /* 1 - e^-t = t - t^2 / 2 + ... */
+    const uint32_t value = (left - (uint32_t)(((uint64_t)left * drop) >> 31)) >> ((uint32_t)x >> 24);
     return (int32_t)((value > 0x7FFFFFFFU) ? 0x7FFFFFFFU : value);
 }
 

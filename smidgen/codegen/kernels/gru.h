@@ -30,13 +30,13 @@ SMIDGEN_KERNEL void gru_q(const smidgen_s16 *projected, const int8_t *weight, co
                 ((int64_t)((int32_t)row[z] * 32768) * input_multiplier) + ((int64_t)gates[z] * multiplier[z]);
             const int64_t input_sum = (int64_t)((int32_t)row[c] * 32768) * input_multiplier;
             const int32_t reset =
-                interpolate_s16(sigmoid, clamp_s64(rounded_shift_s64(reset_sum, 32 - shift), -32767, 32767));
+                interpolate_s16(sigmoid, clamp_s64(rounded_shift_s64(reset_sum, 32 - shift), -32767, 32767), 16U);
             const int32_t update =
-                interpolate_s16(sigmoid, clamp_s64(rounded_shift_s64(update_sum, 32 - shift), -32767, 32767));
+                interpolate_s16(sigmoid, clamp_s64(rounded_shift_s64(update_sum, 32 - shift), -32767, 32767), 16U);
             const int32_t recurrent = clamp_s32(requantize(gates[c], multiplier[c], shift), -65535, 65535);
             const int64_t candidate_sum =
                 rounded_shift_s64(input_sum, 32 - shift) + rounded_shift_s64((int64_t)reset * recurrent, 15);
-            const int32_t candidate = interpolate_s16(tanh_knots, clamp_s64(candidate_sum, -32767, 32767));
+            const int32_t candidate = interpolate_s16(tanh_knots, clamp_s64(candidate_sum, -32767, 32767), 16U);
             const int32_t before = (t > 0U) ? (int32_t)y[((t - 1U) * width) + i] : 0;
             const int32_t hidden = rounded_shift_s32((update * before) + ((32768 - update) * candidate), 15);
             store_q(y, (t * width) + i, hidden, 16U);

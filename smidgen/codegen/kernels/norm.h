@@ -1,5 +1,5 @@
 /* RMSNorm and LayerNorm on integers, row by row: x (rows, width), gain int16 and bias int32 (width).
- * y = sat((d gain r) >> (exponent + gain_exponent) + bias), d the deviation of at most 17 bits, r the reciprocal root of
+ * y = sat(((n gain) >> gain_shift) + bias), n = d r in Q30, d the deviation with 8 fraction bits, r the reciprocal root of
  * sum d^2 + epsilon. mean_multiplier 0 leaves the mean in (RMSNorm). Twin of numerics/norm.py. In place is safe. */
 #ifndef SMIDGEN_NORM_H
 #define SMIDGEN_NORM_H
@@ -7,8 +7,8 @@
 #include "roots.h"
 
 SMIDGEN_KERNEL void norm_q(const void *x, const int16_t *gain, const int32_t *bias, void *y, uint32_t rows, uint32_t width,
-                           uint32_t x_bits, uint32_t y_bits, int32_t zero_x, int32_t gain_exponent, int32_t fraction_bits,
-                           int64_t epsilon, int32_t mean_multiplier, int32_t mean_shift)
+                           uint32_t x_bits, uint32_t y_bits, int32_t zero_x, int32_t gain_shift, int64_t epsilon,
+                           int32_t mean_multiplier, int32_t mean_shift)
 {
     for (uint32_t r = 0U; r < rows; r++) {
         const uint32_t row = r * width;
@@ -20,16 +20,16 @@ SMIDGEN_KERNEL void norm_q(const void *x, const int16_t *gain, const int32_t *bi
             }
             mean = (int32_t)rounded_shift_s64((int64_t)total * mean_multiplier, 32 - mean_shift);
         }
-        uint64_t power = (uint64_t)epsilon;
+        int64_t power = epsilon;
         for (uint32_t i = 0U; i < width; i++) {
-            const int32_t d = ((load_q(x, row + i, x_bits) - zero_x) * (1 << fraction_bits)) - mean;
-            power += (uint64_t)((int64_t)d * d);
+            const int32_t d = ((load_q(x, row + i, x_bits) - zero_x) * 256) - mean;
+            power += (int64_t)d * d;
         }
-        const smidgen_scaled root = reciprocal_sqrt(power);
+        const smidgen_scaled root = reciprocal_sqrt((uint64_t)power);
         for (uint32_t i = 0U; i < width; i++) {
-            const int32_t d = ((load_q(x, row + i, x_bits) - zero_x) * (1 << fraction_bits)) - mean;
-            const int64_t scaled = (int64_t)(d * (int32_t)gain[i]) * (int64_t)root.mantissa;
-            const int64_t value = rounded_shift_s64(scaled, root.exponent + gain_exponent) + bias[i];
+            const int32_t d = ((load_q(x, row + i, x_bits) - zero_x) * 256) - mean;
+            const int64_t normalised = rounded_shift_s64((int64_t)d * root.mantissa, root.exponent - 30);
+            const int64_t value = rounded_shift_s64((int64_t)(int32_t)normalised * gain[i], gain_shift) + bias[i];
             store_q(y, row + i, clamp_s64(value, -32768, 32767), y_bits);
         }
     }

@@ -6,7 +6,7 @@
 
 /* A positive real number mantissa * 2^-exponent. */
 typedef struct {
-    uint32_t mantissa;
+    int32_t mantissa;
     int32_t exponent;
 } smidgen_scaled;
 
@@ -27,12 +27,12 @@ SMIDGEN_KERNEL smidgen_scaled reciprocal(uint64_t value)
         const int64_t error = ((int64_t)1 << 31) - (int64_t)(((a * (uint64_t)y) >> 32) << 1); /* Q31: 1 - a y */
         y += (y * error) >> 31;
     }
-    result.mantissa = (y > 0x7FFFFFFF) ? 0x7FFFFFFFU : (uint32_t)y;
+    result.mantissa = (y > 0x7FFFFFFF) ? 0x7FFFFFFF : (int32_t)y;
     result.exponent = size + 30;
     return result;
 }
 
-/* 1 / sqrt(value) for 0 < value < 2^62, mantissa in [2^30, 2^31]; relative error below 2^-27. */
+/* 1 / sqrt(value) for 0 < value < 2^62, mantissa in [2^30, 2^31); relative error below 2^-27. */
 SMIDGEN_KERNEL smidgen_scaled reciprocal_sqrt(uint64_t value)
 {
     smidgen_scaled result;
@@ -44,7 +44,7 @@ SMIDGEN_KERNEL smidgen_scaled reciprocal_sqrt(uint64_t value)
         const uint64_t square = (y * y) >> 30;
         y = (y * (((uint64_t)3 << 30) - ((a * square) >> 32))) >> 31;
     }
-    result.mantissa = (y > 0x80000000U) ? 0x80000000U : (uint32_t)y;
+    result.mantissa = (y > 0x7FFFFFFFU) ? 0x7FFFFFFF : (int32_t)y;
     result.exponent = half + 30;
     return result;
 }

@@ -5,11 +5,12 @@
 
 #include "fixed_point.h"
 
-SMIDGEN_KERNEL int32_t interpolate_s16(const int16_t *knots, int32_t q)
+/* The value at q between knots of y_bits bits. */
+SMIDGEN_KERNEL int32_t interpolate_s16(const void *knots, int32_t q, uint32_t y_bits)
 {
     const uint32_t position = (uint32_t)(q + 32768);
-    const int32_t left = knots[position >> 7];
-    const int32_t right = knots[(position >> 7) + 1U];
+    const int32_t left = load_q(knots, position >> 7, y_bits);
+    const int32_t right = load_q(knots, (position >> 7) + 1U, y_bits);
     return rounded_shift_s32((left * 128) + ((right - left) * (int32_t)(position & 127U)), 7);
 }
 
@@ -20,10 +21,10 @@ SMIDGEN_KERNEL void table_s8(const smidgen_s8 *x, const void *table, void *y, ui
     }
 }
 
-SMIDGEN_KERNEL void table_s16(const smidgen_s16 *x, const int16_t *knots, void *y, uint32_t count, uint32_t y_bits)
+SMIDGEN_KERNEL void table_s16(const smidgen_s16 *x, const void *knots, void *y, uint32_t count, uint32_t y_bits)
 {
     for (uint32_t i = 0U; i < count; i++) {
-        store_q(y, i, interpolate_s16(knots, x[i]), y_bits);
+        store_q(y, i, interpolate_s16(knots, x[i], y_bits), y_bits);
     }
 }
 

@@ -7,6 +7,10 @@ from numpy.typing import NDArray
 
 from smidgen.errors import ConfigError
 
+#: A weaker channel, or a dead one, is stored as if its largest weight were this part of the strongest channel's: its
+#: bias stays representable, and the multipliers of the others keep their bits.
+_WEAKEST_CHANNEL = 2.0**-12
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodedWeight:
@@ -31,11 +35,12 @@ class Uniform:
             raise ConfigError(f"uniform weights take 2 to 8 bits, got {self.bits}")
 
     def encode(self, weight: NDArray[np.floating]) -> EncodedWeight:
-        """Return the nearest levels of weight (o, ...); a channel of zeros gets scale 1."""
+        """Return the nearest levels of weight (o, ...)."""
         limit = 2 ** (self.bits - 1) - 1
         real = np.asarray(weight, np.float64)
-        peak = np.abs(real).reshape(real.shape[0], -1).max(axis=1)
-        scale = np.where(peak > 0, peak, limit) / limit
+        peaks = np.abs(real).reshape(real.shape[0], -1).max(axis=1)
+        strongest = float(peaks.max()) or float(limit)
+        scale = np.maximum(peaks, strongest * _WEAKEST_CHANNEL) / limit
         shaped = scale.reshape(-1, *[1] * (real.ndim - 1))
         return EncodedWeight(integers=np.clip(np.rint(real / shaped), -limit, limit).astype(np.int64), scale=scale)
 
