@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from smidgen.report.formatting import hundredths, kilobytes, number_word, percent, score, score_with_spread, signed
 
 
-@given(value=st.floats(0, 1))
+@given(value=st.floats(0, 1) | st.floats(0.9999, 1))
 def test_only_the_whole_is_written_as_one_hundred(value):
     """Less than everything never rounds up to 100.00, and no other value is off by more than rounding."""
     assert (value == 1) == (hundredths(value) == "100.00")
