@@ -27,12 +27,12 @@ class DataSet:
 DATA_SETS = (
     DataSet(
         name="simulated",
-        about="simulated homes: 7 rooms, 4 access points, wrist accelerometer; drawn from a seed",
+        about="homes drawn from a seed: 7 rooms, 4 access points",
         folder=None,
     ),
     DataSet(
         name="sphere",
-        about="SPHERE Challenge 2016: a real house, 9 rooms, 4 access points, wrist accelerometer, 20 Hz",
+        about="a real house, SPHERE Challenge: 9 rooms, 4 access points",
         folder=FOLDER,
     ),
 )

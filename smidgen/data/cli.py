@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -37,7 +36,7 @@ def list_data_sets(root: Root = None, as_json: Json = False) -> None:
     ]
     if as_json:
         return _print_json(rows)
-    table = Table("data set", "what", f"recordings under {place}", box=box.SIMPLE)
+    table = Table("data set", "what", f"recordings under {place}", box=None, pad_edge=False)
     for row in rows:
         found = "needs none" if row["recordings"] is None else str(row["recordings"] or "not here")
         table.add_row(str(row["name"]), str(row["about"]), found)

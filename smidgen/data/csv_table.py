@@ -85,7 +85,7 @@ def parse_table(text: str, *, path: Path, columns: Sequence[str], first_line: in
     Raises DataError for another header, a line with more or fewer cells, no line at all, or a last line without its
     newline, which means that the file was cut.
     """
-    lines = list(csv.reader(text.splitlines()))
+    lines = list(csv.reader(text.removesuffix("\n").split("\n") if text else []))
     header = tuple(lines[0]) if lines else ()
     if header != tuple(columns):
         raise DataError(

@@ -69,8 +69,9 @@ class Recording:
 
     def _check_names(self) -> None:
         for what, names in (("rooms", self.rooms), ("access points", self.access_points)):
-            if not names or len(set(names)) != len(names):
-                raise DataError(f"{self.name}: {what} must be at least one name, each once; got {list(names)}")
+            printable = all(name and name.isprintable() for name in names)
+            if not names or not printable or len(set(names)) != len(names):
+                raise DataError(f"{self.name}: {what} must be at least one printable name, each once; got {names}")
         if len(self.present) != len(self.access_points):
             raise DataError(
                 f"{self.name}: `present` must say yes or no for each of the {len(self.access_points)} access points, "
