@@ -9,6 +9,24 @@ from numpy.typing import NDArray
 C_TYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "float32": "float"}
 BITS = {"int8": 8, "int16": 16, "int32": 32, "float32": 32}
 
+_WORDS_OF_C = """
+auto break case char const continue default do double else enum extern float for goto if inline int long register
+restrict return short signed sizeof static struct switch typedef union unsigned void volatile while
+"""
+_WORDS_OF_CPP = """
+bool catch class delete explicit export friend mutable namespace new operator private protected public template this
+throw try typename using virtual
+"""
+_NAMES_IN_USE = "arena constant crc ctx i"  # by the generated functions
+
+#: What a parameter of the generated functions cannot be called.
+RESERVED = frozenset(f"{_WORDS_OF_C} {_WORDS_OF_CPP} {_NAMES_IN_USE}".split())
+
+
+def is_parameter_name(name: str) -> bool:
+    """True if `name` can be a parameter of the generated functions."""
+    return re.fullmatch(r"[A-Za-z]\w*", name, flags=re.ASCII) is not None and name not in RESERVED
+
 
 def identifier(name: str) -> str:
     """Return `name` as a C identifier: other characters become "_"."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smidgen.codegen.bundle import Layer, Place, Port, Program
-from smidgen.codegen.c_text import C_TYPES, array_definition, identifier, unsigned
+from smidgen.codegen.c_text import C_TYPES, array_definition, identifier, is_parameter_name, unsigned
 from smidgen.codegen.calls import Call, Site, call_for
 from smidgen.codegen.weights import Constants
 from smidgen.errors import ConfigError
@@ -31,10 +31,13 @@ def emit(graph: Graph, plan: MemoryPlan, *, known_inputs: Sequence[NDArray[Any]]
     """Return the C program of a graph.
 
     Args: known_inputs, one sample (*shape) for each graph input; with the reference's answer it backs the self-test.
-    Raises ConfigError if the graph's name is no C identifier, GraphError if the plan is not sound.
+    Raises ConfigError if a name cannot stand in C, GraphError if the plan is not sound.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", graph.name):
         raise ConfigError(f"the name {graph.name!r} becomes C symbols: use lower-case letters, digits and _")
+    for port in (*graph.inputs, *graph.outputs):
+        if not is_parameter_name(port):
+            raise ConfigError(f"{port!r} cannot be a parameter of a C function; rename this input or output")
     check_plan(graph, plan)
     constants = Constants(graph)
     functions = [_OpFunction(graph, plan, constants, index, op) for index, op in enumerate(graph.ops)]
@@ -99,7 +102,8 @@ class _OpFunction:
 
     def _comment(self) -> str:
         operands = ", ".join(_described(self.graph[name]) for name in self.op.inputs)
-        name = re.sub(r"[^\w.@-]", "_", self.op.name)  # whatever a ModuleDict's key holds, it must not end the comment
+        # Whatever a ModuleDict's key holds must not end the comment.
+        name = re.sub(r"[^\w.@-]", "_", self.op.name, flags=re.ASCII)
         text = f"{name}   {self.op.kind}   {operands} -> {_described(self.graph[self.op.output])}"
         places = [self._place(name) for name in (*self.op.inputs, self.op.output)]
         text += f"   {', '.join(places[:-1])} -> {places[-1]}"

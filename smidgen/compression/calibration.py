@@ -14,32 +14,32 @@ from smidgen.errors import ConfigError
 from smidgen.models.selective_scan import selective_scan_states
 from smidgen.numerics.quantization import QParams, qparams_for_range
 
-_SAMPLE_SIZE = 20_000
-_CLIP_CANDIDATES = 40
+#: int16 leaves a bit free for values beyond those of calibration; int8 cannot spare one.
+_INT16_HEADROOM = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """What was seen of one activation: its extremes, and a spread sample of its values."""
+    """What was seen of one activation: its extremes.
+
+    The whole range is kept: clipping to the least squared error, usual for convolutional nets, cost 12 dB at the output
+    of the three room classifiers, because the rare large values decide.
+    """
 
     low: float
     high: float
-    sample: NDArray[np.float32]
 
     def qparams(self, dtype: str, *, symmetric: bool) -> QParams:
-        """Return quantisation parameters: the whole range for int16, the clip of least squared error for int8."""
-        whole = qparams_for_range(self.low, self.high, dtype, symmetric=symmetric)
-        if dtype == "int16":
-            return whole
-        candidates = [
-            qparams_for_range(self.low * shrink, self.high * shrink, dtype, symmetric=symmetric)
-            for shrink in np.linspace(0.5, 1.0, _CLIP_CANDIDATES)
-        ]
-        return min([*candidates, whole], key=self._squared_error)
+        """Return the quantisation parameters that hold what was seen."""
+        headroom = _INT16_HEADROOM if dtype == "int16" else 1.0
+        return qparams_for_range(self.low * headroom, self.high * headroom, dtype, symmetric=symmetric)
 
-    def _squared_error(self, qparams: QParams) -> float:
-        error = qparams.dequantize(qparams.quantize(self.sample)) - self.sample
-        return float(np.mean(error * error))
+    def widened(self, value: Tensor, name: str) -> "Observation":
+        """Return the observation that also holds `value`; raise ConfigError, with `name`, if it is not finite."""
+        low, high = value.min().item(), value.max().item()
+        if not (np.isfinite(low) and np.isfinite(high)):
+            raise ConfigError(f"activation {name} is not finite on the calibration windows: {low} to {high}")
+        return Observation(low=min(self.low, low), high=max(self.high, high))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ def calibrate(program: FloatProgram, windows: Any) -> Calibration:
     if n_windows == 0:
         raise ConfigError("calibration needs at least one window; pass windows of the training set")
     return Calibration(
-        observations={name: watch.observation() for name, watch in observer.watches.items()},
+        observations=observer.observations,
         state_peaks=observer.state_peaks,
         n_windows=n_windows,
     )
@@ -78,7 +78,7 @@ class _Observer(fx.Interpreter):
 
     def __init__(self, program: FloatProgram) -> None:
         super().__init__(program.graph_module)
-        self.watches: dict[str, _Watch] = {}
+        self.observations: dict[str, Observation] = {}
         self.state_peaks: dict[str, NDArray[np.float64]] = {}
         self._constants = program.constants
 
@@ -86,29 +86,10 @@ class _Observer(fx.Interpreter):
         result = super().run_node(node)
         is_activation = node.op != "output" and node.name not in self._constants
         if is_activation and isinstance(result, Tensor) and result.is_floating_point():
-            self.watches.setdefault(node.name, _Watch(node.name)).update(result)
+            seen = self.observations.get(node.name, Observation(low=0.0, high=0.0))
+            self.observations[node.name] = seen.widened(result, node.name)
         if node.target is torch.ops.smidgen.selective_scan.default:
             u, delta, A, B, _, _ = (self.env[arg] for arg in node.args)  # type: ignore[index]
             peak = selective_scan_states(u, delta, A, B).abs().amax(dim=(0, 1)).amax(dim=-1).double().numpy()
             self.state_peaks[node.name] = np.maximum(peak, self.state_peaks.get(node.name, 0.0))
         return result
-
-
-class _Watch:
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.low, self.high = np.inf, -np.inf
-        self.samples: list[NDArray[np.float32]] = []
-
-    def update(self, value: Tensor) -> None:
-        low, high = value.min().item(), value.max().item()
-        if not (np.isfinite(low) and np.isfinite(high)):
-            raise ConfigError(f"activation {self.name} is not finite on the calibration windows: {low} to {high}")
-        self.low, self.high = min(self.low, low), max(self.high, high)
-        flat = value.detach().reshape(-1)
-        self.samples.append(flat[:: max(1, flat.numel() // _SAMPLE_SIZE)].numpy().copy())
-
-    def observation(self) -> Observation:
-        sample = np.concatenate(self.samples)
-        stride = max(1, sample.size // _SAMPLE_SIZE)
-        return Observation(low=self.low, high=self.high, sample=sample[::stride])

@@ -77,12 +77,10 @@ def import_model(model: nn.Module | ExportedProgram, example_input: Tensor | Bat
         warnings.simplefilter("ignore")  # torch's own deprecations, and nn.GRU's flattened weights
         exported = model if isinstance(model, ExportedProgram) else _export(model, example)
         exported = exported.run_decompositions({})
-    placeholders: list[Tensor | None] = []
-    for spec in exported.graph_signature.input_specs:
-        if spec.kind is InputKind.USER_INPUT:
-            placeholders.append(None)
-        else:
-            placeholders.append(_stored_value(exported, str(spec.target)))
+    placeholders = tuple(
+        None if spec.kind is InputKind.USER_INPUT else _stored_value(exported, str(spec.target))
+        for spec in exported.graph_signature.input_specs
+    )
     names = tuple(exported.graph_signature.user_inputs)
     graph_module = exported.graph_module
     constants = _fold_constants(graph_module, placeholders)
@@ -90,7 +88,7 @@ def import_model(model: nn.Module | ExportedProgram, example_input: Tensor | Bat
     outputs = tuple(node.name for node in output_node.args[0] if isinstance(node, fx.Node))
     return FloatProgram(
         graph_module=graph_module,
-        placeholders=tuple(placeholders),
+        placeholders=placeholders,
         input_names=tuple(str(name) for name in names),
         input_shapes=tuple(tuple(x.shape[1:]) for x in example),
         output_names=outputs,
@@ -120,9 +118,6 @@ def batches(data: Any, size: int = 256) -> Iterator[Batch]:
 
 def _export(model: nn.Module, example: Batch) -> ExportedProgram:
     copied = copy.deepcopy(model).eval()
-    for name, parameter in copied.named_parameters():
-        if not torch.isfinite(parameter).all():
-            raise ExportError(f"weight {name} holds NaN or infinity; a firmware cannot be made from it")
     # A batch of one specialises to one, so that the example is doubled where it has to be.
     doubled = tuple(torch.cat([x, x]) if x.shape[0] == 1 else x for x in example)
     try:
@@ -139,6 +134,8 @@ def _stored_value(exported: ExportedProgram, target: str) -> Tensor:
     value = exported.state_dict.get(target, exported.constants.get(target))
     if not isinstance(value, Tensor):
         raise ExportError(f"the exported program holds no tensor for {target!r}")
+    if not torch.isfinite(value).all():
+        raise ExportError(f"weight {target} holds NaN or infinity; a firmware cannot be made from it")
     return value.detach()
 
 
@@ -154,8 +151,8 @@ def _fold_constants(graph_module: fx.GraphModule, placeholders: Sequence[Tensor 
         elif node.op == "get_attr":
             values[node.name] = getattr(graph_module, str(node.target)).detach()
         elif node.op == "call_function":
-            parents = node.all_input_nodes
-            if parents and all(parent.name in values for parent in parents):
+            known = all(parent.name in values for parent in node.all_input_nodes)
+            if known and torch.Tag.nondeterministic_seeded not in getattr(node.target, "tags", ()):
                 args, kwargs = fx.node.map_arg((node.args, node.kwargs), lambda parent: values[parent.name])
                 values[node.name] = node.target(*args, **kwargs)
     return {name: value for name, value in values.items() if isinstance(value, Tensor)}

@@ -15,6 +15,8 @@ from torch import fx
 
 aten = torch.ops.aten
 
+_TORCH_FOLDER = os.path.dirname(torch.__file__) + os.sep
+
 #: Functions applied element by element to one tensor (and scalars).
 POINTWISE = frozenset({
     aten.abs.default, aten.add.Tensor, aten.add.Scalar, aten.clamp.default, aten.clamp_min.default,
@@ -59,7 +61,7 @@ def analyse(graph: fx.Graph, constants: set[str]) -> Structure:
         if node.op == "call_function" and node.target in POINTWISE and node.name not in constants:
             parents = [parent for parent in node.all_input_nodes if not _is_scalar_constant(parent, constants)]
             sources = {roots.get(parent.name, parent) for parent in parents}
-            if len(sources) == 1 and not sources & {node for node in graph.nodes if node.name in constants}:
+            if len(sources) == 1 and not any(source.name in constants for source in sources):
                 roots[node.name] = sources.pop()
     split_parts = {}
     for node in graph.nodes:
@@ -101,7 +103,7 @@ def source_line(node: fx.Node) -> str:
     frames = [
         line.strip()
         for line in str(node.meta.get("stack_trace") or "").split("File ")
-        if line.strip() and f"{os.sep}torch{os.sep}" not in line.partition(",")[0]
+        if line.strip() and _TORCH_FOLDER not in line.partition(",")[0]
     ]
     return " ".join(f"File {frames[-1]}".split()) if frames else ""
 

@@ -18,7 +18,7 @@ def interpret(graph: Graph, inputs: Sequence[Array]) -> dict[str, Array]:
     """Run the graph and return every tensor by name, each (B, *shape) in its own type.
 
     Args: inputs, one array (B, *shape) of the input's type for each graph input, same B.
-    Raises GraphError for a wrong number, shape or type of inputs.
+    Raises GraphError for a wrong number, shape or type of inputs, or an illegal value.
     """
     values: dict[str, Array] = dict(zip(graph.inputs, _checked_inputs(graph, inputs), strict=True))
     batch = len(inputs[0])
@@ -46,6 +46,8 @@ def _checked_inputs(graph: Graph, inputs: Sequence[Array]) -> list[Array]:
                 f"input {name} must be {tensor.dtype} (batch, {', '.join(map(str, tensor.shape))}), "
                 f"got {array.dtype} {array.shape}; quantise it with the input's scale first"
             )
+        if tensor.dtype == "int16" and array.min(initial=0) < -32767:
+            raise GraphError(f"input {name} holds -32768; int16 activations lie in -32767..32767")
     return list(inputs)
 
 

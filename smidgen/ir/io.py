@@ -60,9 +60,9 @@ def load_graph(folder: str | Path) -> Graph:
             tensors={tensor.name: tensor for tensor in tensors},
             ops=tuple(_read_op(entry, arrays) for entry in document["ops"]),
         )
-    except (OSError, SafetensorError, json.JSONDecodeError, KeyError, TypeError) as error:
-        raise GraphError(f"{folder} holds no readable graph (graph.json, graph.safetensors): {error}") from error
-    check_graph(graph)
+        check_graph(graph)
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise GraphError(f"{folder} holds no readable graph (graph.json, graph.safetensors): {error!r}") from error
     return graph
 
 

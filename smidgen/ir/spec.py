@@ -18,6 +18,8 @@ _WEIGHT_LIMIT = 127
 
 def check_graph(graph: Graph) -> None:
     """Raise GraphError, naming the op, unless the graph is well formed and its accumulators provably fit."""
+    if not graph.inputs or not graph.outputs:
+        raise GraphError(f"graph {graph.name} needs at least one input and one output")
     constants = [name for name, tensor in graph.tensors.items() if tensor.data is not None]
     known = {*graph.inputs, *constants}
     for name, tensor in graph.tensors.items():

@@ -50,7 +50,11 @@ class Builder:
         return value
 
     def operand(self, node: Any) -> Tensor:
-        """Return the tensor that holds an argument of an op."""
+        """Return the tensor that holds an argument of an op; raise UnsupportedError where none does."""
+        if node.name not in self.values:
+            raise self.unsupported(
+                node, "it is computed from weights alone; only sums and products take such an operand"
+            )
         return self.tensors[self.values[node.name]]
 
     def qparams(self, node: fx.Node) -> QParams | None:

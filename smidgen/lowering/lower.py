@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from torch import fx
 
+from smidgen.codegen.c_text import is_parameter_name
 from smidgen.compression import FloatProgram, Plan
 from smidgen.errors import UnsupportedError
 from smidgen.ir import Graph, check_graph
@@ -33,6 +34,9 @@ def lower(program: FloatProgram, plan: Plan, *, name: str) -> Graph:
             projections.split_linear(builder, node)
         elif node.op == "call_function" and builder.is_float and node.name in program.structure.roots:
             _lower_node(builder, node)
+    for output in program.output_names:
+        if output not in builder.values:
+            raise UnsupportedError(f"output {output} is computed from weights alone; return it apart from the model")
     graph = Graph(
         name=name,
         inputs=tuple(builder.values[input_name] for input_name in program.input_names),
@@ -40,23 +44,37 @@ def lower(program: FloatProgram, plan: Plan, *, name: str) -> Graph:
         tensors=builder.tensors,
         ops=tuple(builder.ops),
     )
-    graph = _name_outputs(graph)
+    graph = _name_ports(graph)
     check_graph(graph)
     return graph
 
 
-def _name_outputs(graph: Graph) -> Graph:
-    """Call the outputs "output", or "output_0", "output_1", ...: they become parameters of the C function."""
+def _name_ports(graph: Graph) -> Graph:
+    """Give inputs and outputs names that can be parameters of a C function.
+
+    Outputs are "output", or "output_0", "output_1", ...; an input keeps its name unless that has a meaning in C.
+    """
+    if set(graph.inputs) & set(graph.outputs):
+        raise UnsupportedError(f"graph {graph.name} returns an input unchanged; remove that output")
+    if len(set(graph.outputs)) < len(graph.outputs):
+        raise UnsupportedError(f"graph {graph.name} returns one tensor twice; return it once")
     names = ["output"] if len(graph.outputs) == 1 else [f"output_{i}" for i in range(len(graph.outputs))]
     renamed = dict(zip(graph.outputs, names, strict=True))
-    if set(graph.inputs) & set(renamed):
-        raise UnsupportedError(f"graph {graph.name} returns an input unchanged; remove that output")
+    for name in graph.tensors:
+        if (name in names and name not in graph.outputs) or (name in graph.inputs and not is_parameter_name(name)):
+            renamed[name] = f"{name}_in" if name in graph.inputs else f"{name}_inner"
     tensors = (replace(tensor, name=renamed.get(name, name)) for name, tensor in graph.tensors.items())
     ops = (
         replace(op, inputs=tuple(renamed.get(x, x) for x in op.inputs), output=renamed.get(op.output, op.output))
         for op in graph.ops
     )
-    return replace(graph, outputs=tuple(names), tensors={tensor.name: tensor for tensor in tensors}, ops=tuple(ops))
+    return replace(
+        graph,
+        inputs=tuple(renamed.get(name, name) for name in graph.inputs),
+        outputs=tuple(names),
+        tensors={tensor.name: tensor for tensor in tensors},
+        ops=tuple(ops),
+    )
 
 
 def supported_operators() -> list[str]:

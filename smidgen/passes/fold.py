@@ -4,13 +4,14 @@ Each rule looks at one op and returns the smaller graph, or None. Rules run unti
 bytes of the outputs as they were, which the tests check on whole models.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import replace
 
 import numpy as np
 
 from smidgen.ir.graph import Graph, Op, Tensor
 from smidgen.ir.ops import OP_SPECS
+from smidgen.ir.spec import check_graph
 
 _Rule = Callable[[Graph, Op], Graph | None]
 
@@ -21,6 +22,7 @@ def fold(graph: Graph) -> Graph:
     while True:
         smaller = next((new for op in graph.ops for rule in _RULES if (new := rule(graph, op)) is not None), None)
         if smaller is None:
+            check_graph(graph)
             return graph
         graph = _drop_dead(smaller)
 
@@ -105,17 +107,13 @@ def _slice_before_rowwise(graph: Graph, op: Op) -> Graph | None:
     source = _sole_source(graph, op, _ROWWISE) if op.kind == "slice" and op.attrs["axis"] == 0 else None
     if source is None or len(graph[source.output].shape) < 2 or source.attrs.get("axis") == 0:
         return None
-    new_tensors: list[Tensor] = []
-    new_ops: list[Op] = []
-    inputs = []
-    for index, name in enumerate(source.inputs):
-        part, part_op = _sliced(graph, op, graph[name], axis=0, suffix=f".{index}" if index else "")
-        new_tensors.append(part)
-        if part.data is None:
-            new_ops.append(part_op)
-        inputs.append(part.name)
-    moved = replace(source, inputs=tuple(inputs), output=op.output)
-    return _swap(graph, {source.name: [], op.name: [*new_ops, moved]}, new_tensors)
+    parts = {
+        name: _sliced(graph, op, graph[name], axis=0, index=index)
+        for index, name in enumerate(dict.fromkeys(source.inputs))
+    }
+    moved = replace(source, inputs=tuple(parts[name][0].name for name in source.inputs), output=op.output)
+    computed = [part_op for part, part_op in parts.values() if part.data is None]
+    return _swap(graph, {source.name: [], op.name: [*computed, moved]}, [part for part, _ in parts.values()])
 
 
 def _cut_convolution(graph: Graph, op: Op) -> Graph | None:
@@ -152,21 +150,26 @@ def _sole_source(graph: Graph, op: Op, kinds: tuple[str, ...]) -> Op | None:
     return source if len(graph.consumers(source.output)) == 1 else None
 
 
-def _sliced(graph: Graph, op: Op, x: Tensor, *, axis: int, suffix: str = "") -> tuple[Tensor, Op]:
+def _sliced(graph: Graph, op: Op, x: Tensor, *, axis: int, index: int = 0) -> tuple[Tensor, Op]:
     """Return the slice of x along `axis` with the bounds of `op`, as a tensor and the op that makes it."""
     start, stop = op.attrs["start"], op.attrs["stop"]
     assert isinstance(start, int)
     assert isinstance(stop, int)
     shape = tuple(stop - start if i == axis else size for i, size in enumerate(x.shape))
     data = None if x.data is None else np.ascontiguousarray(x.data.take(range(start, stop), axis=axis))
-    name = f"{x.name}_{axis}_{start}_{stop}"
-    while name in graph.tensors:
-        name += "_"
+    name = _unused(f"{x.name}_{axis}_{start}_{stop}", graph.tensors)
+    op_name = _unused(f"{op.name}.{index}", {other.name for other in graph.ops}) if index else op.name
     part = replace(x, name=name, shape=shape, data=data)
     return part, Op(
-        name=f"{op.name}{suffix}", kind="slice", inputs=(x.name,), output=name,
+        name=op_name, kind="slice", inputs=(x.name,), output=name,
         attrs={"axis": axis, "start": start, "stop": stop},
     )  # fmt: skip
+
+
+def _unused(name: str, taken: Container[str]) -> str:
+    while name in taken:
+        name += "_"
+    return name
 
 
 def _renamed(names: tuple[str, ...], old: str, new: str) -> tuple[str, ...]:

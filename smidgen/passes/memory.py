@@ -1,7 +1,10 @@
 """Where each tensor lives: the user's buffers, flash, or an offset in the arena; and a proof that no two collide."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from smidgen.errors import GraphError
 from smidgen.ir.graph import DTYPE_BYTES, Graph, Op, Tensor
@@ -60,8 +63,8 @@ def plan_memory(graph: Graph) -> MemoryPlan:
         if op.name in views:
             owner, offset = home[op.inputs[0]]
             home[op.output] = (owner, offset + views[op.name])
-        elif _written_to_output(graph, op) is not None:
-            home[op.output] = (str(_written_to_output(graph, op)), 0)
+        elif (output := _written_to_output(graph, op)) is not None:
+            home[op.output] = (output, 0)
         else:
             home[op.output] = (_in_place_owner(graph, op, index, home, storages) or op.output, 0)
         owner = home[op.output][0]
@@ -93,41 +96,91 @@ def plan_memory(graph: Graph) -> MemoryPlan:
 
 
 def check_plan(graph: Graph, plan: MemoryPlan) -> None:
-    """Raise GraphError if any op would write over bytes that a later op still reads, or leave the arena.
+    """Raise GraphError unless every op, and the caller in the end, finds the bytes of its operands in place.
 
-    Independent of how the plan was made: it replays the ops and tracks which tensor's value each byte holds.
+    Independent of how the plan was made: it replays the ops over a shadow of the memory, in which each byte carries a
+    label of its own for every value that is written.
     """
-    last_use = _last_use(graph)
-    live: dict[str, tuple[int, int]] = {}  # arena tensors whose value is still needed
-    views = _views(graph)
-    for index, op in enumerate(graph.ops):
-        written = [(op.output, _span(plan, graph[op.output]))] if op.name not in views else []
-        size = _scratch_bytes(graph, op)
-        if size:
-            written.append((f"{op.name} scratch", (plan.scratch[op.name], plan.scratch[op.name] + size)))
-        for what, span in written:
-            if span is None:
-                continue
-            if span[0] < 0 or span[1] > plan.arena_bytes or span[0] % ALIGNMENT:
-                raise GraphError(f"{op.name}: {what} at {span} is misplaced in an arena of {plan.arena_bytes} B")
-            for name, other in live.items():
-                dying_operand = name in op.inputs and last_use[name] == index
-                in_place = dying_operand and what == op.output and op.kind in _IN_PLACE and other == span
-                if not in_place and max(span[0], other[0]) < min(span[1], other[1]):
-                    raise GraphError(f"{op.name}: {what} at {span} overwrites {name} at {other}, which is still needed")
-        if len(written) == 2 and written[0][1] and written[1][1]:
-            (_, a), (_, b) = written
-            if a and b and max(a[0], b[0]) < min(a[1], b[1]):
-                raise GraphError(f"{op.name}: output at {a} overlaps its scratch at {b}")
-        span = _span(plan, graph[op.output])
-        if span is not None:
-            live[op.output] = span
-        live = {name: span for name, span in live.items() if last_use.get(name, -1) > index}
+    memory = {name: np.zeros(graph[name].n_bytes, np.int64) for name in (*graph.inputs, *graph.outputs)}
+    memory["arena"] = np.zeros(plan.arena_bytes, np.int64)
+    values: dict[str, NDArray[np.int64]] = {}  # the labels of each tensor's bytes
+    written = 0
+
+    def write(region: str, start: int, n_bytes: int) -> NDArray[np.int64]:
+        nonlocal written
+        labels = np.arange(written + 1, written + 1 + n_bytes)
+        memory[region][start : start + n_bytes] = labels
+        written += n_bytes
+        return labels
+
+    def require(name: str, reader: str) -> None:
+        place = plan.placements[name]
+        held = memory[place.region][place.offset : place.offset + graph[name].n_bytes]
+        if not np.array_equal(held, values[name]):
+            raise GraphError(f"{reader}: the bytes of {name} are not at {_at(graph, plan, name)}, or were overwritten")
+
+    for name in graph.inputs:
+        values[name] = write(name, 0, graph[name].n_bytes)
+    for op in graph.ops:
+        operands = [name for name in op.inputs if graph[name].data is None]
+        for name in operands:
+            require(name, op.name)
+        if op.name in plan.views:
+            values[op.output] = _viewed(op, graph[op.inputs[0]], values[op.inputs[0]])
+            require(op.output, op.name)
+            continue
+        _check_writes(graph, plan, op, operands)
+        if op.name in plan.scratch:
+            write("arena", plan.scratch[op.name], _scratch_bytes(graph, op))
+        place = plan.placements[op.output]
+        values[op.output] = write(place.region, place.offset, graph[op.output].n_bytes)
+    for name in graph.outputs:
+        require(name, f"graph {graph.name}")
 
 
-def _span(plan: MemoryPlan, tensor: Tensor) -> tuple[int, int] | None:
-    placement = plan.placements[tensor.name]
-    return (placement.offset, placement.offset + tensor.n_bytes) if placement.region == "arena" else None
+def _viewed(op: Op, x: Tensor, labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the labels of a reshape or slice of bytes that carry `labels`."""
+    if op.kind == "reshape":
+        return labels
+    axis, start, stop = op.attrs["axis"], op.attrs["start"], op.attrs["stop"]
+    assert isinstance(axis, int)
+    assert isinstance(start, int)
+    assert isinstance(stop, int)
+    shaped = labels.reshape(*x.shape, DTYPE_BYTES[x.dtype])
+    return shaped.take(range(start, stop), axis=axis).reshape(-1)
+
+
+def _check_writes(graph: Graph, plan: MemoryPlan, op: Op, operands: Sequence[str]) -> None:
+    """Raise GraphError if what op writes leaves its region, is misaligned, or meets what op still reads."""
+    place, y = plan.placements[op.output], graph[op.output]
+    spans = {"its result": (place.region, place.offset, place.offset + y.n_bytes)}
+    if _scratch_bytes(graph, op):
+        start = plan.scratch[op.name]
+        spans["its scratch"] = ("arena", start, start + _scratch_bytes(graph, op))
+        if _meet(spans["its result"], spans["its scratch"]):
+            raise GraphError(f"{op.name}: its result {spans['its result']} meets its scratch {spans['its scratch']}")
+    for what, span in spans.items():
+        region, start, stop = span
+        end = plan.arena_bytes if region == "arena" else graph[region].n_bytes
+        if start < 0 or stop > end or start % ALIGNMENT or region in graph.inputs:
+            raise GraphError(f"{op.name}: {what} at {span} is misplaced; {region} has {end} B, aligned by {ALIGNMENT}")
+        for name in operands:
+            source, x = plan.placements[name], graph[name]
+            in_place = (
+                what == "its result" and op.kind in _IN_PLACE and source == place
+                and DTYPE_BYTES[x.dtype] == DTYPE_BYTES[y.dtype]
+            )  # fmt: skip
+            if not in_place and _meet(span, (source.region, source.offset, source.offset + x.n_bytes)):
+                raise GraphError(f"{op.name}: {what} at {span} overwrites its operand {name} before it is read")
+
+
+def _meet(a: tuple[str, int, int], b: tuple[str, int, int]) -> bool:
+    return a[0] == b[0] and max(a[1], b[1]) < min(a[2], b[2])
+
+
+def _at(graph: Graph, plan: MemoryPlan, name: str) -> str:
+    place = plan.placements[name]
+    return f"{place.region} [{place.offset}, {place.offset + graph[name].n_bytes})"
 
 
 def _last_use(graph: Graph) -> dict[str, int]:
