@@ -1,4 +1,4 @@
-"""The data a demonstration runs on: which recordings, held out how. One place for the simulated homes and the real home."""
+"""The data a demonstration runs on: which recordings, held out how; simulated homes and the real one alike."""
 
 from collections import Counter
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Every error Smidgen raises on purpose. Each message says what was asked, what was found, where, and what to do next."""
+"""Every error Smidgen raises on purpose: what was asked, what was found, where, and what to do next."""
 
 
 class SmidgenError(Exception):

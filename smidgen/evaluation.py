@@ -1,4 +1,4 @@
-"""Score one compiled program on held-out windows: the float model, the integers, and every execution against each other."""
+"""Score one compiled program on held-out windows, and hold all its executions against each other."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from smidgen.compression import Input
 from smidgen.compression.program import Batch
 from smidgen.data import Windows
-from smidgen.firmware import Firmware
+from smidgen.firmware import CheckReport, Firmware
 from smidgen.records import EvaluationRecord
 from smidgen.training.metrics import Scores, score
 
@@ -20,9 +20,10 @@ SENSOR_INPUTS = {"rssi": Input(dtype="int8", scale=1.0), "motion": Input(dtype="
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """A record, with the predictions behind it for pooling and paired comparison."""
+    """A record, with the comparison and the predictions behind it for pooling and paired comparison."""
 
     record: EvaluationRecord
+    report: CheckReport
     float_prediction: NDArray[np.int16]  # (n,) PyTorch model
     prediction: NDArray[np.int16]  # (n,) compiled program
 
@@ -81,7 +82,7 @@ def evaluate(
         n_emulated=report.n_emulated,
         logit_error=float(np.abs(logits - float_logits).max() / np.abs(float_logits).max()),
     )
-    return Evaluation(record=record, float_prediction=float_prediction, prediction=prediction)
+    return Evaluation(record=record, report=report, float_prediction=float_prediction, prediction=prediction)
 
 
 def macro_f1_without(scores: Scores, rare_rooms: Sequence[str]) -> float:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,18 @@ import numpy as np
 import torch
 from safetensors.numpy import load_file, save
 
-from smidgen.benchmark import load_benchmark
-from smidgen.compression import import_model
-from smidgen.errors import CheckpointError
-from smidgen.evaluation import SENSOR_INPUTS, evaluate, model_inputs
+from smidgen.benchmark import Benchmark, load_benchmark
+from smidgen.compression import FloatProgram, import_model
+from smidgen.compression.program import Batch
+from smidgen.data import Recording, Split, Windows
+from smidgen.errors import CheckpointError, ConfigError
+from smidgen.evaluation import SENSOR_INPUTS, Evaluation, evaluate, model_inputs
+from smidgen.firmware import Firmware
 from smidgen.ir.io import write_whole
-from smidgen.models import LastStep, build_model
+from smidgen.models import LastStep, RoomClassifier, build_model
 from smidgen.pipeline import compile
 from smidgen.records import EvaluationRecord
-from smidgen.training import train
+from smidgen.training import TrainingResult, load_model, train
 
 RECIPES = ("int8", "float32")
 CALIBRATION_WINDOWS = 512
@@ -40,6 +44,94 @@ class Job:
         """What people call it."""
         return f"{self.model} split {self.split} seed {self.seed}"
 
+    def open(self) -> "Experiment":
+        """Load the data that the job needs; raises DataError or ConfigError as `load_benchmark`."""
+        benchmark = load_benchmark(self.data, None if self.root is None else Path(self.root), None)
+        if not 0 <= self.split < len(benchmark.splits):
+            raise ConfigError(f"{self.data} has splits 0..{len(benchmark.splits) - 1}, got {self.split}")
+        if self.model not in benchmark.preset.models:
+            known = ", ".join(benchmark.preset.models)
+            raise ConfigError(f"no model {self.model!r} is set up for {self.data}; choose from {known}")
+        split = benchmark.splits[self.split]
+        return Experiment(
+            job=self,
+            benchmark=benchmark,
+            split=split,
+            training=benchmark.windows(split.train),
+            held_out=benchmark.windows(split.test),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """A job with its data: the stages train, compile and evaluate, each repeatable alone."""
+
+    job: Job
+    benchmark: Benchmark
+    split: Split[Recording]
+    training: Windows
+    held_out: Windows
+
+    @property
+    def folder(self) -> Path:
+        """Where everything of this job lives."""
+        return Path(self.job.folder)
+
+    def train(self, *, progress: bool) -> TrainingResult:
+        """Train the classifier, or continue or read back the run in the job's folder."""
+        preset = self.benchmark.preset.models[self.job.model]
+        torch.manual_seed(self.job.seed)
+        model = build_model(
+            self.job.model,
+            n_access_points=len(self.training.access_points),
+            n_motion=self.training.motion.shape[2],
+            n_rooms=len(self.training.rooms),
+            **preset.shape,
+        )
+        config = preset.training_for(self.job.seed)
+        return train(model, self.training, None, config, self.folder / "training", progress=progress)
+
+    def trained(self) -> RoomClassifier:
+        """Return the classifier of a complete run; raises CheckpointError if the run is not complete."""
+        return load_model(self.folder / "training")
+
+    @cached_property
+    def calibration(self) -> Batch:
+        """Training windows that set the ranges, drawn by the seed."""
+        chosen = np.random.default_rng(self.job.seed).permutation(len(self.training))[:CALIBRATION_WINDOWS]
+        return model_inputs(self.training[np.sort(chosen)])
+
+    def import_model(self, classifier: RoomClassifier) -> FloatProgram:
+        """Capture the trained classifier as it is deployed: one window in, the last step's logits out."""
+        return import_model(LastStep(classifier), tuple(value[:1] for value in self.calibration))
+
+    def compile(self, program: FloatProgram, recipe: str, *, target: str = "cortex-m4") -> Firmware:
+        """Compile under a recipe and save the firmware into the job's folder."""
+        firmware = compile(
+            program,
+            tuple(value[:1] for value in self.calibration),
+            calibration=self.calibration,
+            target=target,
+            recipe=recipe,
+            name="rooms",
+            inputs=SENSOR_INPUTS,
+        )
+        firmware.save(self.folder / firmware.recipe_name)
+        return firmware
+
+    def evaluate(self, firmware: Firmware) -> Evaluation:
+        """Prove and score a firmware on the held-out windows."""
+        return evaluate(
+            firmware,
+            self.held_out,
+            model=self.job.model,
+            data=self.job.data,
+            split=self.split.name,
+            seed=self.job.seed,
+            rare_rooms=self.benchmark.rare_rooms(self.split.test[0].home),
+            emulate=self.job.emulate,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobResult:
@@ -59,46 +151,14 @@ def run_job(job: Job) -> JobResult:
     if finished is not None:
         return finished
     torch.set_num_threads(1)  # two jobs side by side are faster than one on two cores
-    benchmark = load_benchmark(job.data, None if job.root is None else Path(job.root), None)
-    split = benchmark.splits[job.split]
-    preset = benchmark.preset.models[job.model]
-    training, held_out = benchmark.windows(split.train), benchmark.windows(split.test)
-    torch.manual_seed(job.seed)
-    model = build_model(
-        job.model,
-        n_access_points=len(training.access_points),
-        n_motion=training.motion.shape[2],
-        n_rooms=len(training.rooms),
-        **preset.shape,
-    )
-    folder = Path(job.folder)
-    config = preset.training_for(job.seed)
-    trained = train(model, training, None, config, folder / "training", progress=False).model
-    chosen = np.random.default_rng(job.seed).permutation(len(training))[:CALIBRATION_WINDOWS]
-    calibration = model_inputs(training[np.sort(chosen)])
-    float_program = import_model(LastStep(trained), tuple(value[:1] for value in calibration))
+    experiment = job.open()
+    program = experiment.import_model(experiment.train(progress=False).model)
+    held_out = experiment.held_out
     records, measurements = [], []
-    predictions = {"truth": held_out.label, "time_s": held_out.time_s}
+    predictions: dict[str, np.ndarray[Any, Any]] = {"truth": held_out.label, "time_s": held_out.time_s}
     for recipe in RECIPES:
-        firmware = compile(
-            float_program,
-            tuple(value[:1] for value in calibration),
-            calibration=calibration,
-            recipe=recipe,
-            name="rooms",
-            inputs=SENSOR_INPUTS,
-        )
-        firmware.save(folder / recipe)
-        evaluation = evaluate(
-            firmware,
-            held_out,
-            model=job.model,
-            data=job.data,
-            split=split.name,
-            seed=job.seed,
-            rare_rooms=benchmark.rare_rooms(split.test[0].home),
-            emulate=job.emulate,
-        )
+        firmware = experiment.compile(program, recipe)
+        evaluation = experiment.evaluate(firmware)
         records.append(evaluation.record)
         measurements.append({"model": job.model, "recipe": recipe, **firmware.measurement.to_dict()})
         predictions["float"], predictions[recipe] = evaluation.float_prediction, evaluation.prediction
@@ -106,9 +166,9 @@ def run_job(job: Job) -> JobResult:
         records=tuple(records),
         measurements=tuple(measurements),
         predictions=predictions,
-        recording=split.test[0].name,
+        recording=experiment.split.test[0].name,
         rooms=held_out.rooms,
-        home=split.test[0].home,
+        home=experiment.split.test[0].home,
     )
     _write_result(job, result)
     return result
@@ -135,6 +195,27 @@ def read_result(job: Job) -> JobResult | None:
         rooms=tuple(document["rooms"]),
         home=document["home"],
     )
+
+
+def save_job(job: Job) -> None:
+    """Write the job into its folder for later stages; raises CheckpointError if another job lives there."""
+    folder = Path(job.folder)
+    path = folder / "job.json"
+    if path.exists() and load_job(folder) != job:
+        raise CheckpointError(f"{folder} holds another run ({load_job(folder)}); choose another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(path, (json.dumps(asdict(job), indent=1) + "\n").encode())
+
+
+def load_job(folder: Path) -> Job:
+    """Return the job of a run folder; raises CheckpointError if there is none."""
+    path = folder / "job.json"
+    try:
+        return Job(**{**json.loads(path.read_text()), "folder": str(folder)})
+    except (OSError, ValueError, TypeError) as error:
+        raise CheckpointError(
+            f"{folder} is no run folder: no readable job.json. Run `smidgen train {folder}` first"
+        ) from error
 
 
 def _write_result(job: Job, result: JobResult) -> None:

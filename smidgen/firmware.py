@@ -96,6 +96,7 @@ class Firmware:
         target: Target,
         recipe_name: str,
         measured_on: list[Array],
+        compile_seconds: Mapping[str, float],
     ) -> None:
         self.float_program = float_program
         self.lowered = lowered  # before folding: every layer of the user's model under its own name
@@ -104,6 +105,7 @@ class Firmware:
         self.program = program
         self.target = target
         self.recipe_name = recipe_name
+        self.compile_seconds = compile_seconds  # wall clock by stage, for people
         self._measured_on = measured_on
 
     @cached_property

@@ -1,6 +1,8 @@
 """The story in one function: a PyTorch module goes in, proven C for a microcontroller comes out."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,29 +50,51 @@ def compile(
     chosen_target = target if isinstance(target, Target) else find_target(target)
     chosen_recipe = find_recipe(recipe)
     example = as_batch(example_input)
-    float_program = model if isinstance(model, FloatProgram) else import_model(_loaded(model, trust), example)
-    float_program.check_inputs(example)
-    calibrated = (
-        None if chosen_recipe.is_float else calibrate(float_program, () if calibration is None else calibration)
-    )
-    plan = make_plan(float_program, calibrated, chosen_recipe, inputs if not chosen_recipe.is_float else None)
-    lowered = lower(float_program, plan, name=name)
-    graph = fold(lowered)
-    memory = plan_memory(graph)
-    windows = next(batches(example if calibration is None else calibration, MEASURED_WINDOWS))
-    known = _firmware_inputs(graph, windows)
+    clock = _StageClock()
+    with clock.stage("import"):
+        float_program = model if isinstance(model, FloatProgram) else import_model(_loaded(model, trust), example)
+        float_program.check_inputs(example)
+    with clock.stage("calibrate"):
+        windows = () if calibration is None else calibration
+        calibrated = None if chosen_recipe.is_float else calibrate(float_program, windows)
+    with clock.stage("lower"):
+        plan = make_plan(float_program, calibrated, chosen_recipe, inputs if not chosen_recipe.is_float else None)
+        lowered = lower(float_program, plan, name=name)
+    with clock.stage("fold and plan memory"):
+        graph = fold(lowered)
+        memory = plan_memory(graph)
+    with clock.stage("emit C"):
+        known = _firmware_inputs(
+            graph, next(batches(example if calibration is None else calibration, MEASURED_WINDOWS))
+        )
+        program = emit(graph, memory, known_inputs=[array[0] for array in known])
     firmware = Firmware(
         float_program=float_program,
         lowered=lowered,
         graph=graph,
         plan=memory,
-        program=emit(graph, memory, known_inputs=[array[0] for array in known]),
+        program=program,
         target=chosen_target,
         recipe_name=chosen_recipe.name,
         measured_on=known,
+        compile_seconds=clock.seconds,
     )
-    _ = firmware.measurement  # builds, runs and holds the program against the target's budget
+    with clock.stage("build and measure"):
+        _ = firmware.measurement  # on the emulated core, held against the target's budget
     return firmware
+
+
+class _StageClock:
+    """Wall-clock seconds of each stage, for people; nothing depends on them."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - start
 
 
 def _loaded(model: nn.Module | ExportedProgram | str | Path, trust: bool) -> nn.Module | ExportedProgram:
