@@ -39,27 +39,32 @@ def find_preset(name: str) -> Preset:
     raise ConfigError(f"there is no preset {name!r}; {hint}")
 
 
-# Weak: levels of +-6 dB and dropped access points at 15 %, the usual advice, cost 0.01 to 0.05 macro-F1 on SPHERE, whose
-# recordings all come from one house; what is left guards against a day with another offset or a lost access point.
+# Weak: the usual +-6 dB, and 15 % of access points dropped, cost 0.01 to 0.05 macro-F1 on SPHERE, whose
+# recordings all come from one house; the rest guards against a day with another offset or a lost access point.
 _WEAK = AugmentationConfig(offset_db=2.0, noise_db=1.0, drop_access_point=0.03, burst=0.05, longest_burst=6)
-_SPHERE = TrainingConfig(epochs=15, augmentation=_WEAK)
+# Strong decay: the networks fit their recordings (0.98 accuracy in training) and walk differently in the next one.
+_SPHERE = TrainingConfig(epochs=15, weight_decay=0.3, class_weight_power=0.65, augmentation=_WEAK)
 # A simulated home has a third of SPHERE's windows and is easier: fewer epochs reach the same training loss.
-_SIMULATED = TrainingConfig(epochs=12, augmentation=_WEAK)
+_SIMULATED = dataclasses.replace(_SPHERE, epochs=12)
 
 LENGTH = 20
 """20 s: one to three rooms of a walk. 30 s and 40 s scored no better and cost in proportion."""
 
-_SHAPES: Mapping[str, Mapping[str, int]] = {
-    "mamba": {"d_model": 16, "d_state": 8},
-    "transformer": {"d_model": 24, "n_heads": 2, "d_feedforward": 48, "n_positions": LENGTH},
-    "gru": {"d_model": 24},
-}
+
+def _models(training: TrainingConfig) -> Mapping[str, ModelPreset]:
+    """Return the three networks under one training; only the Mamba's rate differs (0.798, 0.758 at half of it)."""
+    return {
+        "mamba": ModelPreset(
+            shape={"d_model": 16, "d_state": 4}, training=dataclasses.replace(training, learning_rate=2e-2)
+        ),
+        "transformer": ModelPreset(
+            shape={"d_model": 24, "n_heads": 2, "d_feedforward": 48, "n_positions": LENGTH}, training=training
+        ),
+        "gru": ModelPreset(shape={"d_model": 24}, training=training),
+    }
+
 
 PRESETS: Mapping[str, Preset] = {
-    name: Preset(
-        step_s=1.0,
-        length=LENGTH,
-        models={model: ModelPreset(shape=shape, training=training) for model, shape in _SHAPES.items()},
-    )
-    for name, training in (("sphere", _SPHERE), ("simulated", _SIMULATED))
+    "sphere": Preset(step_s=1.0, length=LENGTH, models=_models(_SPHERE)),
+    "simulated": Preset(step_s=1.0, length=LENGTH, models=_models(_SIMULATED)),
 }
