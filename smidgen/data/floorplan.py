@@ -106,7 +106,8 @@ class FloorPlan:
     _wall_ends: NDArray[np.float64] = field(init=False)  # (W, 4)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_wall_ends", np.array([(w.x0, w.y0, w.x1, w.y1) for w in self.walls]))
+        ends = np.array([(w.x0, w.y0, w.x1, w.y1) for w in self.walls]).reshape(-1, 4)
+        object.__setattr__(self, "_wall_ends", ends)
 
     def room_at(self, position: NDArray[np.float64]) -> NDArray[np.int16]:
         """Return the room (n,) that each position (n, 2) lies in, -1 outside the flat."""
