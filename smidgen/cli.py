@@ -27,6 +27,8 @@ app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 
+_TABLE_COLUMNS = 118  # of a table that goes to a file or a pipe
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Data = Annotated[str, typer.Option(help="simulated, or sphere (real recordings, needs --root).")]
 Root = Annotated[Path | None, typer.Option(help="Folder that holds the real recordings.", envvar="SMIDGEN_DATA")]
@@ -54,7 +56,8 @@ def demo(
     if as_json:
         _print_json({key: document[key] for key in ("command", "versions", "results", "pooled", "baselines")})
     else:
-        Console().print(results_table(document))
+        console = Console()
+        (console if console.is_terminal else Console(width=_TABLE_COLUMNS)).print(results_table(document))
     Console(stderr=True).print(f"wrote {page} and {out / 'summary.json'}", soft_wrap=True)
     if any(result["mismatched_bytes"] for result in document["results"]):
         sys.exit(1)

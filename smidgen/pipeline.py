@@ -36,9 +36,9 @@ def compile(
     """Compile a sequence model to C99 for a microcontroller.
 
     Args:
-        model: any module that torch.export accepts (left untouched), an ExportedProgram, a FloatProgram that was imported
-            before (to compile one model under several recipes), or the path of a `.pt2` file; reading such a file can run
-            code that it contains, so a path is refused without `trust=True`.
+        model: any module that torch.export accepts (left untouched), an ExportedProgram, a FloatProgram imported before
+            (to compile one model under several recipes), or the path of a `.pt2` file; reading such a file can run code
+            that it contains, so a path is refused without `trust=True`.
         example_input: a tensor or a tuple of tensors, batch first; gives the shapes.
         calibration: windows of the training set that set the ranges of activations: a tensor with a leading batch axis,
             a tuple of them, or an iterable of such. A float32 recipe needs none.
