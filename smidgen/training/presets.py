@@ -44,8 +44,8 @@ def find_preset(name: str) -> Preset:
 _WEAK = AugmentationConfig(offset_db=2.0, noise_db=1.0, drop_access_point=0.03, burst=0.05, longest_burst=6)
 # Strong decay: the networks fit their recordings (0.98 accuracy in training) and walk differently in the next one.
 _SPHERE = TrainingConfig(epochs=15, weight_decay=0.3, class_weight_power=0.65, augmentation=_WEAK)
-# A simulated home has a third of SPHERE's windows and is easier: fewer epochs reach the same training loss.
-_SIMULATED = dataclasses.replace(_SPHERE, epochs=12)
+# A simulated home has a third of SPHERE's windows, so it takes more epochs: mean macro-F1 0.868 against 0.845 with 12.
+_SIMULATED = dataclasses.replace(_SPHERE, epochs=25)
 
 LENGTH = 20
 """20 s: one to three rooms of a walk. 30 s and 40 s scored no better and cost in proportion."""
