@@ -3,6 +3,9 @@
 from smidgen.data.decisions import Decisions, decide
 from smidgen.data.frames import Frames, to_frames
 from smidgen.data.recording import NOT_HEARD_DBM, UNLABELLED, Recording
+from smidgen.data.recording_file import load_recording, save_recording
+from smidgen.data.simulate import Home, simulate_home
+from smidgen.data.sphere import load_sphere
 from smidgen.data.splits import Split, leave_one_out, validation_split
 from smidgen.data.windows import Windows, concatenate, make_windows
 
@@ -11,13 +14,18 @@ __all__ = [
     "UNLABELLED",
     "Decisions",
     "Frames",
+    "Home",
     "Recording",
     "Split",
     "Windows",
     "concatenate",
     "decide",
     "leave_one_out",
+    "load_recording",
+    "load_sphere",
     "make_windows",
+    "save_recording",
+    "simulate_home",
     "to_frames",
     "validation_split",
 ]
