@@ -13,8 +13,14 @@ from smidgen.verification import STRICT_FLAGS
 from smidgen.verification.zig import build
 
 _FLAGS = ["-mcpu=baseline", "-O2", "-ffp-contract=off", "-fno-math-errno", "-fno-sanitize=all", "-shared", "-fPIC"]
-_C_TYPES = {"p": "void *", "u": "uint32_t ", "f": "float ", "i": "int32_t "}
-_CTYPES = {"p": ctypes.c_void_p, "u": ctypes.c_uint32, "f": ctypes.c_float, "i": ctypes.c_int32}
+_C_TYPES = {"p": "void *", "u": "uint32_t ", "f": "float ", "i": "int32_t ", "l": "int64_t "}
+_CTYPES = {
+    "p": ctypes.c_void_p,
+    "u": ctypes.c_uint32,
+    "f": ctypes.c_float,
+    "i": ctypes.c_int32,
+    "l": ctypes.c_int64,
+}
 
 
 @cache
@@ -39,7 +45,8 @@ class Kernels:
     ) -> None:
         """Compile the kernels that `signatures` names, all of them returning void, from the files `headers`.
 
-        A signature has a letter for each argument: `p` pointer, `u` uint32_t, `i` int32_t, `f` float.
+        A signature has a letter for each argument: `p` pointer, `u` uint32_t, `i` int32_t, `l` int64_t,
+        `f` float.
         """
         lines = [f'#include "{header}"' for header in headers]
         for kernel, signature in signatures.items():

@@ -172,7 +172,7 @@ def _norm(site: Site) -> Call:
     x, y = site.x[0], site.y
     arguments = [
         site.at(x), site.param("gain"), site.param("bias"), site.at(y), *_sizes(_rows(x), x.shape[-1]), *_bits(x, y),
-        signed(x.zero_point), *site.signed("gain_shift"), signed64(site.integer("epsilon")),
+        signed(x.zero_point), *site.signed("gain_shift", "fraction_bits"), signed64(site.integer("epsilon")),
         *site.signed("mean_multiplier", "mean_shift"),
     ]  # fmt: skip
     return _call("norm", "norm_q", arguments)

@@ -171,7 +171,8 @@ _SCALED = {"multiplier": _MULTIPLIER, "shift": _SHIFT}
 _ACCUMULATOR = {"shift": _SHIFT, "accumulator_bound": range(2**31)}
 _GEOMETRY = {"pad_left": _COUNT, "pad_right": _COUNT, "stride": _SIZE, "dilation": _SIZE, "groups": _SIZE}
 _NORM = {
-    "gain_shift": _RIGHT_SHIFT, "epsilon": range(1, 2**62), "mean_multiplier": _MULTIPLIER, "mean_shift": _SHIFT,
+    "gain_shift": _RIGHT_SHIFT, "fraction_bits": range(17), "epsilon": range(1, 2**62),
+    "mean_multiplier": _MULTIPLIER, "mean_shift": _SHIFT,
 }  # fmt: skip
 _NORM_PARAMS = {"gain": ("int16", "o"), "bias": ("int32", "o")}
 _CHANNELS = {"bias": ("int32", "o"), "multiplier": ("int32", "o")}

@@ -46,15 +46,16 @@ class QParams:
 def qparams_for_range(low: float, high: float, dtype: str, *, symmetric: bool) -> QParams:
     """Return the parameters that cover [low, high] and 0 with the finest scale.
 
-    Symmetric int8 uses -127..127; an empty range gets scale 1/127 so that zero stays exact.
+    Symmetric int8 uses -127..127. A range narrower than any normal float32 counts as [-1, 1].
     """
     if not (np.isfinite(low) and np.isfinite(high) and low <= high):
         raise GraphError(f"cannot quantise the range [{low}, {high}]: it must be finite and ordered")
     low, high = min(low, 0.0), max(high, 0.0)
+    if high - low < np.finfo(np.float32).tiny:
+        low, high = -1.0, 1.0
     if dtype == "int16" or symmetric:
         limit = 32767 if dtype == "int16" else 127
-        peak = max(-low, high) or 1.0
-        return QParams(dtype=dtype, scale=peak / limit)
-    scale = (high - low) / 255 if high > low else 1.0 / 127
+        return QParams(dtype=dtype, scale=max(-low, high) / limit)
+    scale = (high - low) / 255
     zero_point = int(np.clip(round(-128 - low / scale), -128, 127))
     return QParams(dtype=dtype, scale=scale, zero_point=zero_point)

@@ -1,0 +1,184 @@
+"""The integer selective scan against float64: signal to noise, no drift, what is left without input, saturation."""
+
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from smidgen.errors import GraphError
+from smidgen.numerics import scan
+from smidgen.numerics.quantization import QParams, qparams_for_range
+from smidgen.numerics.scan import ScanParameters, scan_parameters, selective_scan
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Signals = dict[str, Floats]
+
+CALIBRATED_STEPS = 500
+
+
+def reference(x: Signals, A: Floats, D: Floats) -> tuple[Floats, Floats]:
+    """Return y (b, t, d) and the states (b, t, d, n) of the scan in float64 (Gu & Dao 2023, Algorithm 2)."""
+    h = np.zeros((len(x["u"]), *A.shape))
+    y, states = [], []
+    for u, delta, B, C in zip(*(np.moveaxis(x[name], 1, 0) for name in ("u", "delta", "B", "C")), strict=True):
+        h = np.exp(delta[:, :, None] * A) * h + (delta * u)[:, :, None] * B[:, None, :]
+        y.append((h * C[:, None, :]).sum(-1) + D * u)
+        states.append(h)
+    return np.stack(y, axis=1), np.stack(states, axis=1)
+
+
+def run(x: Signals, A: Floats, D: Floats, *, u_type: str = "int16", y_type: str = "int16") -> tuple[Floats, Floats]:
+    """Calibrate on the first steps and scan all in integers; return that, and float64 on the same integers."""
+    qparams = {
+        name: qparams_for_range(values.min(), values.max(), u_type if name == "u" else "int16", symmetric=True)
+        for name, values in x.items()
+    }
+    integers = {name: qparams[name].quantize(values) for name, values in x.items()}
+    exact, states = reference({name: qparams[name].dequantize(values) for name, values in integers.items()}, A, D)
+    y = qparams_for_range(exact.min(), exact.max(), y_type, symmetric=True)
+    peak = np.abs(states[:, :CALIBRATED_STEPS]).max(axis=(0, 1, 3))
+    p = scan_parameters(A, D, peak, **qparams, y=y)
+    found = selective_scan(*(integers[name] for name in ("u", "delta", "B", "C")), **arguments(p), dtype=y_type)
+    return y.dequantize(found), exact
+
+
+def arguments(p: ScanParameters) -> dict[str, Any]:
+    """Return the parameters as arguments of `selective_scan`."""
+    return {f.name: getattr(p, f.name) for f in fields(p) if f.name != "state_exponent"} | {"zero_point": 0}
+
+
+def sqnr_db(found: Floats, exact: Floats) -> float:
+    """Return the signal to quantisation noise ratio."""
+    return float(10 * np.log10((exact**2).sum() / ((found - exact) ** 2).sum()))
+
+
+def signals(*, steps: int, d: int = 6, n: int = 8, slowest: float = 1e-3, constant: bool = False) -> Signals:
+    """Return inputs as a Mamba block makes them: delta log-uniform from `slowest` on, the rest normal or constant."""
+    random = np.random.default_rng(d * n)
+    shapes = {"u": (2, steps, d), "B": (2, steps, n), "C": (2, steps, n)}
+    x = {name: np.ones(shape) if constant else random.normal(size=shape) for name, shape in shapes.items()}
+    typical = np.exp(random.uniform(np.log(slowest), np.log(100 * slowest), (1, 1, d)))
+    x["delta"] = typical * np.exp((0.0 if constant else 0.3) * random.normal(size=(2, steps, d)))
+    return x
+
+
+def s4d_real(d: int = 6, n: int = 8) -> Floats:
+    """Return A as a Mamba starts with: -1..-n in every channel."""
+    return -np.tile(np.arange(1.0, n + 1), (d, 1))
+
+
+#: What long runs must keep, by kind of input: 60 dB are asked for, a shift that truncates stays below.
+FLOOR_DB = {"noise": 85.0, "constant": 94.0}
+
+long_runs = pytest.mark.parametrize(
+    ("slowest", "kind"), [(slowest, kind) for slowest in (1e-4, 1e-3) for kind in FLOOR_DB]
+)
+
+
+@long_runs
+@pytest.mark.parametrize("u_type", ["int8", "int16"])
+def test_the_scan_keeps_60_db_over_four_times_its_length(slowest: float, kind: str, u_type: str) -> None:
+    """85 dB on noise and 94 on constant drive over 4 times the calibrated length; the last quarter is no worse."""
+    x = signals(steps=4 * CALIBRATED_STEPS, slowest=slowest, constant=kind == "constant")
+    found, exact = run(x, s4d_real(), np.ones(6), u_type=u_type)
+    first, last = (
+        sqnr_db(found[:, part], exact[:, part]) for part in (slice(CALIBRATED_STEPS), slice(-CALIBRATED_STEPS, None))
+    )
+    assert sqnr_db(found, exact) >= FLOOR_DB[kind]
+    assert last >= first - 3.0
+
+
+@long_runs
+def test_a_floor_shift_fails(slowest: float, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: with shifts that truncate, the same runs miss the same floors."""
+    monkeypatch.setattr(scan, "rounded_shift", lambda value, shift: np.asarray(value) >> shift)
+    x = signals(steps=4 * CALIBRATED_STEPS, slowest=slowest, constant=kind == "constant")
+    assert sqnr_db(*run(x, s4d_real(), np.ones(6))) < FLOOR_DB[kind]
+
+
+@pytest.mark.parametrize("n", [1, 3, 16, 64, 128])
+def test_any_number_of_states_keeps_its_precision(n: int) -> None:
+    """The room for growth is kept whatever the sum over states needs: 85 dB from 1 state to 128."""
+    found, exact = run(signals(steps=600, d=3, n=n), s4d_real(3, n), np.ones(3))
+    assert sqnr_db(found, exact) >= 85.0
+
+
+def test_what_is_left_without_input_is_bounded() -> None:
+    """Without input a state sinks to at most 1 / (2 (1 - decay)) + 1 of its own steps, and never turns its sign."""
+    d, n = 4, 2
+    A = -np.array([[1.0, 0.5]] * d)
+    unit = QParams(dtype="int16", scale=2.0**-15)
+    delta_step = QParams(dtype="int16", scale=2.0**-18)
+    p = scan_parameters(A, np.zeros(d), np.full(d, 0.5), u=unit, delta=delta_step, B=unit, C=unit, y=unit)
+    delta = np.full((1, 6000, d), 26)  # about 1e-4
+    u, B, C = np.zeros((1, 6000, d), np.int64), np.zeros((1, 6000, n), np.int64), np.zeros((1, 6000, n), np.int64)
+    delta[:, 0], u[:, 0], B[:, 0], C[:] = 32767, 32767, [32767, -32767], [32767, 0]
+    delta[:, 3000:] = 13000  # about 0.05: the rest goes quickly
+    y = selective_scan(u, delta, B, C, **arguments(p), dtype="int16")
+    decay = np.exp(-26 * 2.0**-18)
+    state_steps_per_output = unit.scale / 2.0 ** p.state_exponent[0]
+    assert np.all(np.diff(y[0, 1:], axis=0) <= 0)
+    assert np.all(y >= 0)
+    residue = 1 / (2 * (1 - np.exp(-13000 * 2.0**-18))) + 1
+    assert np.all(y[0, -1] * state_steps_per_output <= residue + state_steps_per_output)
+    assert np.all(
+        y[0, 2999] <= y[0, 1] * decay**2998 * 1.001 + (1 / (2 * (1 - decay)) + 1) / state_steps_per_output + 1
+    )
+
+
+@given(data=st.data())
+def test_saturation_never_wraps(data: st.DataObject) -> None:
+    """Driven at the ends of every range far beyond calibration, y stays on the side of the float64 result."""
+    n, steps, d = data.draw(st.sampled_from([1, 8, 64])), 40, 3
+    signs = data.draw(st.tuples(*[st.sampled_from([-32767, 32767])] * 3))
+    u = np.full((1, steps, d), signs[0])
+    B, C = np.full((1, steps, n), signs[1]), np.full((1, steps, n), signs[2])
+    delta = np.full((1, steps, d), 32767)
+    wide = QParams(dtype="int16", scale=2.0**-10)
+    p = scan_parameters(
+        s4d_real(d, n) * 1e-3, np.zeros(d), np.full(d, 2.0**-10), u=wide, delta=wide, B=wide, C=wide, y=wide
+    )
+    y = selective_scan(u, delta, B, C, **arguments(p), dtype="int16")
+    assert np.all(np.sign(y) == np.sign(np.prod(signs)))
+    assert np.all(np.diff(np.abs(y), axis=1) >= 0)
+
+
+def test_a_dead_channel_takes_no_bits_from_the_others() -> None:
+    """A channel without input in calibration (peak 0) costs the others less than 1 dB."""
+    x = signals(steps=600)
+    alive = run(x, s4d_real(), np.ones(6))
+    x["u"][..., 2] = 0.0
+    dead = run(x, s4d_real(), np.ones(6))
+    others = [0, 1, 3, 4, 5]
+    assert sqnr_db(dead[0][..., others], dead[1][..., others]) >= sqnr_db(*(y[..., others] for y in alive)) - 1.0
+
+
+def test_a_very_large_delta_forgets_and_does_not_overflow() -> None:
+    """delta |A| in the thousands is a decay of 0: y is the last drive alone."""
+    x = signals(steps=50)
+    x["delta"] = np.full_like(x["delta"], 500.0)
+    found, exact = run(x, s4d_real() * 100, np.zeros(6))
+    assert sqnr_db(found, exact) >= 60.0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"A": np.array([[0.0]])}, "selective scan needs A < 0, found 0: the state would grow without bound"),
+        ({"delta": QParams(dtype="int8", scale=1.0)}, "needs int16 delta, B and C, and a symmetric u"),
+        ({"u": QParams(dtype="int8", scale=1.0, zero_point=1)}, "needs int16 delta, B and C, and a symmetric u"),
+        ({"state_peak": np.full(1, 1e-30), "B": QParams(dtype="int16", scale=1e6)}, "drive scale .* is outside"),
+        ({"y": QParams(dtype="int16", scale=1e-16)}, "output scale .* is outside"),
+    ],
+)
+def test_the_scan_refuses_what_it_cannot_hold(change: dict[str, Any], message: str) -> None:
+    """Growing states, narrow types and scales that differ too much are errors that name the cause."""
+    p = QParams(dtype="int16", scale=2.0**-8)
+    given = {"A": -np.ones((1, 1)), "D": np.ones(1), "state_peak": np.ones(1)} | dict.fromkeys("uBCy", p) | {"delta": p}
+    with pytest.raises(GraphError, match=message):
+        scan_parameters(**(given | change))

@@ -1,0 +1,44 @@
+"""What tests draw: integer tensors with their extremes, quantisation parameters, graphs."""
+
+import numpy as np
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from smidgen.numerics.fixed_point import integer_range
+from smidgen.numerics.quantization import QParams
+
+Integers = NDArray[np.int64]
+
+int32s = st.integers(-(2**31), 2**31 - 1) | st.sampled_from([-(2**31), 2**31 - 1, -1, 0, 1])
+multipliers = st.integers(0, 2**31 - 1) | st.sampled_from([0, 1, 2**30, 2**31 - 1])
+shifts = st.integers(-30, 31)
+activation_types = st.sampled_from(["int8", "int16"])
+
+
+@st.composite
+def tensors(draw: st.DrawFn, dtype: str, *shape: int) -> Integers:
+    """Legal activations: evenly spread, near zero, only the two ends, or all alike."""
+    low, high = integer_range(dtype)
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    match draw(st.sampled_from(["spread", "small", "ends", "constant"])):
+        case "spread":
+            return random.integers(low, high + 1, shape)
+        case "small":
+            return random.integers(-3, 4, shape)
+        case "ends":
+            return random.choice([low, high], shape)
+    return np.full(shape, draw(st.sampled_from([low, -1, 0, 1, high])))
+
+
+@st.composite
+def qparams(draw: st.DrawFn, dtype: str, *, symmetric: bool = False, low: float = -12.0, high: float = 6.0) -> QParams:
+    """Quantisation parameters with a scale of 2**low to 2**high."""
+    zero_point = 0 if symmetric or dtype == "int16" else draw(st.integers(-128, 127))
+    return QParams(dtype=dtype, scale=2.0 ** draw(st.floats(low, high)), zero_point=zero_point)
+
+
+@st.composite
+def weights(draw: st.DrawFn, *shape: int) -> Integers:
+    """int8 weights in -127..127, evenly spread or only the two ends."""
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    return random.choice([-127, 127], shape) if draw(st.booleans()) else random.integers(-127, 128, shape)
