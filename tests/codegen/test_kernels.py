@@ -1,0 +1,423 @@
+"""Every integer kernel, compiled for this machine, gives the bytes of its numpy twin."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, fields
+
+import numpy as np
+import pytest
+from hypothesis import given, reject
+from hypothesis import strategies as st
+from kernel_library import Kernels, kernel_files
+from numpy.typing import NDArray
+from strategies import Integers, activation_types, multipliers, qparams, shifts, tensors, weights
+
+from smidgen.errors import GraphError
+from smidgen.numerics import attention, elementwise, gru, linear, norm, reduction, scan, tables
+from smidgen.numerics.fixed_point import integer_range
+from smidgen.numerics.quantization import QParams
+
+Run = Callable[..., Integers]
+
+BATCH = 2
+HEADERS = (
+    "attention.h",
+    "conv1d.h",
+    "elementwise.h",
+    "gru.h",
+    "layout.h",
+    "linear.h",
+    "norm.h",
+    "reduce.h",
+    "selective_scan.h",
+    "table.h",
+)
+SIGNATURES = {
+    "linear_q": "pppppuuuuuii",
+    "conv1d_q": "pppppuuuuuuuuuuuiii",
+    "table_s8": "pppuu",
+    "table_s16": "pppuu",
+    "add_q": "pppuuuuiili",
+    "mul_q": "pppuuuuiiiii",
+    "rescale_q": "ppuuuiiii",
+    "norm_q": "ppppuuuuiiilii",
+    "attention_q": "pppppuuuuuuuuuiiiiiiii",
+    "selective_scan_q": "ppppppppppuuuuuiiiii",
+    "gru_q": "ppppppppuuii",
+    "mean_q": "ppuuuuuiiii",
+    "argmax_q": "ppuuuu",
+    "copy_blocks": "ppuuuuuuu",
+    "transpose_3d": "ppuuuuuuu",
+}
+
+sizes = st.integers(1, 9)
+zero_points = st.integers(-128, 127)
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    """All kernels as they are shipped."""
+    return caller(Kernels(HEADERS, SIGNATURES))
+
+
+def caller(kernels: Kernels) -> Run:
+    """Return a function that returns what a kernel writes into an output of some shape; None stands for that output."""
+
+    def call(kernel: str, shape: tuple[int, ...], dtype: str, *arguments: object) -> Integers:
+        y = np.full(shape, -1, dtype)
+        kernels(kernel, *(y if argument is None else argument for argument in arguments))
+        return y.astype(np.int64)
+
+    return call
+
+
+def bits(*dtypes: str) -> list[int]:
+    """Return the widths of types as kernels take them."""
+    return [8 * np.dtype(dtype).itemsize for dtype in dtypes]
+
+
+def narrow(array: Integers, dtype: str) -> NDArray[np.signedinteger]:
+    """Return an array in the type in which C reads it; it must fit."""
+    typed = np.ascontiguousarray(array, dtype)
+    assert np.array_equal(typed, array)
+    return typed
+
+
+def zero_point_of(draw: st.DrawFn, dtype: str) -> int:
+    """Return a legal zero point."""
+    return draw(zero_points) if dtype == "int8" else 0
+
+
+@given(
+    data=st.data(), x_type=activation_types, y_type=activation_types, rows=sizes, in_width=st.integers(1, 70),
+    out_width=sizes, shift=shifts,
+)  # fmt: skip
+def test_linear(
+    run: Run, data: st.DataObject, x_type: str, y_type: str, rows: int, in_width: int, out_width: int, shift: int
+) -> None:
+    """linear_q equals its twin for every width, multiplier and shift."""
+    x, weight = data.draw(tensors(x_type, BATCH, rows, in_width)), data.draw(weights(out_width, in_width))
+    bias, multiplier = accumulator_constants(data.draw, out_width)
+    zero_point = zero_point_of(data.draw, y_type)
+    acc = linear.dot_products(x, weight)
+    expected = linear.finish_accumulator(acc, bias, multiplier, shift, zero_point, y_type)
+    for sample, y in zip(x, expected, strict=True):
+        actual = run(
+            "linear_q", y.shape, y_type, narrow(sample, x_type), narrow(weight, "int8"), narrow(bias, "int32"),
+            narrow(multiplier, "int32"), None, rows, in_width, out_width, *bits(x_type, y_type), shift, zero_point,
+        )  # fmt: skip
+        np.testing.assert_array_equal(y, actual)
+
+
+def accumulator_constants(draw: st.DrawFn, out_width: int) -> tuple[Integers, Integers]:
+    """Return bias and multiplier by channel, up to their ends; the bias leaves room for the products of the tests."""
+    bias = [draw(st.integers(-(2**30), 2**30)) for _ in range(out_width)]
+    return np.array(bias), np.array([draw(multipliers) for _ in range(out_width)])
+
+
+@given(
+    data=st.data(), x_type=activation_types, y_type=activation_types, steps=st.integers(1, 12),
+    groups=st.integers(1, 3), group_width=st.integers(1, 3), per_group=st.integers(1, 3), taps=st.integers(1, 4),
+    dilation=st.integers(1, 3), stride=st.integers(1, 3), left=st.integers(0, 5), right=st.integers(0, 5), shift=shifts,
+)  # fmt: skip
+def test_conv1d(
+    run: Run, data: st.DataObject, x_type: str, y_type: str, steps: int, groups: int, group_width: int, per_group: int,
+    taps: int, dilation: int, stride: int, left: int, right: int, shift: int,
+) -> None:  # fmt: skip
+    """conv1d_q equals its twin for every geometry: groups, strides, dilations, padding on either side."""
+    left += max(0, dilation * (taps - 1) + 1 - steps - left - right)
+    channels, outputs = groups * group_width, groups * per_group
+    x, weight = data.draw(tensors(x_type, BATCH, steps, channels)), data.draw(weights(outputs, group_width, taps))
+    bias, multiplier = accumulator_constants(data.draw, outputs)
+    pad_value, zero_point = zero_point_of(data.draw, x_type), zero_point_of(data.draw, y_type)
+    acc = linear.conv1d_products(
+        x, weight, pad=(left, right), pad_value=pad_value, stride=stride, dilation=dilation, groups=groups
+    )
+    expected = linear.finish_accumulator(acc, bias, multiplier, shift, zero_point, y_type)
+    for sample, y in zip(x, expected, strict=True):
+        actual = run(
+            "conv1d_q", y.shape, y_type, narrow(sample, x_type), narrow(weight, "int8"), narrow(bias, "int32"),
+            narrow(multiplier, "int32"), None, steps, channels, len(y), outputs, taps, left, stride, dilation, groups,
+            *bits(x_type, y_type), pad_value, shift, zero_point,
+        )  # fmt: skip
+        np.testing.assert_array_equal(y, actual)
+
+
+@given(data=st.data(), x_type=activation_types, y_type=activation_types, count=st.integers(1, 300))
+def test_tables(run: Run, data: st.DataObject, x_type: str, y_type: str, count: int) -> None:
+    """table_s8 and table_s16 equal their twin for any table and width of output; in place where widths agree."""
+    entries = tables.INT8_ENTRIES if x_type == "int8" else tables.INT16_KNOTS
+    x, table = data.draw(tensors(x_type, count)), narrow(data.draw(tensors(y_type, entries)), y_type)
+    kernel = "table_s8" if x_type == "int8" else "table_s16"
+    expected = tables.table_lookup(x, table.astype(np.int64), x_type)
+    arguments = (count, *bits(y_type))
+    np.testing.assert_array_equal(expected, run(kernel, (count,), y_type, narrow(x, x_type), table, None, *arguments))
+    if x_type == y_type:
+        buffer = narrow(x, x_type)
+        run(kernel, (0,), y_type, buffer, table, buffer, *arguments)
+        np.testing.assert_array_equal(expected, buffer)
+
+
+@given(data=st.data(), a_type=activation_types, b_type=activation_types, y_type=activation_types, count=sizes)
+def test_add(run: Run, data: st.DataObject, a_type: str, b_type: str, y_type: str, count: int) -> None:
+    """add_q equals its twin, in 32 bits for two int8 operands and in 64 otherwise; in place where widths agree."""
+    a, b, y = (data.draw(qparams(dtype)) for dtype in (a_type, b_type, y_type))
+    try:
+        p = asdict(elementwise.add_parameters(a, b, y))
+    except GraphError:
+        reject()
+    x = [data.draw(tensors(dtype, count)) for dtype in (a_type, b_type)]
+    expected = elementwise.add(*x, **p, dtype=y_type)
+    check_two_operands(run, "add_q", x, (a_type, b_type, y_type), expected, list(p.values()))
+
+
+@given(
+    data=st.data(), a_type=activation_types, b_type=activation_types, y_type=activation_types, count=sizes,
+    multiplier=multipliers, shift=shifts,
+)  # fmt: skip
+def test_mul(
+    run: Run, data: st.DataObject, a_type: str, b_type: str, y_type: str, count: int, multiplier: int, shift: int
+) -> None:
+    """mul_q equals its twin for every zero point, multiplier and shift; in place where widths agree."""
+    x = [data.draw(tensors(dtype, count)) for dtype in (a_type, b_type)]
+    zeros = tuple(zero_point_of(data.draw, dtype) for dtype in (a_type, b_type, y_type))
+    expected = elementwise.multiply(*x, zero_points=zeros, multiplier=multiplier, shift=shift, dtype=y_type)
+    check_two_operands(run, "mul_q", x, (a_type, b_type, y_type), expected, [*zeros, multiplier, shift])
+
+
+def check_two_operands(
+    run: Run, kernel: str, x: Sequence[Integers], dtypes: tuple[str, str, str], expected: Integers, rest: list[int]
+) -> None:
+    """Compare a kernel of two operands, also where it writes over either of them."""
+    a, b = (narrow(values, dtype) for values, dtype in zip(x, dtypes[:2], strict=True))
+    arguments = (a.size, *bits(*dtypes), *rest)
+    np.testing.assert_array_equal(expected, run(kernel, a.shape, dtypes[2], a, b, None, *arguments))
+    for buffer, dtype in zip((a, b), dtypes[:2], strict=True):
+        if dtype == dtypes[2]:
+            operands = [value.copy() for value in (a, b)]
+            target = operands[0] if buffer is a else operands[1]
+            run(kernel, (0,), dtype, *operands, target, *arguments)
+            np.testing.assert_array_equal(expected, target)
+
+
+@given(
+    data=st.data(), x_type=activation_types, y_type=activation_types, count=sizes, multiplier=multipliers, shift=shifts
+)
+def test_rescale(
+    run: Run, data: st.DataObject, x_type: str, y_type: str, count: int, multiplier: int, shift: int
+) -> None:
+    """rescale_q equals its twin for every zero point, multiplier and shift; in place where widths agree."""
+    x = data.draw(tensors(x_type, count))
+    zeros = [zero_point_of(data.draw, dtype) for dtype in (x_type, y_type)]
+    expected = elementwise.rescale(
+        x, zero_point_in=zeros[0], zero_point_out=zeros[1], multiplier=multiplier, shift=shift, dtype=y_type
+    )
+    arguments = (count, *bits(x_type, y_type), *zeros, multiplier, shift)
+    np.testing.assert_array_equal(expected, run("rescale_q", x.shape, y_type, narrow(x, x_type), None, *arguments))
+    if x_type == y_type:
+        buffer = narrow(x, x_type)
+        run("rescale_q", (0,), y_type, buffer, buffer, *arguments)
+        np.testing.assert_array_equal(expected, buffer)
+
+
+@given(
+    data=st.data(), x_type=activation_types, y_type=activation_types, rows=sizes, width=st.integers(1, 70),
+    centred=st.booleans(), gains=st.sampled_from([1e-3, 1.0, 30.0]),
+)  # fmt: skip
+def test_norms(
+    run: Run, data: st.DataObject, x_type: str, y_type: str, rows: int, width: int, centred: bool, gains: float
+) -> None:
+    """norm_q equals its twin as RMSNorm and LayerNorm, on constant and extreme rows; in place where widths agree."""
+    x_qparams = data.draw(qparams(x_type, low=-16.0, high=4.0))
+    y_qparams = data.draw(qparams(y_type, low=-14.0, high=-3.0))
+    random = np.random.default_rng(width)
+    p = norm.norm_parameters(
+        random.normal(size=width) * gains, random.normal(size=width), 1e-5, x_qparams, y_qparams, centred=centred
+    )
+    x = data.draw(tensors(x_type, rows, width))
+    expected = norm.norm(x, **asdict(p), zero_point=x_qparams.zero_point, dtype=y_type)
+    constants = (narrow(p.gain, "int16"), narrow(p.bias, "int32"))
+    arguments = (
+        rows, width, *bits(x_type, y_type), x_qparams.zero_point, p.gain_shift, p.fraction_bits, p.epsilon,
+        p.mean_multiplier, p.mean_shift,
+    )  # fmt: skip
+    actual = run("norm_q", x.shape, y_type, narrow(x, x_type), *constants, None, *arguments)
+    np.testing.assert_array_equal(expected, actual)
+    if x_type == y_type:
+        buffer = narrow(x, x_type)
+        run("norm_q", (0,), y_type, buffer, *constants, buffer, *arguments)
+        np.testing.assert_array_equal(expected, buffer)
+
+
+@given(
+    data=st.data(), q_type=activation_types, k_type=activation_types, v_type=activation_types, y_type=activation_types,
+    queries=sizes, keys=st.integers(1, 30), heads=st.integers(1, 3), width=sizes, causal=st.booleans(),
+    peak=st.floats(0.05, 40.0),
+)  # fmt: skip
+def test_attention(
+    run: Run, data: st.DataObject, q_type: str, k_type: str, v_type: str, y_type: str, queries: int, keys: int,
+    heads: int, width: int, causal: bool, peak: float,
+) -> None:  # fmt: skip
+    """attention_q equals its twin, causal or not, from flat to fully peaked rows, for every mix of widths."""
+    keys = max(keys, queries) if causal else keys
+    dtypes = (q_type, k_type, v_type)
+    scales = [QParams(dtype=dtype, scale=peak / integer_range(dtype)[1]) for dtype in dtypes]
+    y_qparams = QParams(dtype=y_type, scale=peak / integer_range(y_type)[1], zero_point=5 if y_type == "int8" else 0)
+    p = attention.attention_parameters(*scales, y_qparams, width=width, steps=keys, scale=width**-0.5)
+    shapes = ((queries, heads, width), (keys, heads, width), (keys, heads, width))
+    x = [data.draw(tensors(dtype, BATCH, *shape)) for dtype, shape in zip(dtypes, shapes, strict=True)]
+    expected = attention.attention(*x, causal=causal, **asdict(p), zero_point=y_qparams.zero_point, dtype=y_type)
+    for i, y in enumerate(expected):
+        operands = [narrow(values[i], dtype) for values, dtype in zip(x, dtypes, strict=True)]
+        actual = run(
+            "attention_q", y.shape, y_type, *operands, None, np.empty(keys, np.int32), queries, keys, heads, width,
+            causal, *bits(*dtypes, y_type), *asdict(p).values(), y_qparams.zero_point,
+        )  # fmt: skip
+        np.testing.assert_array_equal(y, actual)
+
+
+@given(
+    data=st.data(), u_type=activation_types, y_type=activation_types, steps=st.integers(1, 12), channels=sizes,
+    states=st.sampled_from([1, 2, 3, 8, 16]), scale_bits=st.floats(-14.0, -4.0), peak_bits=st.floats(-12.0, 8.0),
+)  # fmt: skip
+def test_selective_scan(
+    run: Run, data: st.DataObject, u_type: str, y_type: str, steps: int, channels: int, states: int,
+    scale_bits: float, peak_bits: float,
+) -> None:  # fmt: skip
+    """selective_scan_q equals its twin, also where drive, state and output saturate, whatever the state held before."""
+    random = np.random.default_rng(channels * states)
+    wide = QParams(dtype="int16", scale=2.0**scale_bits)
+    y_qparams = data.draw(qparams(y_type, low=-10.0, high=0.0))
+    try:
+        p = scan.scan_parameters(
+            -np.exp(random.normal(size=(channels, states)) * 2), random.normal(size=channels),
+            2.0 ** (peak_bits + random.normal(size=channels)),
+            u=data.draw(qparams(u_type, symmetric=True, low=-10.0, high=0.0)), delta=wide, B=wide, C=wide, y=y_qparams,
+        )  # fmt: skip
+    except GraphError:
+        reject()
+    shapes = {"u": channels, "delta": channels, "B": states, "C": states}
+    x = {
+        name: data.draw(tensors(u_type if name == "u" else "int16", BATCH, steps, size))
+        for name, size in shapes.items()
+    }
+    arguments = {f.name: getattr(p, f.name) for f in fields(p) if f.name != "state_exponent"}
+    expected = scan.selective_scan(*x.values(), **arguments, zero_point=y_qparams.zero_point, dtype=y_type)
+    constants = [narrow(arguments[f"{role}_multiplier"], "int32") for role in ("decay", "drive", "output", "skip")]
+    for i, y in enumerate(expected):
+        operands = [narrow(values[i], u_type if name == "u" else "int16") for name, values in x.items()]
+        state = np.full((channels, states), 12345, np.int32)
+        actual = run(
+            "selective_scan_q", y.shape, y_type, *operands, *constants, None, state, steps, channels, states,
+            *bits(u_type, y_type), p.decay_shift, p.drive_shift, p.output_shift, p.state_limit, y_qparams.zero_point,
+        )  # fmt: skip
+        np.testing.assert_array_equal(y, actual)
+        assert np.abs(state).max() <= p.state_limit
+
+
+@given(data=st.data(), steps=st.integers(1, 12), width=st.integers(1, 20), strength=st.floats(-10.0, 2.0))
+def test_gru(run: Run, data: st.DataObject, steps: int, width: int, strength: float) -> None:
+    """gru_q equals its twin from a zero state, gates saturated or not, whatever output and scratch held before."""
+    projected = data.draw(tensors("int16", BATCH, steps, 3 * width))
+    weight = data.draw(weights(3 * width, width))
+    random = np.random.default_rng(width)
+    p = gru.gru_parameters(
+        weight, 2.0 ** (strength + random.normal(size=3 * width)), random.normal(size=3 * width),
+        data.draw(qparams("int16", low=-14.0, high=-8.0)), "gru",
+    )  # fmt: skip
+    expected = gru.gru(
+        projected, weight, p.bias, input_multiplier=p.input_multiplier, multiplier=p.multiplier, shift=p.shift,
+        sigmoid=gru.SIGMOID_TABLE, tanh=gru.TANH_TABLE,
+    )  # fmt: skip
+    constants = [
+        narrow(weight, "int8"), narrow(p.bias, "int32"), narrow(p.multiplier, "int32"),
+        narrow(gru.SIGMOID_TABLE, "int16"), narrow(gru.TANH_TABLE, "int16"),
+    ]  # fmt: skip
+    for sample, y in zip(projected, expected, strict=True):
+        gates = np.full(3 * width, -1, np.int32)
+        sizes = (steps, width, p.input_multiplier, p.shift)
+        actual = run("gru_q", y.shape, "int16", narrow(sample, "int16"), *constants, None, gates, *sizes)
+        np.testing.assert_array_equal(y, actual)
+
+
+@given(
+    data=st.data(), x_type=activation_types, y_type=activation_types, outer=sizes, reduced=st.integers(1, 40),
+    inner=sizes, multiplier=multipliers, shift=shifts,
+)  # fmt: skip
+def test_reductions(
+    run: Run, data: st.DataObject, x_type: str, y_type: str, outer: int, reduced: int, inner: int,
+    multiplier: int, shift: int,
+) -> None:  # fmt: skip
+    """mean_q and argmax_q equal their twins along any axis; of equal maxima the first is taken."""
+    x = data.draw(tensors(x_type, outer, reduced, inner))
+    zeros = tuple(zero_point_of(data.draw, dtype) for dtype in (x_type, y_type))
+    expected = reduction.mean(x, axis=1, zero_points=zeros, multiplier=multiplier, shift=shift, dtype=y_type)
+    sizes = (outer, reduced, inner)
+    actual = run(
+        "mean_q", expected.shape, y_type, narrow(x, x_type), None, *sizes, *bits(x_type, y_type), *zeros,
+        multiplier, shift,
+    )  # fmt: skip
+    np.testing.assert_array_equal(expected, actual)
+    actual = run("argmax_q", (outer, inner), "int32", narrow(x, x_type), None, *sizes, *bits(x_type))
+    np.testing.assert_array_equal(x.argmax(axis=1), actual)
+
+
+@given(shape=st.tuples(sizes, sizes, sizes), order=st.permutations([0, 1, 2]), item=st.sampled_from([1, 2, 4]))
+def test_transpose(run: Run, shape: tuple[int, int, int], order: list[int], item: int) -> None:
+    """transpose_3d moves elements of every size as numpy does."""
+    dtype = f"int{8 * item}"
+    x = np.arange(np.prod(shape)).reshape(shape).astype(dtype)
+    expected = x.transpose(order)
+    strides = [x.strides[axis] // item for axis in order]
+    np.testing.assert_array_equal(
+        expected, run("transpose_3d", expected.shape, dtype, x, None, *expected.shape, *strides, item)
+    )
+
+
+@given(
+    outer=sizes, count=sizes, gaps=st.tuples(st.integers(0, 4), st.integers(0, 4)),
+    starts=st.tuples(st.integers(0, 4), st.integers(0, 4)), item=st.sampled_from([1, 2, 4]),
+)  # fmt: skip
+def test_copy_blocks(
+    run: Run, outer: int, count: int, gaps: tuple[int, int], starts: tuple[int, int], item: int
+) -> None:
+    """copy_blocks moves whole blocks between any two strides and touches nothing between them."""
+    dtype = f"int{8 * item}"
+    strides = [count + gap for gap in gaps]
+    x = np.arange(starts[0] + outer * strides[0]).astype(dtype)
+    expected = np.full(starts[1] + outer * strides[1], -1, dtype)
+    for block in range(outer):
+        source, target = starts[0] + block * strides[0], starts[1] + block * strides[1]
+        expected[target : target + count] = x[source : source + count]
+    sizes = (outer, count, starts[0], strides[0], starts[1], strides[1], item)
+    np.testing.assert_array_equal(expected, run("copy_blocks", expected.shape, dtype, x, None, *sizes))
+
+
+@pytest.mark.parametrize(
+    ("header", "right", "wrong"),
+    [
+        ("fixed_point.h", "(((int64_t)a * b) + ((int64_t)1 << 31)) >> 32", "((int64_t)a * b) >> 32"),
+        ("memory.h", "(value < -128) ? -128", "(value < -127) ? -127"),
+        ("linear.h", "int32_t acc = bias[o];", "int32_t acc = bias[0];"),
+        ("linear.h", "k < in_width", "k + 1U < in_width"),
+    ],
+    ids=["no rounding", "one value too few", "one bias for all", "one tap too few"],
+)
+def test_a_fault_in_linear_is_caught(header: str, right: str, wrong: str) -> None:
+    """A kernel that rounds, saturates or sums in another way is told apart from its twin."""
+    source = kernel_files()[header]
+    assert source.count(right) == 1
+    faulty = caller(
+        Kernels(
+            ["linear.h"], {"linear_q": SIGNATURES["linear_q"]}, {**kernel_files(), header: source.replace(right, wrong)}
+        )
+    )
+    random = np.random.default_rng(0)
+    x, weight = random.integers(-128, 128, (50, 9)), random.integers(-127, 128, (6, 9))
+    bias, multiplier = random.integers(-5000, 5000, 6), random.integers(2**23, 2**25, 6)
+    expected = linear.finish_accumulator(linear.dot_products(x, weight), bias, multiplier, 0, 0, "int8")
+    actual = faulty(
+        "linear_q", (50, 6), "int8", narrow(x, "int8"), narrow(weight, "int8"), narrow(bias, "int32"),
+        narrow(multiplier, "int32"), None, 50, 9, 6, 8, 8, 0, 0,
+    )  # fmt: skip
+    with pytest.raises(AssertionError, match="Mismatched elements"):
+        np.testing.assert_array_equal(expected, actual)
