@@ -1,9 +1,11 @@
 """The data a demonstration runs on: which recordings, held out how; simulated homes and the real one alike."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
+from typing import overload
 
 from smidgen.data import Recording, Split, Windows, concatenate, decide, leave_one_out, make_windows, to_frames
 from smidgen.data.simulate import simulate_home
@@ -22,7 +24,8 @@ class Benchmark:
     """Splits of one data set, each with recordings of one home."""
 
     name: str  # "simulated" or "sphere"
-    splits: tuple[Split[Recording], ...]
+    homes: tuple[str, ...]  # of each split
+    splits: Sequence[Split[Recording]]
 
     @property
     def preset(self) -> Preset:
@@ -31,7 +34,8 @@ class Benchmark:
 
     def rare_rooms(self, home: str) -> tuple[str, ...]:
         """Return the rooms of a home that have few decisions over all its held-out recordings."""
-        recordings = [recording for split in self.splits for recording in split.test if recording.home == home]
+        same_home = (index for index, other in enumerate(self.homes) if other == home)
+        recordings = [recording for index in same_home for recording in self.splits[index].test]
         counts = Counter(room for recording in recordings for room in decide(recording).label.tolist())
         return tuple(name for room, name in enumerate(recordings[0].rooms) if counts[room] < RARE_BELOW)
 
@@ -46,21 +50,49 @@ def load_benchmark(name: str, root: Path | None, folds: int | None) -> Benchmark
     """Load recordings and part them: `sphere` by sequence, `simulated` by home with the last recording held out.
 
     Args: root, the folder of the real recordings; folds, how many splits at most (None: all).
-    Raises ConfigError for an unknown name, DataError for missing recordings.
+    Raises ConfigError for an unknown name or number of folds, DataError for missing recordings.
     """
     if name == "simulated":
-        splits = tuple(_simulated_split(number) for number in range(1, SIMULATED_HOMES + 1))
-    elif name == "sphere":
-        if root is None:
-            raise DataError("the real recordings need their folder: pass --root, e.g. --root ../shared/data")
-        splits = tuple(leave_one_out(load_sphere(root), by="recording"))
-    else:
+        numbers = range(1, _checked_folds(name, folds, SIMULATED_HOMES) + 1)
+        homes = tuple(f"simulated/home-{number}" for number in numbers)
+        return Benchmark(name=name, homes=homes, splits=_SimulatedSplits(numbers))
+    if name != "sphere":
         raise ConfigError(f"no data set {name!r} to demonstrate on; choose simulated or sphere")
-    if folds is not None and not 1 <= folds <= len(splits):
-        raise ConfigError(f"{name} has {len(splits)} splits; --folds must lie in 1..{len(splits)}, got {folds}")
-    return Benchmark(name=name, splits=splits[:folds])
+    if root is None:
+        raise DataError("the real recordings need their folder: pass --root, e.g. --root ../shared/data")
+    splits = tuple(leave_one_out(load_sphere(root), by="recording"))
+    splits = splits[: _checked_folds(name, folds, len(splits))]
+    return Benchmark(name=name, homes=tuple(split.test[0].home for split in splits), splits=splits)
 
 
+def _checked_folds(name: str, folds: int | None, there_are: int) -> int:
+    if folds is not None and not 1 <= folds <= there_are:
+        raise ConfigError(f"{name} has {there_are} splits; --folds must lie in 1..{there_are}, got {folds}")
+    return there_are if folds is None else folds
+
+
+class _SimulatedSplits(Sequence[Split[Recording]]):
+    """The homes by number; one is simulated when it is first asked for."""
+
+    def __init__(self, numbers: range) -> None:
+        self._numbers = numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, index: int) -> Split[Recording]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Split[Recording]]: ...
+
+    def __getitem__(self, index: int | slice) -> Split[Recording] | Sequence[Split[Recording]]:
+        if isinstance(index, slice):
+            return _SimulatedSplits(self._numbers[index])
+        return _simulated_split(self._numbers[index])
+
+
+@cache
 def _simulated_split(number: int) -> Split[Recording]:
     home = simulate_home(number)
     recordings = tuple(home.record(seed, SIMULATED_SECONDS) for seed in range(SIMULATED_RECORDINGS))

@@ -47,14 +47,14 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Train, compile and prove every model; print one table and write a page."""
-    from smidgen.demo import DemoConfig, run_demo
+    from smidgen.demo import SUMMARY, DemoConfig, run_demo
     from smidgen.report import results_table, write_report
 
     config = DemoConfig(data=data, root=root, out=out, folds=folds, seeds=seeds, command=_command())
     document = run_demo(config)
     page = write_report(out)
     if as_json:
-        _print_json({key: document[key] for key in ("command", "versions", "results", "pooled", "baselines")})
+        _print_json({key: document[key] for key in SUMMARY})
     else:
         console = Console()
         (console if console.is_terminal else Console(width=_TABLE_COLUMNS)).print(results_table(document))

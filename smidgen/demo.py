@@ -33,6 +33,9 @@ _VERSIONED = ("smidgen", "torch", "lightning", "numpy", "scikit-learn", "ziglang
 #: Windows of each held-out recording that also run on the emulated core; the real recordings run whole.
 _EMULATED_WINDOWS = {"simulated": 100, "sphere": None}
 
+#: What of the report document `summary.json` holds: every figure, but not what only the page draws.
+SUMMARY = ("title", "command", "versions", "data", "rare_rooms", "results", "pooled", "baselines")
+
 Labels = NDArray[np.integer[Any]]
 
 
@@ -55,12 +58,11 @@ def run_demo(config: DemoConfig) -> dict[str, Any]:
     jobs = _jobs(config, benchmark)
     baselines = [(name, index) for name in BASELINES for index in range(len(benchmark.splits))]
     results, predictions = _run_all(config, jobs, baselines)
-    document = _document(config, benchmark, results, predictions)
+    found = document(config, benchmark, results, predictions)
     config.out.mkdir(parents=True, exist_ok=True)
-    write_whole(config.out / "report.json", _json(document))
-    summary = {key: document[key] for key in ("command", "versions", "results", "pooled", "baselines")}
-    write_whole(config.out / "summary.json", _json(summary))
-    return document
+    write_whole(config.out / "report.json", _json(found))
+    write_whole(config.out / "summary.json", _json({key: found[key] for key in SUMMARY}))
+    return found
 
 
 def _jobs(config: DemoConfig, benchmark: Benchmark) -> list[Job]:
@@ -127,12 +129,13 @@ def _baseline(data: str, root: Path | None, name: str, index: int) -> Labels:
 # ---- the document ----------------------------------------------------------------------------------------------------
 
 
-def _document(
+def document(
     config: DemoConfig,
     benchmark: Benchmark,
     results: Sequence[JobResult],
     baselines: dict[tuple[str, int], Labels],
 ) -> dict[str, Any]:
+    """Return what a run found, as `report.json` holds it: all figures, and what the page draws."""
     pool = _Pool(benchmark)
     first_seed = [result for result in results if result.records[0].seed == 0]
     pooled = [pool.row(results, model, recipe) for recipe in RECIPES for model in config.models]
@@ -166,13 +169,13 @@ class _Pool:
     """Scores over all splits at once; rooms of several homes are told apart as "home/room"."""
 
     def __init__(self, benchmark: Benchmark) -> None:
-        homes = list(dict.fromkeys(split.test[0].home for split in benchmark.splits))
+        homes = list(dict.fromkeys(benchmark.homes))
         self.rooms: tuple[str, ...] = ()
         self.rare: tuple[str, ...] = ()
         self._offset: dict[str, int] = {}
-        self._home: list[str] = [split.test[0].home for split in benchmark.splits]
+        self._home = benchmark.homes
         for home in homes:
-            rooms = next(split.test[0].rooms for split in benchmark.splits if split.test[0].home == home)
+            rooms = benchmark.splits[benchmark.homes.index(home)].test[0].rooms
             self._offset[home] = len(self.rooms)
             prefix = f"{home}/" if len(homes) > 1 else ""
             self.rooms += tuple(prefix + room for room in rooms)
@@ -194,6 +197,7 @@ class _Pool:
             floats.append(score(truth, self._joined(parts, "float"), rooms=self.rooms))
             compiled.append(score(truth, self._joined(parts, recipe), rooms=self.rooms))
         records = [record for _, record in chosen]
+        agreements = [record.argmax_agreement for record in records]
         return {
             "model": model,
             "recipe": recipe,
@@ -206,7 +210,8 @@ class _Pool:
             "macro_f1_without_rare": _mean([macro_f1_without(each, self.rare) for each in compiled]),
             "accuracy_float": _mean([each.accuracy for each in floats]),
             "accuracy_integer": _mean([each.accuracy for each in compiled]),
-            "argmax_agreement": min(record.argmax_agreement for record in records),
+            "argmax_agreement": float(np.average(agreements, weights=[record.n_windows for record in records])),
+            "argmax_agreement_worst": min(agreements),
             "mismatched_bytes": sum(record.mismatched_bytes for record in records),
             "logit_error": max(record.logit_error for record in records),
             "ram_bytes": max(record.ram_bytes for record in records),

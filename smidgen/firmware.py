@@ -73,7 +73,7 @@ class CheckReport:
         lines = [
             f"host C against the reference: {self.host}",
             f"emulated C against the reference: {self.emulated}",
-            f"against the float model: SQNR {self.sqnr_db:.1f} dB, argmax agreement {100 * self.argmax_agreement:.2f} %",
+            f"against the float model: SQNR {self.sqnr_db:.1f} dB, same argmax {100 * self.argmax_agreement:.2f} %",
         ]
         if self.first_divergent_layer is not None:
             lines.append(f"first layer to diverge: {self.first_divergent_layer}")
@@ -251,8 +251,8 @@ class Firmware:
         if measurement.ram_bytes > self.target.ram_bytes:
             raise BudgetError(
                 f"{self.program.name} needs {measurement.ram_bytes} B of RAM, {self.target.name} has "
-                f"{self.target.ram_bytes} B; the arena peaks at {self.plan.peak_op}. Shorten the window, lower d_model, "
-                "or take a recipe with fewer int16 activations"
+                f"{self.target.ram_bytes} B; the arena peaks at {self.plan.peak_op}. Shorten the window, lower "
+                "d_model, or take a recipe with fewer int16 activations"
             )
         if measurement.flash_bytes > self.target.flash_bytes:
             names = ", ".join(f"{name} {size} B" for size, name in largest[:3])

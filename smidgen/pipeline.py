@@ -55,8 +55,8 @@ def compile(
         float_program = model if isinstance(model, FloatProgram) else import_model(_loaded(model, trust), example)
         float_program.check_inputs(example)
     with clock.stage("calibrate"):
-        windows = () if calibration is None else calibration
-        calibrated = None if chosen_recipe.is_float else calibrate(float_program, windows)
+        needed = not chosen_recipe.is_float and calibration is not None
+        calibrated = calibrate(float_program, calibration) if needed else None
     with clock.stage("lower"):
         plan = make_plan(float_program, calibrated, chosen_recipe, inputs if not chosen_recipe.is_float else None)
         lowered = lower(float_program, plan, name=name)

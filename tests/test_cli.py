@@ -1,3 +1,10 @@
+"""The command line as a whole: what it answers to wrong words, and the stages one after the other."""
+
+import re
+import subprocess
+import sys
+import time
+
 import pytest
 from command_line import smidgen
 
@@ -23,3 +30,46 @@ def test_without_a_verb_the_verbs_are_listed():
     outcome = smidgen()
     assert outcome.status == 2
     assert "List data sets, simulate recordings" in outcome.stdout + outcome.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("demo", "--data", "sfere"), "no data set 'sfere' to demonstrate on; choose simulated or sphere"),
+        (("demo", "--data", "sphere"), "pass --root, e.g. --root ../shared/data"),
+        (("demo", "--folds", "9"), "--folds must lie in 1..4, got 9"),
+        (("report", "nowhere"), "nowhere"),
+        (("compile", "nowhere"), "nowhere is no run folder"),
+        (("verify", "nowhere"), "Run `smidgen train nowhere` first"),
+        (("train", "nowhere", "--model", "mambo"), "no model 'mambo' is set up for simulated"),
+        (("train", "nowhere", "--split", "7"), "simulated has splits 0..3, got 7"),
+    ],
+)
+def test_wrong_input_is_one_message_and_status_1(words, message, tmp_path, monkeypatch):
+    """What a verb is given wrong comes back as one sentence on stderr, with nothing written."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SMIDGEN_DATA", raising=False)
+    outcome = smidgen(*words)
+    assert (outcome.status, outcome.stdout) == (1, "")
+    assert message in " ".join(outcome.stderr.split())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_killed_training_continues_and_compiles(tmp_path):
+    """A training killed halfway continues with the same command; the run then compiles and verifies."""
+    run = tmp_path / "run"
+    command = [sys.executable, "-c", "from smidgen.cli import main; main()", "train", str(run), "--model", "gru"]
+    first = subprocess.Popen(command)
+    checkpoint = run / "training" / "checkpoints" / "last.ckpt"
+    while not checkpoint.exists():
+        assert first.poll() is None
+        time.sleep(0.05)
+    first.kill()
+    first.wait()
+    second = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert re.search(r"continued after \d+ whole epochs", second.stdout)
+    outcome = smidgen("verify", run)
+    assert outcome.status == 0
+    assert "bytes of" in outcome.stdout
+    assert (run / "int8" / "rooms.c").exists()

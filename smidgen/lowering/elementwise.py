@@ -27,8 +27,22 @@ def lower_chain(builder: Builder, node: fx.Node) -> None:
     chain = _chain(builder, node, root)
     if x.dtype == "int16" and any(step.target in DISCONTINUOUS for step in chain):
         raise builder.unsupported(node, "a comparison needs an int8 operand, this one is int16; declare it int8")
+    _require_exact_comparisons(builder, chain, root, source)
     entries = table_entries(lambda real: _evaluate(builder, chain, root, real), source, target)
     builder.add_op(node, "table", [x], y, {"table": entries.astype(y.dtype)})
+
+
+def _require_exact_comparisons(builder: Builder, chain: list[fx.Node], root: fx.Node, source: QParams) -> None:
+    """Refuse to compare for equality with a number that the operand's integers cannot say, such as a code of 127."""
+    for step in chain:
+        if step.target in (aten.eq.Scalar, aten.ne.Scalar) and step.args[0] is root:
+            code = float(arguments(step)["other"])
+            if not np.isclose(source.dequantize(source.quantize(np.asarray(code))), code, rtol=1e-9, atol=0.0):
+                raise builder.unsupported(
+                    step,
+                    f"it compares {root.name} with {code:g}, which int8 at scale {source.scale:g} cannot represent; "
+                    f'declare the input, e.g. inputs={{"{root.name}": Input(dtype="int8", scale=1.0)}}',
+                )
 
 
 def _chain(builder: Builder, node: fx.Node, root: fx.Node) -> list[fx.Node]:

@@ -15,6 +15,9 @@ from smidgen.numerics.linear import accumulator_parameters
 
 aten = torch.ops.aten
 
+#: Largest bias in accumulator steps: half of what an int32 holds.
+_BIAS_LIMIT = 2.0**30
+
 
 def linear(builder: Builder, node: fx.Node) -> None:
     """aten.linear(x, weight, bias)."""
@@ -81,8 +84,10 @@ def _parameters(
     if builder.is_float:
         real_bias = np.zeros(weight.shape[0]) if bias is None else bias
         return {"weight": weight.astype(np.float32), "bias": real_bias.astype(np.float32)}, {}
-    encoded = builder.plan.recipe.weight.encode(weight)
     source, target = builder.quantization(node, x, y)
+    # Where the bias is far larger than what the weights add, they keep fewer levels so that it fits the accumulator.
+    least_scale = 0.0 if bias is None else np.abs(bias) / (source.scale * _BIAS_LIMIT)
+    encoded = builder.plan.recipe.weight.encode(weight, least_scale=least_scale)
     parameters = builder.integers(
         node,
         lambda: accumulator_parameters(encoded.integers, encoded.scale, bias, source, target, "accumulator"),

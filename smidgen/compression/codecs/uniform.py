@@ -34,13 +34,13 @@ class Uniform:
         if not 2 <= self.bits <= 8:
             raise ConfigError(f"uniform weights take 2 to 8 bits, got {self.bits}")
 
-    def encode(self, weight: NDArray[np.floating]) -> EncodedWeight:
-        """Return the nearest levels of weight (o, ...)."""
+    def encode(self, weight: NDArray[np.floating], *, least_scale: NDArray[np.float64] | float = 0.0) -> EncodedWeight:
+        """Return the nearest levels of weight (o, ...), with scales (o,) of at least `least_scale`."""
         limit = 2 ** (self.bits - 1) - 1
         real = np.asarray(weight, np.float64)
         peaks = np.abs(real).reshape(real.shape[0], -1).max(axis=1)
         strongest = float(peaks.max()) or float(limit)
-        scale = np.maximum(peaks, strongest * _WEAKEST_CHANNEL) / limit
+        scale = np.maximum(np.maximum(peaks, strongest * _WEAKEST_CHANNEL) / limit, least_scale)
         shaped = scale.reshape(-1, *[1] * (real.ndim - 1))
         return EncodedWeight(integers=np.clip(np.rint(real / shaped), -limit, limit).astype(np.int64), scale=scale)
 

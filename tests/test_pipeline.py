@@ -1,0 +1,248 @@
+"""`smidgen.compile` as a user meets it: what it promises, what it refuses, what it leaves behind."""
+
+import copy
+import json
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from room_models import ROOMS, SHAPES, compiled, network, windows
+from torch import nn
+
+import smidgen
+from smidgen.errors import BudgetError, ConfigError, ExportError, SmidgenError, UnsupportedError
+from smidgen.ir import interpret, load_graph
+from smidgen.targets import find_target
+
+MODELS = tuple(SHAPES)
+
+
+@pytest.mark.parametrize("recipe", ["int8", "int16", "int8-pure", "float32"])
+@pytest.mark.parametrize("model", MODELS)
+def test_every_execution_agrees_byte_for_byte(model, recipe):
+    """Integer reference, host C and emulated C give the same bytes on every window, for each recipe."""
+    report = compiled(model, recipe).check(windows(40, seed=1))
+    assert (report.mismatched_bytes, report.n_windows, report.n_emulated) == (0, 40, 40)
+    assert report.first_divergent_layer is None
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_float32_c_agrees_with_pytorch(model):
+    """The logits of the float32 program lie within 1e-4 of PyTorch's, relative, and name the same room."""
+    x = windows(200, seed=2)
+    expected = network(model)(*x).detach()
+    actual = compiled(model, "float32").run(x)
+    assert torch.allclose(actual, expected, rtol=1e-4, atol=1e-5)
+    assert torch.equal(actual.argmax(1), expected.argmax(1))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_int8_stays_near_the_float_model(model):
+    """The default recipe keeps at least 25 dB at the output of an untrained model and 16 bits of state."""
+    report = compiled(model, "int8").check(windows(200, seed=3), emulate=1)
+    assert report.sqnr_db >= 25.0
+    assert all(layer.sqnr_db >= 12.0 for layer in report.layers)
+
+
+def test_more_bits_are_nearer_to_the_float_model():
+    """SQNR grows from int8 activations alone over the default mix to int16."""
+    x = windows(200, seed=4)
+    noise = [compiled("mamba", recipe).check(x, emulate=1).sqnr_db for recipe in ("int8-pure", "int8", "int16")]
+    assert noise == sorted(noise)
+
+
+def test_the_users_model_is_left_as_it_was():
+    """Compiling changes no weight, no mode and no attribute of the module."""
+    model = network("mamba").train()
+    before = copy.deepcopy(model.state_dict())
+    smidgen.compile(model, windows(1), recipe="float32", name="rooms")
+    assert model.training
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_same_model_gives_the_same_bytes_of_c():
+    """Two compilations of one model write identical files."""
+    first, second = compiled("mamba", "int8"), compiled("mamba", "int8")
+    assert dict(first.program.files) == dict(second.program.files)
+
+
+def test_measurement_adds_up():
+    """Layers and the rest are all instructions; RAM is context, buffers, stack and static data."""
+    measurement = compiled("transformer", "int8").measurement
+    layers = sum(layer.instructions for layer in measurement.layers)
+    assert 0 < measurement.instructions - layers < 0.01 * measurement.instructions
+    assert measurement.ram_bytes == measurement.context_bytes + measurement.io_bytes + measurement.stack_bytes
+    assert measurement.stack_bytes <= 512
+
+
+#: Exact counts of the small test models; a kernel that needs more is a regression, one that needs less lowers this.
+INSTRUCTION_BUDGETS = {
+    ("mamba", "int8"): 110_000,
+    ("transformer", "int8"): 70_000,
+    ("gru", "int8"): 50_000,
+    ("mamba", "float32"): 105_000,
+    ("transformer", "float32"): 70_000,
+    ("gru", "float32"): 65_000,
+}
+
+
+@pytest.mark.parametrize(("model", "recipe"), INSTRUCTION_BUDGETS)
+def test_instructions_stay_within_budget(model, recipe):
+    """One window of a small model costs at most its budget of Cortex-M4 instructions."""
+    assert compiled(model, recipe).measurement.instructions <= INSTRUCTION_BUDGETS[model, recipe]
+
+
+# ---- planted faults --------------------------------------------------------------------------------------------------
+
+
+def test_a_fault_in_a_kernel_is_caught_and_its_layer_named():
+    """A C product that truncates where the reference rounds shows as mismatching bytes, from its first user on."""
+    firmware = compiled("mamba", "int8")
+    source = firmware.program.files["rooms_kernels.h"]
+    broken = source.replace("* b) + ((int64_t)1 << 31)) >> 32)", "* b)) >> 32)")
+    assert broken != source
+    firmware.program = replace(firmware.program, files={**firmware.program.files, "rooms_kernels.h": broken})
+    del firmware.__dict__["_emulator"]  # so that it is built again, from the broken C
+    report = firmware.check(windows(20, seed=5))
+    assert report.host.mismatched_bytes > 0
+    assert report.emulated.mismatched_bytes == report.host.mismatched_bytes
+    products = [
+        layer.name for layer in firmware.measurement.layers if layer.op in ("linear", "selective_scan", "conv1d")
+    ]
+    assert report.first_divergent_layer in products
+
+
+def test_a_fault_in_the_reference_is_caught(monkeypatch):
+    """A reference that truncates where C rounds does not pass for equal."""
+    firmware = compiled("gru", "int8")
+    monkeypatch.setattr("smidgen.numerics.gru.rounded_shift", lambda value, shift: value >> shift)
+    report = firmware.check(windows(20, seed=6))
+    assert report.mismatched_bytes > 0
+    assert report.first_divergent_layer is not None
+    assert report.first_divergent_layer.endswith("gru")
+
+
+# ---- results ---------------------------------------------------------------------------------------------------------
+
+
+def test_saved_folder_holds_the_program_and_its_graph(tmp_path):
+    """`save` leaves C, manifest and a graph that, read back without torch's help, gives the same outputs."""
+    firmware = compiled("transformer", "int8")
+    folder = firmware.save(tmp_path / "rooms")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert {path.name for path in folder.iterdir()} == {*manifest["files"], "manifest.json", "graph"}
+    assert manifest["measurement"]["ram_bytes"] == firmware.measurement.ram_bytes
+    inputs = firmware.quantize_inputs(windows(5, seed=7))
+    expected = interpret(firmware.graph, inputs)["output"]
+    assert np.array_equal(interpret(load_graph(folder / "graph"), inputs)["output"], expected)
+
+
+def test_run_accepts_batches_and_whole_tensors_alike():
+    """One tuple of tensors and an iterable of smaller ones give the same outputs."""
+    firmware = compiled("gru", "int8")
+    x = windows(30, seed=8)
+    parts = [tuple(value[start : start + 7] for value in x) for start in range(0, 30, 7)]
+    assert torch.equal(firmware.run(x), firmware.run(parts))
+    assert firmware.run(x).shape == (30, ROOMS)
+
+
+def test_printing_shows_every_layer_and_the_totals():
+    """`print(firmware)` names each layer, RAM, flash and instructions."""
+    firmware = compiled("gru", "int8")
+    text = str(firmware)
+    assert all(layer.name in text for layer in firmware.measurement.layers)
+    assert f"{firmware.measurement.instructions:,}" in text
+    assert f"{firmware.measurement.flash_bytes:,}" in text
+
+
+# ---- refusals --------------------------------------------------------------------------------------------------------
+
+
+def test_pt2_needs_trust(tmp_path):
+    """The path of a .pt2 file is refused without trust, and compiles to the same program with it."""
+    model, x = network("gru"), windows(2)
+    path = tmp_path / "rooms.pt2"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's own, about the GRU's flattened weights
+        torch.export.save(torch.export.export(model, x), path)
+    with pytest.raises(ExportError, match="trust=True"):
+        smidgen.compile(path, x, recipe="float32", name="rooms")
+    firmware = smidgen.compile(path, x, recipe="float32", name="rooms", trust=True)
+    assert firmware.program.files == smidgen.compile(model, x, recipe="float32", name="rooms").program.files
+
+
+def test_a_damaged_pt2_is_refused(tmp_path):
+    """A file that is no archive gives our error, not torch's."""
+    path = tmp_path / "rooms.pt2"
+    path.write_bytes(b"not an archive")
+    with pytest.raises(ExportError, match=r"no readable \.pt2"):
+        smidgen.compile(path, windows(1), recipe="float32", trust=True)
+
+
+def test_too_small_a_target_names_the_peak():
+    """Over budget, the error says how much is missing, where the arena peaks and what to do."""
+    tiny = replace(find_target("cortex-m4"), ram_bytes=512)
+    with pytest.raises(BudgetError, match=r"of RAM, cortex-m4 has 512 B; the arena peaks at classifier\."):
+        compiled("mamba", "int8", target=tiny)
+    small = replace(find_target("cortex-m4"), flash_bytes=4096)
+    with pytest.raises(BudgetError, match=r"of flash, cortex-m4 has 4096 B; the largest weights are "):
+        compiled("mamba", "int8", target=small)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"recipe": "int9"}, r"unknown recipe 'int9'; did you mean 'int8'\?"),
+        ({"target": "cortex-m99"}, "unknown target 'cortex-m99'; known targets: "),
+        ({"recipe": "int8"}, "recipe int8 needs calibration windows"),
+        ({"recipe": "float32", "name": "Rooms 2"}, "use lower-case letters"),
+    ],
+)
+def test_wrong_options_are_answered(options, message):
+    """A wrong recipe, target or name, or missing calibration, is a ConfigError that helps."""
+    with pytest.raises(ConfigError, match=message):
+        smidgen.compile(network("gru"), windows(1), **options)
+
+
+def test_a_wrong_shape_is_answered():
+    """Windows of another length than the example are refused by name and shape."""
+    firmware = compiled("gru", "int8")
+    rssi, motion = windows(3)
+    with pytest.raises(ConfigError, match=r"input rssi must be \(batch, 12, 3\), got \(3, 11, 3\)"):
+        firmware.run((rssi[:, 1:], motion))
+
+
+class _Sorted(nn.Module):
+    def forward(self, x):
+        return x.sort(dim=-1).values
+
+
+class _Branches(nn.Module):
+    def forward(self, x):
+        return x if x.sum() > 0 else -x
+
+
+def test_unsupported_operator_is_named_with_the_users_line():
+    """The refusal holds the operator and the file and line of the user's code."""
+    with pytest.raises(UnsupportedError, match=r"sort.*test_pipeline\.py"):
+        smidgen.compile(_Sorted(), torch.zeros(2, 4, 3), recipe="float32")
+
+
+def test_a_code_that_calibration_would_blur_is_refused():
+    """Comparing with 127 needs the input declared: ranges from calibration would round the code away."""
+    with pytest.raises(UnsupportedError, match=r"compares rssi with 127.*declare the input"):
+        smidgen.compile(network("gru"), windows(1), calibration=windows(64), name="rooms")
+
+
+def test_control_flow_on_values_is_refused():
+    """A branch on data is an ExportError that says what to change."""
+    with pytest.raises(ExportError, match="Remove control flow that depends on values"):
+        smidgen.compile(_Branches(), torch.zeros(2, 4, 3), recipe="float32")
+
+
+def test_every_refusal_is_a_smidgen_error():
+    """One except clause catches them all."""
+    for error in (BudgetError, ConfigError, ExportError, UnsupportedError):
+        assert issubclass(error, SmidgenError)
