@@ -1,7 +1,6 @@
 """A graph on disk: `graph.json` for the structure, `graph.safetensors` for the arrays. Loading runs no code."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from smidgen.errors import GraphError
 from smidgen.ir.graph import Graph, Op, Tensor
 from smidgen.ir.spec import check_graph
 from smidgen.numerics.quantization import QParams
+from smidgen.whole_file import write_whole
 
 FORMAT_VERSION = 1
 
@@ -61,16 +61,9 @@ def load_graph(folder: str | Path) -> Graph:
             ops=tuple(_read_op(entry, arrays) for entry in document["ops"]),
         )
         check_graph(graph)
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise GraphError(f"{folder} holds no readable graph (graph.json, graph.safetensors): {error!r}") from error
     return graph
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that a reader finds the old content or the new one, never a part."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_bytes(content)
-    partial.replace(path)
 
 
 def _tensor_document(tensor: Tensor) -> dict[str, Any]:

@@ -22,8 +22,8 @@ class QParams:
         low, high = integer_range(self.dtype)
         if not (np.isfinite(self.scale) and self.scale > 0):
             raise GraphError(f"scale must be finite and positive, got {self.scale}")
-        if not low <= self.zero_point <= high:
-            raise GraphError(f"zero_point of {self.dtype} must lie in [{low}, {high}], got {self.zero_point}")
+        if not isinstance(self.zero_point, int | np.integer) or not low <= self.zero_point <= high:
+            raise GraphError(f"zero_point of {self.dtype} must be an integer in [{low}, {high}], got {self.zero_point}")
         if self.dtype == "int16" and self.zero_point != 0:
             raise GraphError(f"int16 activations are symmetric: zero_point must be 0, got {self.zero_point}")
 

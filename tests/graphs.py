@@ -1,0 +1,367 @@
+"""Small graphs for tests, without torch: operators with parameters from random weights, one graph with every operator,
+and a strategy for random ones."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from smidgen.ir import Graph, Op, Tensor, check_graph
+from smidgen.ir.graph import Attribute
+from smidgen.ir.ops import OP_SPECS
+from smidgen.ir.spec import integer_arrays, integer_attributes
+from smidgen.numerics.attention import attention_parameters
+from smidgen.numerics.elementwise import add_parameters, rescale_parameters
+from smidgen.numerics.fixed_point import fixed_point, integer_range
+from smidgen.numerics.gru import HIDDEN, SIGMOID_TABLE, TANH_TABLE, gru_parameters
+from smidgen.numerics.linear import accumulator_parameters
+from smidgen.numerics.norm import norm_parameters
+from smidgen.numerics.quantization import QParams
+from smidgen.numerics.reduction import mean_parameters
+from smidgen.numerics.scan import scan_parameters
+from smidgen.numerics.tables import table_entries
+
+Array = NDArray[Any]
+
+INT8 = QParams(dtype="int8", scale=2.0**-5, zero_point=3)
+SYMMETRIC = QParams(dtype="int8", scale=2.0**-5)
+INT16 = QParams(dtype="int16", scale=2.0**-12)
+
+
+class GraphMaker:
+    """Adds operators; each method returns the name of its result. Real numbers stay within a few units."""
+
+    def __init__(self, name: str = "tiny", seed: int = 0) -> None:
+        self._name = name
+        self._random = np.random.default_rng(seed)
+        self._inputs: list[str] = []
+        self._ops: list[Op] = []
+        self.tensors: dict[str, Tensor] = {}
+
+    def graph(self, *outputs: str) -> Graph:
+        """Return the graph, checked."""
+        graph = Graph(
+            name=self._name, inputs=tuple(self._inputs), outputs=outputs, tensors=self.tensors, ops=tuple(self._ops)
+        )
+        check_graph(graph)
+        return graph
+
+    def input(self, name: str, *shape: int, qparams: QParams | None = INT8) -> str:
+        """Add an input, float32 without `qparams`."""
+        self._inputs.append(name)
+        return self._tensor(name, shape, qparams)
+
+    def constant(self, name: str, *shape: int, qparams: QParams | None = INT8) -> str:
+        """Add a constant of random values."""
+        real = self._random.normal(size=shape)
+        data = real.astype(np.float32) if qparams is None else qparams.quantize(real).astype(qparams.dtype)
+        return self._tensor(name, shape, qparams, data)
+
+    def linear(self, x: str, width: int, y: QParams = INT8) -> str:
+        """Add a linear layer along the last axis."""
+        return self._product("linear", x, (width, self.tensors[x].shape[-1]), (*self.tensors[x].shape[:-1], width), y)
+
+    def conv1d(self, x: str, width: int, *, taps: int = 3, pad: tuple[int, int] = (2, 0), y: QParams = INT8) -> str:
+        """Add a convolution of one group."""
+        steps, channels = self.tensors[x].shape
+        shape = (steps + sum(pad) - taps + 1, width)
+        geometry = {"pad_left": pad[0], "pad_right": pad[1], "stride": 1, "dilation": 1, "groups": 1}
+        return self._product("conv1d", x, (width, channels, taps), shape, y, geometry)
+
+    def table(self, x: str, y: QParams = INT8) -> str:
+        """Add tanh as a table."""
+        source = self.tensors[x]
+        assert source.qparams is not None
+        entries = table_entries(np.tanh, source.qparams, y).astype(y.dtype)
+        return self._op("table", [x], source.shape, y, {"table": entries})
+
+    def pointwise(self, x: str, function: str, **scalars: float) -> str:
+        """Add a float32 function."""
+        return self._op("pointwise", [x], self.tensors[x].shape, None, attrs={"function": function, **scalars})
+
+    def binary(self, kind: str, a: str, b: str, y: QParams | None = INT8) -> str:
+        """Add add, mul, sub or div."""
+        p, q = (self.tensors[name].qparams for name in (a, b))
+        attrs: dict[str, Attribute] = {}
+        if p is None or q is None or y is None:
+            y = None
+        elif kind == "add":
+            attrs = asdict(add_parameters(p, q, y))
+        else:
+            multiplier, shift = fixed_point(p.scale * q.scale / y.scale)
+            attrs = {"multiplier": int(multiplier[0]), "shift": shift}
+        return self._op(kind, [a, b], self.tensors[a].shape, y, attrs=attrs)
+
+    def select(self, condition: str, a: str, b: str) -> str:
+        """Add a float32 choice."""
+        return self._op("select", [condition, a, b], self.tensors[a].shape, None)
+
+    def rescale(self, x: str, y: QParams) -> str:
+        """Add a change of scale."""
+        source = self.tensors[x].qparams
+        assert source is not None
+        multiplier, shift = rescale_parameters(source, y)
+        return self._op("rescale", [x], self.tensors[x].shape, y, attrs={"multiplier": multiplier, "shift": shift})
+
+    def norm(self, kind: str, x: str, y: QParams = INT16) -> str:
+        """Add rms_norm or layer_norm."""
+        source = self.tensors[x]
+        width = source.shape[-1]
+        gain, bias = self._random.uniform(0.5, 1.5, width), self._random.normal(size=width)
+        if source.is_float:
+            params = {"gain": gain.astype(np.float32), "bias": bias.astype(np.float32)}
+            params = {role: params[role] for role in OP_SPECS[kind].float_params or ()}
+            return self._op(kind, [x], source.shape, None, params, {"eps": 1e-5})
+        assert source.qparams is not None
+        p = norm_parameters(gain, bias, 1e-5, source.qparams, y, centred=kind == "layer_norm")
+        params = {"gain": p.gain.astype(np.int16), "bias": p.bias.astype(np.int32)}
+        return self._op(kind, [x], source.shape, y, params, integer_attributes(p))
+
+    def attention(self, q: str, k: str, v: str, *, causal: bool = True, y: QParams = SYMMETRIC) -> str:
+        """Add attention on (T, H, w)."""
+        x = [self.tensors[name] for name in (q, k, v)]
+        if x[0].is_float:
+            return self._op("attention", [q, k, v], x[0].shape, None, attrs={"causal": causal, "scale": 0.5})
+        scales = [tensor.qparams for tensor in x if tensor.qparams]
+        p = attention_parameters(*scales, y, width=x[0].shape[2], steps=x[1].shape[0], scale=0.5)
+        return self._op("attention", [q, k, v], x[0].shape, y, attrs={"causal": causal, **asdict(p)})
+
+    def selective_scan(self, u: str, delta: str, B: str, C: str, y: QParams = INT8) -> str:
+        """Add a scan over (t, d) and (t, n)."""
+        x = [self.tensors[name] for name in (u, delta, B, C)]
+        (_, d), (_, n) = x[0].shape, x[2].shape
+        A, D = -self._random.uniform(0.5, 4.0, (d, n)), self._random.normal(size=d)
+        if x[0].is_float:
+            params = {"A": A.astype(np.float32), "D": D.astype(np.float32)}
+            return self._op("selective_scan", [u, delta, B, C], x[0].shape, None, params)
+        named = dict(zip(("u", "delta", "B", "C"), (tensor.qparams for tensor in x), strict=True))
+        p = scan_parameters(A, D, np.full(d, 2.0), **named, y=y)  # type: ignore[arg-type]
+        arrays = {role: array for role, array in integer_arrays(p).items() if role != "state_exponent"}
+        return self._op("selective_scan", [u, delta, B, C], x[0].shape, y, arrays, integer_attributes(p))
+
+    def gru(self, x: str) -> str:
+        """Add a GRU over projected gates (t, 3h)."""
+        source = self.tensors[x]
+        width = source.shape[1] // 3
+        real, bias = self._random.normal(size=(3 * width, width)), self._random.normal(size=3 * width)
+        shape = (source.shape[0], width)
+        if source.is_float:
+            params = {"weight": real.astype(np.float32), "bias": bias.astype(np.float32)}
+            return self._op("gru", [x], shape, None, params)
+        weight, scale = _quantized(real)
+        assert source.qparams is not None
+        p = gru_parameters(weight, scale, bias, source.qparams, "gru")
+        tables = {"sigmoid": SIGMOID_TABLE.astype(np.int16), "tanh": TANH_TABLE.astype(np.int16)}
+        params = {"weight": weight.astype(np.int8), **integer_arrays(p), **tables}
+        return self._op("gru", [x], shape, HIDDEN, params, integer_attributes(p))
+
+    def transpose(self, x: str, *permutation: int) -> str:
+        """Add a transposition."""
+        shape = tuple(self.tensors[x].shape[axis] for axis in permutation)
+        return self._layout("transpose", [x], shape, {"permutation": permutation})
+
+    def reshape(self, x: str, *shape: int) -> str:
+        """Add a change of shape."""
+        return self._layout("reshape", [x], shape, {"shape": shape})
+
+    def slice(self, x: str, axis: int, start: int, stop: int) -> str:
+        """Add a slice."""
+        shape = tuple(stop - start if i == axis else size for i, size in enumerate(self.tensors[x].shape))
+        return self._layout("slice", [x], shape, {"axis": axis, "start": start, "stop": stop})
+
+    def concat(self, axis: int, *parts: str) -> str:
+        """Add a concatenation of tensors of one scale."""
+        shape = list(self.tensors[parts[0]].shape)
+        shape[axis] = sum(self.tensors[part].shape[axis] for part in parts)
+        return self._layout("concat", parts, tuple(shape), {"axis": axis})
+
+    def mean(self, x: str, axis: int, y: QParams = INT8) -> str:
+        """Add a mean over one axis."""
+        source = self.tensors[x]
+        attrs: dict[str, Attribute] = {"axis": axis}
+        if source.qparams:
+            attrs["multiplier"], attrs["shift"] = mean_parameters(source.qparams, y, source.shape[axis])
+        shape = tuple(size for i, size in enumerate(source.shape) if i != axis)
+        return self._op("mean", [x], shape, y if source.qparams else None, attrs=attrs)
+
+    def argmax(self, x: str, axis: int) -> str:
+        """Add the index of the first maximum."""
+        shape = tuple(size for i, size in enumerate(self.tensors[x].shape) if i != axis)
+        return self._op("argmax", [x], shape, None, attrs={"axis": axis}, dtype="int32")
+
+    def _product(
+        self,
+        kind: str,
+        x: str,
+        weight_shape: tuple[int, ...],
+        shape: tuple[int, ...],
+        y: QParams,
+        geometry: Mapping[str, Attribute] | None = None,
+    ) -> str:
+        source = self.tensors[x]
+        real = self._random.normal(size=weight_shape) / np.sqrt(np.prod(weight_shape[1:]))
+        bias = self._random.normal(size=weight_shape[0]) * 0.5
+        if source.is_float:
+            params = {"weight": real.astype(np.float32), "bias": bias.astype(np.float32)}
+            return self._op(kind, [x], shape, None, params, geometry)
+        weight, scale = _quantized(real)
+        assert source.qparams is not None
+        p = accumulator_parameters(weight, scale, bias, source.qparams, y, kind)
+        params = {"weight": weight.astype(np.int8), **integer_arrays(p)}
+        return self._op(kind, [x], shape, y, params, {**integer_attributes(p), **(geometry or {})})
+
+    def _layout(self, kind: str, x: Sequence[str], shape: tuple[int, ...], attrs: Mapping[str, Attribute]) -> str:
+        source = self.tensors[x[0]]
+        return self._op(kind, x, shape, source.qparams, attrs=attrs, dtype=source.dtype)
+
+    def _op(
+        self,
+        kind: str,
+        x: Sequence[str],
+        shape: tuple[int, ...],
+        qparams: QParams | None,
+        params: Mapping[str, Array] | None = None,
+        attrs: Mapping[str, Attribute] | None = None,
+        dtype: str | None = None,
+    ) -> str:
+        y = self._tensor(f"t{len(self.tensors)}", shape, qparams, dtype=dtype)
+        name = f"{kind}.{len(self._ops)}"
+        self._ops.append(Op(name=name, kind=kind, inputs=tuple(x), output=y, params=params or {}, attrs=attrs or {}))
+        return y
+
+    def _tensor(
+        self, name: str, shape: tuple[int, ...], qparams: QParams | None, data: Array | None = None,
+        dtype: str | None = None,
+    ) -> str:  # fmt: skip
+        chosen = dtype or (qparams.dtype if qparams else "float32")
+        self.tensors[name] = Tensor(name=name, shape=shape, dtype=chosen, qparams=qparams, data=data)
+        return name
+
+
+def _quantized(real: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    scale = np.abs(real).reshape(len(real), -1).max(axis=1) / 127
+    return np.rint(real / scale.reshape(-1, *[1] * (real.ndim - 1))).astype(np.int64), scale
+
+
+def every_integer_operator() -> Graph:
+    """Return a graph with every kind of operator that has an integer form, and every mix of widths that pays off."""
+    m = GraphMaker("integers")
+    x, wide = m.input("x", 6, 4), m.input("wide", 6, 4, qparams=INT16)
+    convolved = m.conv1d(m.concat(1, x, m.rescale(wide, INT8)), 8)
+    joined = m.binary("add", m.linear(convolved, 4, INT16), wide, INT16)
+    normed = m.norm("layer_norm", m.binary("add", joined, m.constant("positions", 6, 4), INT16), SYMMETRIC)
+    heads = [m.reshape(m.linear(normed, 4, SYMMETRIC), 6, 2, 2) for _ in range(3)]
+    attended = m.reshape(m.attention(*heads), 6, 4)
+    u = m.table(m.norm("rms_norm", attended, INT16), SYMMETRIC)
+    delta, B, C = (m.linear(u, width, INT16) for width in (4, 3, 3))
+    scanned = m.selective_scan(u, m.table(delta, INT16), B, C, INT16)
+    gated = m.binary("mul", scanned, m.table(scanned, INT8), INT16)
+    hidden = m.gru(m.linear(gated, 12, INT16))
+    turned = m.transpose(hidden, 1, 0)
+    last = m.reshape(m.slice(turned, 1, 5, 6), 4)
+    scores = m.linear(m.binary("add", last, m.mean(turned, 1, INT16), INT8), 5)
+    return m.graph(scores, m.argmax(scores, 0), hidden)
+
+
+def every_float_operator() -> Graph:
+    """Return a graph with every kind of operator that has a float32 form."""
+    m = GraphMaker("floats")
+    x, other = m.input("x", 6, 4, qparams=None), m.input("other", 6, 4, qparams=None)
+    heard = m.pointwise(x, "gt_scalar", scalar=-0.5)
+    chosen = m.select(heard, m.pointwise(x, "clamp", low=-1.0, high=1.0), m.binary("sub", other, x, None))
+    convolved = m.conv1d(m.concat(1, chosen, m.binary("div", x, m.constant("scales", 6, 4, qparams=None), None)), 8)
+    normed = m.norm("layer_norm", m.binary("add", m.linear(convolved, 4), other, None))
+    heads = [m.reshape(m.linear(normed, 4), 6, 2, 2) for _ in range(3)]
+    u = m.pointwise(m.norm("rms_norm", m.reshape(m.attention(*heads), 6, 4)), "silu")
+    delta = m.pointwise(m.linear(u, 4), "softplus")
+    gated = m.binary("mul", m.selective_scan(u, delta, m.linear(u, 3), m.linear(u, 3)), u, None)
+    hidden = m.gru(m.linear(gated, 12))
+    turned = m.transpose(hidden, 1, 0)
+    last = m.reshape(m.slice(turned, 1, 5, 6), 4)
+    scores = m.linear(m.binary("add", last, m.mean(turned, 1), None), 5)
+    return m.graph(scores, m.argmax(scores, 0), hidden)
+
+
+def samples(graph: Graph, n: int = 40, seed: int = 0) -> list[Array]:
+    """Return inputs (n, *shape) for a graph: spread, with extremes first."""
+    random = np.random.default_rng(seed)
+    arrays = []
+    for tensor in (graph[name] for name in graph.inputs):
+        if tensor.is_float:
+            arrays.append(random.normal(size=(n, *tensor.shape)).astype(np.float32))
+            continue
+        low, high = integer_range(tensor.dtype)
+        values = random.integers(low, high + 1, (n, *tensor.shape))
+        values[0], values[1], values[2] = low, high, tensor.zero_point
+        arrays.append(values.astype(tensor.dtype))
+    return arrays
+
+
+@st.composite
+def graphs(draw: st.DrawFn, *, layout_only: bool = False) -> Graph:
+    """Random graphs of up to a dozen operators on tensors of rank 1 to 3, branching, with one to three outputs."""
+    m = GraphMaker(seed=draw(st.integers(0, 1000)))
+    sizes = st.integers(1, 5)
+    for i in range(draw(st.integers(1, 2))):
+        m.input(f"x{i}", *draw(st.lists(sizes, min_size=2, max_size=3)), qparams=draw(st.sampled_from([INT8, INT16])))
+    kinds = ["transpose", "reshape", "slice", "concat"]
+    kinds += ["rowwise"] if layout_only else ["linear", "table", "add", "mul", "norm", "rescale", "mean", "conv1d"]
+    results = []
+    for _ in range(draw(st.integers(1, 12))):
+        x = draw(st.sampled_from([name for name in m.tensors if m.tensors[name].shape]))
+        results.append(_random_operator(draw, m, x, draw(st.sampled_from(kinds))))
+    outputs = draw(st.lists(st.sampled_from(results), min_size=1, max_size=3, unique=True))
+    return m.graph(*outputs)
+
+
+def _random_operator(draw: st.DrawFn, m: GraphMaker, x: str, kind: str) -> str:
+    shape, qparams = m.tensors[x].shape, m.tensors[x].qparams
+    y = draw(st.sampled_from([INT8, INT16]))
+    axis = draw(st.integers(0, len(shape) - 1))
+    if kind == "rowwise":
+        kind = draw(st.sampled_from(["linear", "table", "add", "norm"]))
+    match kind:
+        case "transpose":
+            return m.transpose(x, *draw(st.permutations(range(len(shape)))))
+        case "reshape":
+            size = int(np.prod(shape))
+            first = draw(st.sampled_from([d for d in range(1, size + 1) if size % d == 0]))
+            return m.reshape(x, *draw(st.sampled_from([(size,), (first, size // first), (1, first, size // first)])))
+        case "slice":
+            start = draw(st.integers(0, shape[axis] - 1))
+            return m.slice(x, axis, start, draw(st.integers(start + 1, shape[axis])))
+        case "concat":
+            alike = [n for n, t in m.tensors.items() if _joins(t, m.tensors[x], axis)]
+            return m.concat(axis, *draw(st.lists(st.sampled_from(alike), min_size=1, max_size=3)))
+        case "add" | "mul":
+            alike = [n for n, t in m.tensors.items() if t.shape == shape]
+            return m.binary(kind, x, draw(st.sampled_from(alike)), y)
+        case "linear":
+            return m.linear(x, draw(st.integers(1, 5)), y)
+        case "table":
+            return m.table(x, y)
+        case "norm":
+            return m.norm(draw(st.sampled_from(["rms_norm", "layer_norm"])), x, y)
+        case "rescale":
+            return m.rescale(x, y)
+        case "conv1d" if len(shape) == 2:
+            return m.conv1d(x, draw(st.integers(1, 4)), pad=(2, draw(st.integers(0, 2))), y=y)
+        case "mean" if len(shape) > 1:
+            return m.mean(x, axis, y)
+    return m.rescale(x, qparams or y)
+
+
+def _joins(a: Tensor, b: Tensor, axis: int) -> bool:
+    if a.qparams != b.qparams or len(a.shape) != len(b.shape):
+        return False
+    return all(p == q for i, (p, q) in enumerate(zip(a.shape, b.shape, strict=True)) if i != axis)
+
+
+def replaced(graph: Graph, old: Op, **changes: Any) -> Graph:
+    """Return the graph, unchecked, with fields of one op changed."""
+    values = {f.name: getattr(old, f.name) for f in fields(old)} | changes
+    ops = tuple(Op(**values) if op is old else op for op in graph.ops)
+    return Graph(name=graph.name, inputs=graph.inputs, outputs=graph.outputs, tensors=graph.tensors, ops=ops)

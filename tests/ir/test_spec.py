@@ -1,0 +1,227 @@
+"""check_graph lets legal graphs pass and refuses every illegal one with the operator's name."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from graphs import INT8, INT16, SYMMETRIC, GraphMaker, every_float_operator, every_integer_operator, graphs, replaced
+from hypothesis import given
+
+from smidgen.errors import GraphError
+from smidgen.ir import Graph, Op, check_graph
+from smidgen.ir.ops import OP_SPECS
+from smidgen.numerics.quantization import QParams
+
+Spoil = Callable[[Graph], Graph]
+
+INTEGERS = every_integer_operator()
+FLOATS = every_float_operator()
+
+
+def first(graph: Graph, kind: str) -> Op:
+    """Return the first operator of a kind."""
+    return next(op for op in graph.ops if op.kind == kind)
+
+
+def test_every_kind_of_operator_is_covered() -> None:
+    """The two graphs of the tests hold every kind that exists, each in every arithmetic it has."""
+    integer_kinds = {kind for kind, spec in OP_SPECS.items() if spec.integer_params is not None}
+    float_kinds = {kind for kind, spec in OP_SPECS.items() if spec.float_params is not None}
+    assert {op.kind for op in INTEGERS.ops} == integer_kinds
+    assert {op.kind for op in FLOATS.ops} == float_kinds
+
+
+@given(graph=graphs())
+def test_random_graphs_are_legal(graph: Graph) -> None:
+    """What the tests draw passes, so a refusal elsewhere is due to the fault planted there."""
+    check_graph(graph)
+
+
+def with_attr(kind: str, key: str, value: object, graph: Graph = INTEGERS) -> Spoil:
+    """Set an attribute of the first operator of a kind."""
+    op = first(graph, kind)
+    return lambda _: replaced(graph, op, attrs={**op.attrs, key: value})
+
+
+def with_param(kind: str, role: str, change: Callable[[Any], Any], graph: Graph = INTEGERS) -> Spoil:
+    """Change a parameter of the first operator of a kind."""
+    op = first(graph, kind)
+    return lambda _: replaced(graph, op, params={**op.params, role: change(op.params[role])})
+
+
+def with_tensor(tensor: str, **changes: Any) -> Spoil:
+    """Change fields of a tensor."""
+    return lambda g: replace(g, tensors={**g.tensors, tensor: replace(g.tensors[tensor], **changes)})
+
+
+def without(mapping: dict[str, Any], key: str) -> dict[str, Any]:
+    """Return a mapping without one key."""
+    return {name: value for name, value in mapping.items() if name != key}
+
+
+LINEAR, CONV, SCAN, GRU = (first(INTEGERS, kind) for kind in ("linear", "conv1d", "selective_scan", "gru"))
+ATTENTION, ARGMAX, SLICE = (first(INTEGERS, kind) for kind in ("attention", "argmax", "slice"))
+
+STRUCTURE: dict[str, tuple[Spoil, str]] = {
+    "no input": (lambda g: replace(g, inputs=()), "graph integers needs at least one input and one output"),
+    "no output": (lambda g: replace(g, outputs=()), "graph integers needs at least one input and one output"),
+    "op name twice": (lambda g: replaced(g, g.ops[1], name=g.ops[0].name), "op name 'rescale.0' occurs twice"),
+    "two writers": (lambda g: replaced(g, g.ops[1], output=g.ops[0].output), "tensor to be written 't2' occurs twice"),
+    "input written": (lambda g: replaced(g, g.ops[0], output="x"), "tensor to be written 'x' occurs twice"),
+    "output twice": (lambda g: replace(g, outputs=(g.outputs[0],) * 2), "output 't34' occurs twice"),
+    "read too early": (lambda g: replace(g, ops=g.ops[1:]), r"concat.1: input 't2' is read before anything writes it"),
+    "input as output": (lambda g: replace(g, outputs=("x",)), "no op writes output 'x'"),
+    "unknown tensor": (lambda g: replaced(g, g.ops[0], output="nowhere"), "graph integers has no tensor 'nowhere'"),
+    "unknown kind": (lambda g: replaced(g, g.ops[0], kind="fft"), "rescale.0: unknown kind 'fft'; expected one of"),
+    "arity": (lambda g: replaced(g, LINEAR, inputs=("x", "x")), rf"{LINEAR.name}: linear takes 1 inputs, got 2"),
+    "no operand": (lambda g: replaced(g, g.ops[1], inputs=()), "concat.1: concat takes one or more inputs, got 0"),
+    "stored name": (with_tensor("x", name="y"), "tensor 'y' is stored under the name 'x'"),
+    "unknown type": (with_tensor("x", dtype="int4"), "tensor x: unknown type 'int4'; expected one of int8"),
+    "empty axis": (
+        with_tensor("x", shape=(0, 4)),
+        r"tensor x: every axis must have at least one element, got \(0, 4\)",
+    ),
+    "scale of another type": (with_tensor("x", qparams=INT16), "tensor x is int8, its quantisation is for int16"),
+    "constant of another shape": (
+        with_tensor("positions", data=np.zeros((6, 5), np.int8)),
+        r"tensor positions is int8 \(6, 4\), its data int8 \(6, 5\)",
+    ),
+}
+TYPES: dict[str, tuple[Spoil, str]] = {
+    "float into integers": (
+        with_tensor("x", dtype="float32", qparams=None),
+        "concat.1: cannot mix float32 and integers in one concat",
+    ),
+    "no integer form": (
+        lambda g: replaced(g, first(g, "mul"), kind="sub", attrs={}), "sub has no integer form"
+    ),
+    "no float32 form": (
+        lambda g: replaced(FLOATS, first(FLOATS, "pointwise"), kind="table"), "table has no float32 form"
+    ),
+    "activation without scale": (
+        with_tensor("wide", dtype="int32", qparams=None), "rescale.0: wide is int32 without a scale; quantise it"
+    ),
+    "layout changes the scale": (
+        with_tensor(SLICE.output, qparams=QParams(dtype="int16", scale=1.0)),
+        f"{SLICE.name}: slice only moves elements; type and scale must stay as they are",
+    ),
+    "argmax gives int8": (
+        with_tensor(ARGMAX.output, dtype="int8"), f"{ARGMAX.name}: argmax gives int32, output .* is declared int8"
+    ),
+    "delta in int8": (
+        lambda g: replaced(g, SCAN, inputs=(SCAN.inputs[0], SCAN.inputs[0], *SCAN.inputs[2:])),
+        f"{SCAN.name}: {SCAN.inputs[0]} must be int16, it is int8",
+    ),
+    "gates in int8": (with_tensor(GRU.inputs[0], dtype="int8", qparams=SYMMETRIC), "must be int16, it is int8"),
+    "asymmetric q": (
+        lambda _: asymmetric_attention(), "attention.0: q must be symmetric, its zero point is 3"
+    ),
+}  # fmt: skip
+ATTRIBUTES: dict[str, tuple[Spoil, str]] = {
+    "missing": (
+        lambda g: replaced(g, LINEAR, attrs=without(dict(LINEAR.attrs), "shift")),
+        rf"{LINEAR.name}: attributes must be \['accumulator_bound', 'shift'\], got \['accumulator_bound'\]",
+    ),
+    "unknown": (with_attr("linear", "hue", 1), r"attributes must be .*, got \['accumulator_bound', 'hue', 'shift'\]"),
+    "beyond its range": (with_attr("linear", "shift", 32), f"{LINEAR.name}: shift must lie in -30..31, got 32"),
+    "no whole number": (with_attr("linear", "shift", 0.5), "shift must lie in -30..31, got 0.5"),
+    "a flag for a number": (with_attr("linear", "shift", True), "shift must lie in -30..31, got True"),
+    "a number for a flag": (with_attr("attention", "causal", 1), "causal must be a finite bool, got 1"),
+    "not finite": (with_attr("rms_norm", "eps", float("nan"), FLOATS), "eps must be a finite float, got nan"),
+    "no tuple": (with_attr("transpose", "permutation", 3), "permutation must be a finite tuple, got 3"),
+    "tuple of others": (with_attr("reshape", "shape", (6, -1)), r"shape must hold whole numbers, got \(6, -1\)"),
+    "unknown function": (
+        with_attr("pointwise", "function", "sinh", FLOATS), "unknown function 'sinh'; expected one of relu, "
+    ),
+    "scalar missing": (
+        with_attr("pointwise", "function", "relu", FLOATS),
+        r"attributes must be \['function'\], got \['function', 'scalar'\]",
+    ),
+}  # fmt: skip
+PARAMETERS: dict[str, tuple[Spoil, str]] = {
+    "missing": (
+        lambda g: replaced(g, LINEAR, params=without(dict(LINEAR.params), "bias")),
+        rf"{LINEAR.name}: parameters must be \['bias', 'multiplier', 'weight'\], got \['multiplier', 'weight'\]",
+    ),
+    "type": (with_param("linear", "bias", lambda a: a.astype(np.int64)), r"bias must be int32 with 1 axes, got int64"),
+    "axes": (with_param("linear", "weight", lambda a: a[0]), r"weight must be int8 with 2 axes, got int8 \(8,\)"),
+    "length": (with_param("linear", "bias", lambda a: a[:-1]), r"bias must have shape \(4,\), got \(3,\)"),
+    "gate weights": (with_param("gru", "bias", lambda a: a[:-1]), r"bias must have shape \(12,\), got \(11,\)"),
+    "table": (with_param("table", "table", lambda a: a[:-1]), r"table must have shape \(513,\), got \(512,\)"),
+    "negative multiplier": (with_param("linear", "multiplier", np.negative), "multiplier must not be negative, found"),
+    "weight of -128": (
+        with_param("linear", "weight", lambda a: np.full_like(a, -128)), "weights must lie in -127..127, found -128"
+    ),
+    "accumulator": (
+        with_param("linear", "bias", lambda a: np.full_like(a, 2**31 - 1)),
+        f"{LINEAR.name}: the accumulator can reach",
+    ),
+}  # fmt: skip
+SHAPES: dict[str, tuple[Spoil, str]] = {
+    "declared": (with_tensor(LINEAR.output, shape=(6, 5)), r"linear gives \(6, 4\), output t5 is declared \(6, 5\)"),
+    "features": (
+        lambda g: replaced(g, LINEAR, inputs=("x",)), r"weight takes 8 features, input has shape \(6, 4\)"
+    ),
+    "operands": (
+        lambda g: replaced(g, first(g, "add"), inputs=("x", CONV.output)),
+        r"operands differ in shape, \(6, 4\) and \(6, 8\)",
+    ),
+    "channels": (with_attr("conv1d", "groups", 3), r"weight \(8, 8, 3\) in 3 groups and \(6, 8\)"),
+    "heads": (
+        lambda g: replaced(g, ATTENTION, inputs=(*ATTENTION.inputs[:2], "wide")), r"q, k, v must be \(T, H, w\)"
+    ),
+    "scan": (
+        lambda g: replaced(g, SCAN, inputs=(*SCAN.inputs[:2], SCAN.inputs[2], SCAN.inputs[1])),
+        r"u, delta \(t, d\) and B, C \(t, n\) expected",
+    ),
+    "gates": (lambda g: replaced(g, GRU, inputs=("wide",)), r"does not fit gates \(6, 4\); \(t, 3h\) and \(3h, h\)"),
+    "permutation": (with_attr("transpose", "permutation", (0, 0)), r"\(0, 0\) does not permute the axes of \(6, 4\)"),
+    "view": (with_attr("reshape", "shape", (6, 2, 3)), r"cannot view \(6, 4\) as \(6, 2, 3\)"),
+    "slice": (with_attr("slice", "stop", 7), r"\[5:7\] is outside axis 1 of \(4, 6\)"),
+    "axis": (with_attr("mean", "axis", 2), r"\(4, 6\) has no axis 2"),
+    "joined": (lambda _: concat_of_two_widths(), r"cannot join \(2, 3\) and \(2, 4\) along axis 0"),
+    "no last axis": (lambda _: norm_of_a_scalar(), "rms_norm works along the last axis, t1 has none"),
+}  # fmt: skip
+ALL = {
+    f"{chapter}: {case}": fault
+    for chapter, faults in {
+        "structure": STRUCTURE, "types": TYPES, "attributes": ATTRIBUTES, "parameters": PARAMETERS, "shapes": SHAPES,
+    }.items()
+    for case, fault in faults.items()
+}  # fmt: skip
+
+
+def asymmetric_attention() -> Graph:
+    """Return attention over a query with a zero point."""
+    m = GraphMaker()
+    q = m.input("q", 2, 1, 2, qparams=SYMMETRIC)
+    graph = m.graph(m.attention(q, q, q))
+    return replace(graph, tensors={**graph.tensors, "q": replace(graph["q"], qparams=INT8)})
+
+
+def concat_of_two_widths() -> Graph:
+    """Return a concatenation along the first axis of tensors that differ in the second."""
+    m = GraphMaker()
+    a, b = m.input("a", 2, 3), m.input("b", 2, 4)
+    graph = m.graph(m.concat(1, a, b))
+    return replaced(graph, graph.ops[0], attrs={"axis": 0})
+
+
+def norm_of_a_scalar() -> Graph:
+    """Return a norm of a tensor without axes."""
+    m = GraphMaker()
+    scalar = m.reshape(m.input("x", 1), 1)
+    graph = m.graph(m.norm("rms_norm", scalar, INT8))
+    bare = {name: replace(graph[name], shape=()) for name in (scalar, graph.outputs[0])}
+    reshape = replace(graph.ops[0], attrs={"shape": ()})
+    return replace(graph, tensors={**graph.tensors, **bare}, ops=(reshape, graph.ops[1]))
+
+
+@pytest.mark.parametrize("case", ALL)
+def test_an_illegal_graph_is_refused(case: str) -> None:
+    """Each rule has a graph that breaks it and nothing else; the message names the operator and what was found."""
+    spoil, message = ALL[case]
+    with pytest.raises(GraphError, match=message):
+        check_graph(spoil(INTEGERS))
