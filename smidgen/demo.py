@@ -22,10 +22,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from smidgen.benchmark import Benchmark, load_benchmark
 from smidgen.evaluation import macro_f1_without
 from smidgen.experiment import RECIPES, Job, JobResult, run_job
-from smidgen.ir.io import write_whole
 from smidgen.models import MODEL_NAMES
 from smidgen.training.baselines import BASELINES, baseline_predictions
 from smidgen.training.metrics import confusion_matrix, paired_bootstrap, score, time_blocks
+from smidgen.whole_file import write_whole
 
 _WORKERS = 2
 _VERSIONED = ("smidgen", "torch", "lightning", "numpy", "scikit-learn", "ziglang", "unicorn")

@@ -1,5 +1,15 @@
 """Every error Smidgen raises on purpose: what was asked, what was found, where, and what to do next."""
 
+import difflib
+from collections.abc import Iterable
+
+
+def nearest(asked: str, known: Iterable[str]) -> str:
+    """Return "did you mean 'x'?" for the known name most like the one asked for, or the list of what there is."""
+    names = list(known)
+    close = difflib.get_close_matches(asked, names, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"choose from {', '.join(names)}"
+
 
 class SmidgenError(Exception):
     """Root of the family: catch this to catch all that Smidgen refuses or finds wrong."""

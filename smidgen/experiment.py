@@ -17,11 +17,11 @@ from smidgen.data import Recording, Split, Windows
 from smidgen.errors import CheckpointError, ConfigError
 from smidgen.evaluation import SENSOR_INPUTS, Evaluation, evaluate, model_inputs
 from smidgen.firmware import Firmware
-from smidgen.ir.io import write_whole
 from smidgen.models import LastStep, RoomClassifier, build_model
 from smidgen.pipeline import compile
 from smidgen.records import EvaluationRecord
 from smidgen.training import TrainingResult, load_model, train
+from smidgen.whole_file import write_whole
 
 RECIPES = ("int8", "float32")
 CALIBRATION_WINDOWS = 512

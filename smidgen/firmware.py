@@ -17,11 +17,11 @@ from smidgen.compression import FloatProgram
 from smidgen.compression.program import Batch, batches
 from smidgen.errors import BudgetError, ConfigError
 from smidgen.ir import Graph, interpret, save_graph
-from smidgen.ir.io import write_whole
 from smidgen.passes import MemoryPlan
 from smidgen.records import Measurement
 from smidgen.targets import Target
 from smidgen.verification import Comparison, Emulator, HostModel, build_image, compare
+from smidgen.whole_file import write_whole
 
 Array = NDArray[Any]
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from smidgen.errors import ConfigError
+from smidgen.errors import ConfigError, nearest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,5 +54,5 @@ TARGETS: dict[str, Target] = {core.name: core for core in _CORES}
 def find_target(name: str) -> Target:
     """Return the target called `name`; raise ConfigError that lists the known ones."""
     if name not in TARGETS:
-        raise ConfigError(f"unknown target {name!r}; known targets: {', '.join(TARGETS)}")
+        raise ConfigError(f"unknown target {name!r}; {nearest(name, TARGETS)}")
     return TARGETS[name]

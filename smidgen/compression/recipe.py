@@ -1,6 +1,5 @@
 """A recipe says which precision each weight and activation has: another mix is another recipe over the same graph."""
 
-import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from smidgen.compression.codecs import Uniform
-from smidgen.errors import ConfigError
+from smidgen.errors import ConfigError, nearest
 
 PRECISIONS = ("int8", "int16")
 
@@ -80,9 +79,7 @@ def find_recipe(recipe: str | Path | Recipe) -> Recipe:
     path = Path(recipe)
     if path.suffix == ".toml":
         return _read_recipe(path)
-    close = difflib.get_close_matches(str(recipe), RECIPES, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"known recipes: {', '.join(RECIPES)}, or a .toml file"
-    raise ConfigError(f"unknown recipe {str(recipe)!r}; {hint}")
+    raise ConfigError(f"unknown recipe {str(recipe)!r}; {nearest(str(recipe), RECIPES)}; a .toml file may be named too")
 
 
 def _read_recipe(path: Path) -> Recipe:

@@ -5,14 +5,13 @@ Glossary: `n` raw rows, `A` access points, `R` rooms.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smidgen.errors import DataError
+from smidgen.errors import DataError, nearest
 
 NOT_HEARD_DBM = 127
 """int8 code of an access point that heard nothing, as BLE controllers report it (Core 5.4, Vol 4 Part E, 7.7.65.2)."""
@@ -131,6 +130,4 @@ class Recording:
 
 def not_on_map(name: str, rooms: Sequence[str]) -> str:
     """Say that a label is no room of the map, and which room it may stand for."""
-    near = difflib.get_close_matches(name, rooms, n=1)
-    hint = f"Did you mean '{near[0]}'?" if near else "Correct the label, or add the room to the map."
-    return f"room '{name}' is not on the map ({', '.join(rooms)}). {hint}"
+    return f"room {name!r} is not on the map; {nearest(name, rooms)}"

@@ -3,14 +3,13 @@
 Shapes: b batch, t time steps, A access points, M motion channels, R rooms.
 """
 
-import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, TypeAlias
 
 from torch import Tensor, nn
 
-from smidgen.errors import ConfigError
+from smidgen.errors import ConfigError, nearest
 from smidgen.models.gru import GRUConfig, GRUEncoder
 from smidgen.models.mamba import MambaConfig, MambaEncoder
 from smidgen.models.radio import RadioFrontEnd
@@ -38,14 +37,14 @@ class ClassifierConfig:
 
     def __post_init__(self) -> None:
         if self.name not in MODEL_NAMES:
-            raise ConfigError(f"there is no model {self.name!r}; {_nearest(self.name, MODEL_NAMES)}")
+            raise ConfigError(f"there is no model {self.name!r}; {nearest(self.name, MODEL_NAMES)}")
         for name, least in (("n_access_points", 1), ("n_motion", 0), ("n_rooms", 2)):
             if getattr(self, name) < least:
                 raise ConfigError(f"{self.name}: {name} must be at least {least}, got {getattr(self, name)}")
         sizes = [f for f in fields(_ENCODER_CONFIGS[self.name]) if f.name != "d_input"]
         for name in self.shape:
             if name not in (known := [f.name for f in sizes]):
-                raise ConfigError(f"{self.name} has no size {name!r}; {_nearest(name, known)}")
+                raise ConfigError(f"{self.name} has no size {name!r}; {nearest(name, known)}")
         for f in sizes:
             if f.default is MISSING and f.name not in self.shape:
                 raise ConfigError(f"{self.name} needs {f.name}, given were {sorted(self.shape) or 'no sizes'}")
@@ -109,9 +108,3 @@ def _build_encoder(config: EncoderConfig) -> MambaEncoder | TransformerEncoder |
             return TransformerEncoder(config)
         case GRUConfig():
             return GRUEncoder(config)
-
-
-def _nearest(asked: str, known: Sequence[str]) -> str:
-    """Return "did you mean 'x'?", or the list of what there is."""
-    close = difflib.get_close_matches(asked, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"choose from {', '.join(known)}"

@@ -47,7 +47,8 @@ class PooledResult:
     macro_f1_without_rare: float | None = None
     accuracy_float: float
     accuracy_integer: float
-    argmax_agreement: float  # of the worst split
+    argmax_agreement: float  # over all decisions
+    argmax_agreement_worst: float | None = None  # of one split and seed
     mismatched_bytes: int  # sum over splits and seeds
     ram_bytes: int  # the most over splits and seeds, as flash and instructions
     flash_bytes: int

@@ -7,7 +7,6 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from smidgen.errors import DataError
-from smidgen.ir.io import write_whole
 from smidgen.report import formatting
 from smidgen.report.confusion import draw_confusions
 from smidgen.report.document import Document
@@ -16,6 +15,7 @@ from smidgen.report.leaderboard import columns
 from smidgen.report.memory_bars import draw_flash, draw_ram
 from smidgen.report.timeline import draw_timeline
 from smidgen.report.verdict import judge
+from smidgen.whole_file import write_whole
 
 DOCUMENT_FILE = "report.json"
 PAGE_FILE = "report.html"

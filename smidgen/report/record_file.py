@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from smidgen.errors import DataError
-from smidgen.ir.io import write_whole
 from smidgen.report.document import BaselineResult, Build, Document, PooledResult
 from smidgen.report.typed_json import from_json
+from smidgen.whole_file import write_whole
 
 _SEPARATOR = ", "
 _INTERVAL = ("interval_low", "interval_high")

@@ -6,7 +6,6 @@ Glossary: `n` decisions, `K` intervals of a recording, `A` access points, `F = 3
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -21,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from smidgen.data.decisions import decide
 from smidgen.data.intervals import interval_of, mean_by_interval, motion_by_interval
 from smidgen.data.recording import Recording
-from smidgen.errors import ConfigError, DataError
+from smidgen.errors import ConfigError, DataError, nearest
 
 UNHEARD_DBM = -110.0
 """Level given to an access point that heard nothing in an interval: below every level that was heard."""
@@ -62,9 +61,7 @@ def baseline_predictions(
     Raises ConfigError for an unknown name, DataError where there is nothing to train on or the homes differ.
     """
     if name not in BASELINES:
-        near = difflib.get_close_matches(name, BASELINES, n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
-        raise ConfigError(f"no baseline is called '{name}'; there are {', '.join(BASELINES)}.{hint}")
+        raise ConfigError(f"no baseline is called {name!r}; {nearest(name, BASELINES)}")
     for recording in train:
         if (recording.rooms, recording.access_points) != (test.rooms, test.access_points):
             raise DataError(

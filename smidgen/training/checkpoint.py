@@ -9,7 +9,6 @@ A run folder holds
 """
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from safetensors import SafetensorError
 
 from smidgen.errors import CheckpointError, ConfigError
 from smidgen.models import ClassifierConfig, RoomClassifier
+from smidgen.whole_file import replace_whole, write_whole
 
 CONFIG = "config.json"
 CHECKPOINT = "checkpoints/last.ckpt"
@@ -90,7 +90,7 @@ class WholeFileCheckpointIO(TorchCheckpointIO):
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")
         torch.save(checkpoint, partial)
-        _replace(partial, path)
+        replace_whole(partial, path)
 
     def load_checkpoint(
         self, path: str | Path, map_location: Any = "cpu", weights_only: bool | None = True
@@ -104,13 +104,6 @@ class WholeFileCheckpointIO(TorchCheckpointIO):
                 "was not written by this training loop. Delete it to train from the start."
             ) from error
         return checkpoint
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, or a kill at any moment, sees the old file or the new one, never a part."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(content)
-    _replace(partial, path)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -136,13 +129,6 @@ def _model_config(path: Path) -> ClassifierConfig:
         return ClassifierConfig(**stored["model"])
     except (TypeError, ConfigError) as error:
         raise CheckpointError(f"{path} does not describe a model that can be built: {error}") from error
-
-
-def _replace(partial: Path, path: Path) -> None:
-    """Put the bytes of `partial` on the disk, then give them the name `path` in one step."""
-    with partial.open("rb+") as file:
-        os.fsync(file.fileno())
-    os.replace(partial, path)
 
 
 def _canonical(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,11 +1,10 @@
 """Window, model sizes and training chosen for each data set; docs/training.md has the scores they were chosen by."""
 
 import dataclasses
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from smidgen.errors import ConfigError
+from smidgen.errors import ConfigError, nearest
 from smidgen.training.augmentation import AugmentationConfig
 from smidgen.training.config import TrainingConfig
 
@@ -34,9 +33,7 @@ def find_preset(name: str) -> Preset:
     """Return the preset of a data set. Raises: ConfigError for a name without one, with the nearest that has one."""
     if name in PRESETS:
         return PRESETS[name]
-    close = difflib.get_close_matches(name, PRESETS, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"choose from {', '.join(PRESETS)}"
-    raise ConfigError(f"there is no preset {name!r}; {hint}")
+    raise ConfigError(f"there is no preset {name!r}; {nearest(name, PRESETS)}")
 
 
 # Weak: the usual +-6 dB, and 15 % of access points dropped, cost 0.01 to 0.05 macro-F1 on SPHERE, whose

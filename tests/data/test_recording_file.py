@@ -89,8 +89,8 @@ def test_a_file_written_by_hand_loads(tmp_path):
 @pytest.mark.parametrize(
     ("line", "text", "message"),
     [
-        (1, "0.1,-70,hal", "r.csv:3: room 'hal' is not on the map (hall, living). Did you mean 'hall'?"),
-        (1, "0.1,-70,garden", "Correct the label, or add the room to the map."),
+        (1, "0.1,-70,hal", "r.csv:3: room 'hal' is not on the map; did you mean 'hall'?"),
+        (1, "0.1,-70,garden", "room 'garden' is not on the map; choose from hall, living"),
         (2, "0.05,-70,hall", "r.csv:4: time goes backwards, from 0.100000 s to 0.050000 s"),
         (2, "0.2,strong,hall", "r.csv:4: expected a number in column hall AP, found 'strong'"),
         (2, "0.2,127,hall", "r.csv:4: expected a level of -127..20 dBm in column hall AP, found 127"),

@@ -156,7 +156,7 @@ def test_label_outside_the_map(sequence):
     sequence.visits[2] = "4.0,6.5,kichen,1"
     refuses(
         sequence.write(),
-        "location_0.csv:3: room 'kichen' is not on the map (hall, kitchen, living). Did you mean 'kitchen'?",
+        "location_0.csv:3: room 'kichen' is not on the map; did you mean 'kitchen'?",
     )
 
 
