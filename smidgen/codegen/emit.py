@@ -102,14 +102,11 @@ class _OpFunction:
 
     def _comment(self) -> str:
         operands = ", ".join(_described(self.graph[name]) for name in self.op.inputs)
-        # Whatever a ModuleDict's key holds must not end the comment.
-        name = re.sub(r"[^\w.@-]", "_", self.op.name, flags=re.ASCII)
-        text = f"{name}   {self.op.kind}   {operands} -> {_described(self.graph[self.op.output])}"
         places = [self._place(name) for name in (*self.op.inputs, self.op.output)]
-        text += f"   {', '.join(places[:-1])} -> {places[-1]}"
+        where = f"{', '.join(places[:-1])} -> {places[-1]}"
         if "accumulator_bound" in self.op.attrs:
-            text += f"   |accumulator| <= {self.op.attrs['accumulator_bound']} < 2^31"
-        return text
+            where += f"   |accumulator| <= {self.op.attrs['accumulator_bound']} < 2^31"
+        return f"{self.op.name}   {self.op.kind}   {operands} -> {_described(self.graph[self.op.output])}\n * {where}"
 
     def _place(self, name: str) -> str:
         placement = self.plan.placements[name]
@@ -239,14 +236,18 @@ def _selftest(graph: Graph, constants: Constants, known: _KnownAnswer) -> str:
     lines = [f"{name}_status {name}_selftest({name}_context *ctx)", "{"]
     for tensor in (graph[output] for output in graph.outputs):
         lines.append(f"    {C_TYPES[tensor.dtype]} {tensor.name}[{tensor.size}];")
-    lines += ["    uint32_t crc = 0xFFFFFFFFU;", ""]
-    for symbol in constants.arrays:
-        lines.append(f"    crc = crc32_update(crc, {symbol}, (uint32_t)sizeof({symbol}));")
+    if constants.arrays:
+        lines += [
+            "    uint32_t crc = 0xFFFFFFFFU;",
+            f"    for (uint32_t i = 0U; i < {unsigned(len(constants.arrays))}; i++) {{",
+            f"        crc = crc32_update(crc, {name}_constants[i].data, {name}_constants[i].n_bytes);",
+            "    }",
+            f"    if ((crc ^ 0xFFFFFFFFU) != 0x{known.weights_crc:08X}U) {{",
+            f"        return {macro}_ERROR_WEIGHTS;",
+            "    }",
+        ]
     arguments = ", ".join(["ctx", *known.inputs, *graph.outputs])
     lines += [
-        f"    if ((crc ^ 0xFFFFFFFFU) != 0x{known.weights_crc:08X}U) {{",
-        f"        return {macro}_ERROR_WEIGHTS;",
-        "    }",
         f"    if ({name}_invoke({arguments}) != {macro}_OK) {{",
         f"        return {macro}_ERROR_NULL;",
         "    }",
@@ -281,12 +282,25 @@ def _weights(graph: Graph, constants: Constants, known: _KnownAnswer) -> str:
             "#include <stdint.h>",
             "",
             constants.header(),
-            "/* Known answer for the self-test; unused, and left out by the linker, where that is not called. */",
+            "/* For the self-test alone; left out by the linker where that is not called. */",
+            *_constants_table(graph, constants),
             *answers,
             "#endif",
             "",
         ]
     )
+
+
+def _constants_table(graph: Graph, constants: Constants) -> list[str]:
+    """Return the table of all constants, in the order in which their CRC is taken."""
+    if not constants.arrays:
+        return []
+    return [
+        f"static const struct {{ const void *data; uint32_t n_bytes; }} {graph.name}_constants[] = {{",
+        *(f"    {{{symbol}, (uint32_t)sizeof({symbol})}}," for symbol in constants.arrays),
+        "};",
+        "",
+    ]
 
 
 def _kernel_text(kernels: Iterable[str]) -> str:
