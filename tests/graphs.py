@@ -242,7 +242,7 @@ class GraphMaker:
 
 
 def _quantized(real: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    scale = np.abs(real).reshape(len(real), -1).max(axis=1) / 127
+    scale = np.maximum(np.abs(real).reshape(len(real), -1).max(axis=1), 0.05) / 127
     return np.rint(real / scale.reshape(-1, *[1] * (real.ndim - 1))).astype(np.int64), scale
 
 
