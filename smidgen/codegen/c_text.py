@@ -34,6 +34,11 @@ def identifier(name: str) -> str:
     return cleaned if cleaned and not cleaned[0].isdigit() else f"_{cleaned}"
 
 
+def commentable(name: str) -> str:
+    """Return `name` without what would end or nest a C comment: a ModuleDict's key may hold anything."""
+    return re.sub(r"[^\w.@-]", "_", name, flags=re.ASCII)
+
+
 def unsigned(value: int) -> str:
     """Return an unsigned literal."""
     return f"{int(value)}U"
