@@ -31,6 +31,7 @@ class FloatProgram:
     placeholders: tuple[Tensor | None, ...]  # value of each placeholder, None for the user's inputs
     input_names: tuple[str, ...]
     input_shapes: tuple[tuple[int, ...], ...]  # without batch
+    input_dtypes: tuple[torch.dtype, ...]
     output_names: tuple[str, ...]
     constants: dict[str, Tensor]
     structure: Structure
@@ -59,10 +60,12 @@ class FloatProgram:
         """Raise ConfigError unless `inputs` are this program's, each with a leading batch axis."""
         if len(inputs) != len(self.input_names):
             raise ConfigError(f"the model takes {len(self.input_names)} inputs {self.input_names}, got {len(inputs)}")
-        for name, shape, value in zip(self.input_names, self.input_shapes, inputs, strict=True):
-            if tuple(value.shape[1:]) != shape:
+        declared = zip(self.input_names, self.input_shapes, self.input_dtypes, inputs, strict=True)
+        for name, shape, dtype, value in declared:
+            if value.shape[1:] != shape or value.dtype != dtype or value.shape[0] != inputs[0].shape[0]:
                 raise ConfigError(
-                    f"input {name} must be (batch, {', '.join(map(str, shape))}), got {tuple(value.shape)}"
+                    f"input {name} must be {dtype} (batch, {', '.join(map(str, shape))}) with one batch size for all "
+                    f"inputs, got {value.dtype} {tuple(value.shape)}"
                 )
 
 
@@ -91,6 +94,7 @@ def import_model(model: nn.Module | ExportedProgram, example_input: Tensor | Bat
         placeholders=placeholders,
         input_names=tuple(str(name) for name in names),
         input_shapes=tuple(tuple(x.shape[1:]) for x in example),
+        input_dtypes=tuple(x.dtype for x in example),
         output_names=outputs,
         constants=constants,
         structure=analyse(graph_module.graph, set(constants)),

@@ -25,6 +25,8 @@ class Rule:
     activation: str
 
     def __post_init__(self) -> None:
+        if not isinstance(self.match, str):
+            raise ConfigError(f"a rule's match must be text, got {self.match!r}")
         if self.activation not in PRECISIONS:
             raise ConfigError(f"rule {self.match!r}: activation must be one of {PRECISIONS}, got {self.activation!r}")
 
@@ -85,7 +87,7 @@ def find_recipe(recipe: str | Path | Recipe) -> Recipe:
 def _read_recipe(path: Path) -> Recipe:
     try:
         document: dict[str, Any] = tomllib.loads(path.read_text())
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise ConfigError(f"recipe {path} cannot be read: {error}") from error
     known = {"name", "activation", "weight_bits", "rules"}
     unknown = set(document) - known

@@ -31,8 +31,8 @@ class Uniform:
     bits: int = 8
 
     def __post_init__(self) -> None:
-        if not 2 <= self.bits <= 8:
-            raise ConfigError(f"uniform weights take 2 to 8 bits, got {self.bits}")
+        if self.bits not in range(2, 9):
+            raise ConfigError(f"uniform weights take 2 to 8 bits, got {self.bits!r}")
 
     def encode(self, weight: NDArray[np.floating], *, least_scale: NDArray[np.float64] | float = 0.0) -> EncodedWeight:
         """Return the nearest levels of weight (o, ...), with scales (o,) of at least `least_scale`."""

@@ -1,0 +1,83 @@
+"""Recipes: which rule decides, names and files, and what is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from smidgen.compression import RECIPES, Recipe, Rule, find_recipe
+from smidgen.compression.codecs import Uniform
+from smidgen.errors import ConfigError
+
+
+def test_the_last_matching_rule_decides() -> None:
+    """Rules are read from general to special; without a match the recipe's own precision holds."""
+    recipe = Recipe(
+        name="mixed",
+        rules=(Rule(match="*:linear", activation="int16"), Rule(match="head*", activation="int8")),
+    )
+    assert recipe.activation_for(["body:linear"]) == "int16"
+    assert recipe.activation_for(["head:linear"]) == "int8"
+    assert recipe.activation_for(["body:add"]) == "int8"
+    assert recipe.activation_for(["body:add", "x:linear"]) == "int16"
+
+
+def test_labels_match_as_a_whole() -> None:
+    """ "*" and "?" are wildcards, everything else is itself, upper and lower case apart."""
+    recipe = Recipe(name="r", rules=(Rule(match="layers.?.in_proj:linear", activation="int16"),))
+    assert recipe.activation_for(["layers.0.in_proj:linear"]) == "int16"
+    assert recipe.activation_for(["layers.10.in_proj:linear"]) == "int8"
+    assert recipe.activation_for(["LAYERS.0.in_proj:linear"]) == "int8"
+
+
+def test_recipes_are_found_by_name_and_pass_through() -> None:
+    """The four that are shipped have their own names."""
+    assert set(RECIPES) == {"float32", "int8", "int8-pure", "int16"}
+    for name, recipe in RECIPES.items():
+        assert find_recipe(name) is recipe is find_recipe(recipe)
+        assert recipe.name == name
+    assert RECIPES["float32"].is_float
+
+
+def test_a_file_says_the_same_as_a_recipe(tmp_path: Path) -> None:
+    """TOML with every key; the file's name is the recipe's where it gives none."""
+    path = tmp_path / "mine.toml"
+    path.write_text('activation = "int16"\nweight_bits = 4\n[[rules]]\nmatch = "*:add"\nactivation = "int8"\n')
+    expected = Recipe(
+        name="mine", activation="int16", weight=Uniform(bits=4), rules=(Rule(match="*:add", activation="int8"),)
+    )
+    assert find_recipe(path) == find_recipe(str(path)) == expected
+    path.write_text("")
+    assert find_recipe(path) == Recipe(name="mine")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("activation = ", "recipe .*bad.toml cannot be read: Invalid value"),
+        ("activation = 'int4'", "recipe bad: activation must be int8, int16 or float32, got 'int4'"),
+        ("activations = 'int8'", "unknown key 'activations'; expected activation, name, rules, weight_bits"),
+        ("weight_bits = 9", "uniform weights take 2 to 8 bits, got 9"),
+        ("weight_bits = '8'", "uniform weights take 2 to 8 bits, got '8'"),
+        ("rules = 3", "a rule takes exactly match and activation"),
+        ("[[rules]]\nmatch = 'x'", "a rule takes exactly match and activation"),
+        ("[[rules]]\nmatch = 'x'\nactivation = 'int8'\ncolour = 1", "a rule takes exactly match and activation"),
+        ("[[rules]]\nmatch = 'x'\nactivation = 'float32'", r"rule 'x': activation must be one of \('int8', 'int16'\)"),
+        ("[[rules]]\nmatch = 1\nactivation = 'int8'", "a rule's match must be text, got 1"),
+        ("activation = 'float32'\n[[rules]]\nmatch = 'x'\nactivation = 'int8'", "a float32 recipe takes no rules"),
+        (b"\xff\xfe", "recipe .*bad.toml cannot be read"),
+    ],
+)
+def test_a_file_with_a_mistake_is_refused(content: str | bytes, message: str, tmp_path: Path) -> None:
+    """Each mistake is told with the value found and what would be right."""
+    path = tmp_path / "bad.toml"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ConfigError, match=message):
+        find_recipe(path)
+
+
+def test_an_unknown_name_is_answered_with_the_nearest() -> None:
+    """A slip of a letter is met with the recipe that was meant; a missing file is told as such."""
+    with pytest.raises(ConfigError, match=r"unknown recipe 'int-8'; .*int8"):
+        find_recipe("int-8")
+    with pytest.raises(ConfigError, match=r"recipe nowhere.toml cannot be read: .*No such file"):
+        find_recipe("nowhere.toml")
