@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 export PYTHONHASHSEED := 0
 
-.PHONY: demo test test-all check format bench clean
+.PHONY: demo test test-all check format bench readme clean
 
 demo: $(STAMP)
 	$(BIN)/smidgen demo
@@ -28,6 +28,9 @@ format: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks
+
+readme: $(STAMP)
+	$(BIN)/python -m benchmarks.readme
 
 # torch is pinned in constraints.txt; point PIP_EXTRA_INDEX_URL at PyTorch's CPU index to avoid the CUDA build.
 $(STAMP): pyproject.toml constraints.txt
