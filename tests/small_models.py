@@ -68,10 +68,13 @@ class Lowered:
 
 
 def lowered(
-    model: nn.Module, inputs: Batch, recipe: str | Recipe = "int8", declared: Mapping[str, Input] | None = None
+    model: nn.Module | FloatProgram,
+    inputs: Batch,
+    recipe: str | Recipe = "int8",
+    declared: Mapping[str, Input] | None = None,
 ) -> Lowered:
-    """Import a module, calibrate it on `inputs` and lower it."""
-    program = import_model(model.eval(), inputs)
+    """Import a module, unless it is, calibrate it on `inputs` and lower it."""
+    program = model if isinstance(model, FloatProgram) else import_model(model.eval(), inputs)
     chosen = find_recipe(recipe)
     calibration = None if chosen.is_float else calibrate(program, inputs)
     plan = make_plan(program, calibration, chosen, declared)

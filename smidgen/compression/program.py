@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch.export import Dim, ExportedProgram, export
-from torch.export.graph_signature import InputKind
+from torch.export import Dim, ExportedProgram, ShapesCollection, export
+from torch.export.graph_signature import InputKind, OutputKind, TensorArgument
 
 from smidgen.compression.structure import Structure, analyse
 from smidgen.errors import ConfigError, ExportError
@@ -33,6 +33,7 @@ class FloatProgram:
     input_shapes: tuple[tuple[int, ...], ...]  # without batch
     input_dtypes: tuple[torch.dtype, ...]
     output_names: tuple[str, ...]
+    output_positions: tuple[int, ...]  # among what the graph returns, which also holds inputs that a model changed
     constants: dict[str, Tensor]
     structure: Structure
 
@@ -54,10 +55,10 @@ class FloatProgram:
         remaining = iter(inputs)
         arguments = [value if value is not None else next(remaining) for value in self.placeholders]
         result = runner.run(*arguments)
-        return tuple(result)
+        return tuple(result[position] for position in self.output_positions)
 
     def check_inputs(self, inputs: Sequence[Tensor]) -> None:
-        """Raise ConfigError unless `inputs` are this program's, each with a leading batch axis."""
+        """Raise ConfigError unless `inputs` are this program's, finite, each with a leading batch axis."""
         if len(inputs) != len(self.input_names):
             raise ConfigError(f"the model takes {len(self.input_names)} inputs {self.input_names}, got {len(inputs)}")
         declared = zip(self.input_names, self.input_shapes, self.input_dtypes, inputs, strict=True)
@@ -67,6 +68,8 @@ class FloatProgram:
                     f"input {name} must be {dtype} (batch, {', '.join(map(str, shape))}) with one batch size for all "
                     f"inputs, got {value.dtype} {tuple(value.shape)}"
                 )
+            if not torch.isfinite(value).all():
+                raise ConfigError(f"input {name} holds NaN or infinity; give the code of a missing reading instead")
 
 
 def import_model(model: nn.Module | ExportedProgram, example_input: Tensor | Batch) -> FloatProgram:
@@ -76,6 +79,8 @@ def import_model(model: nn.Module | ExportedProgram, example_input: Tensor | Bat
     Raises ExportError where torch.export cannot capture it, or a weight is not finite.
     """
     example = as_batch(example_input)
+    if not isinstance(model, nn.Module | ExportedProgram):
+        raise ConfigError(f"expected a torch.nn.Module or an ExportedProgram, got {type(model).__name__}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's own deprecations, and nn.GRU's flattened weights
         exported = model if isinstance(model, ExportedProgram) else _export(model, example)
@@ -87,8 +92,9 @@ def import_model(model: nn.Module | ExportedProgram, example_input: Tensor | Bat
     names = tuple(exported.graph_signature.user_inputs)
     graph_module = exported.graph_module
     constants = _fold_constants(graph_module, placeholders)
+    positions = _output_positions(exported)
     output_node = next(node for node in graph_module.graph.nodes if node.op == "output")
-    outputs = tuple(node.name for node in output_node.args[0] if isinstance(node, fx.Node))
+    outputs = tuple(output_node.args[0][position].name for position in positions)
     return FloatProgram(
         graph_module=graph_module,
         placeholders=placeholders,
@@ -96,6 +102,7 @@ def import_model(model: nn.Module | ExportedProgram, example_input: Tensor | Bat
         input_shapes=tuple(tuple(x.shape[1:]) for x in example),
         input_dtypes=tuple(x.dtype for x in example),
         output_names=outputs,
+        output_positions=positions,
         constants=constants,
         structure=analyse(graph_module.graph, set(constants)),
     )
@@ -103,7 +110,7 @@ def import_model(model: nn.Module | ExportedProgram, example_input: Tensor | Bat
 
 def as_batch(inputs: Any) -> Batch:
     """Return a tensor or a sequence of tensors as a tuple of tensors."""
-    values = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    values = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs) if isinstance(inputs, Iterable) else ()
     if not values or not all(isinstance(value, Tensor) for value in values):
         raise ConfigError("inputs must be a tensor or a tuple of tensors, batch first")
     return values
@@ -116,6 +123,8 @@ def batches(data: Any, size: int = 256) -> Iterator[Batch]:
         for start in range(0, whole[0].shape[0], size):
             yield tuple(value[start : start + size] for value in whole)
         return
+    if not isinstance(data, Iterable):
+        raise ConfigError(f"expected a tensor, a tuple of tensors or an iterable of such, got {type(data).__name__}")
     for part in data:
         yield as_batch(part)
 
@@ -124,14 +133,32 @@ def _export(model: nn.Module, example: Batch) -> ExportedProgram:
     copied = copy.deepcopy(model).eval()
     # A batch of one specialises to one, so that the example is doubled where it has to be.
     doubled = tuple(torch.cat([x, x]) if x.shape[0] == 1 else x for x in example)
+    free_batch: Any = ShapesCollection()  # type: ignore[no-untyped-call]
+    for x in doubled:
+        free_batch[x] = {0: Dim.DYNAMIC}
     try:
-        return export(copied, doubled, dynamic_shapes=tuple({0: Dim.DYNAMIC} for _ in doubled))
+        return export(copied, doubled, dynamic_shapes=free_batch.dynamic_shapes(copied, doubled))
     except Exception as error:  # torch.export raises many unrelated types
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = " ".join(str(error).split("\n\n")[0].split()).rstrip(".") or type(error).__name__
         raise ExportError(
-            f"torch.export cannot capture {type(model).__name__}: {first}. "
+            f"torch.export cannot capture {type(model).__name__}: {reason}. "
             "Remove control flow that depends on values, and keep the batch as the first, free axis"
         ) from error
+
+
+def _output_positions(exported: ExportedProgram) -> tuple[int, ...]:
+    """Return which of the graph's results the user returns; refuse state that a call would leave behind."""
+    positions: list[int] = []
+    for position, spec in enumerate(exported.graph_signature.output_specs):
+        if spec.kind is OutputKind.BUFFER_MUTATION:
+            raise ExportError(
+                f"the model changes its buffer {spec.target!r}; a result must not depend on the call before"
+            )
+        if spec.kind is OutputKind.USER_OUTPUT:
+            if not isinstance(spec.arg, TensorArgument):
+                raise ExportError(f"output {len(positions)} of the model is no tensor; return tensors only")
+            positions.append(position)
+    return tuple(positions)
 
 
 def _stored_value(exported: ExportedProgram, target: str) -> Tensor:

@@ -52,9 +52,7 @@ class Builder:
     def operand(self, node: Any) -> Tensor:
         """Return the tensor that holds an argument of an op; raise UnsupportedError where none does."""
         if node.name not in self.values:
-            raise self.unsupported(
-                node, "it is computed from weights alone; only sums and products take such an operand"
-            )
+            raise self.unsupported(node, "it depends on no input; only sums and products take such an operand")
         return self.tensors[self.values[node.name]]
 
     def qparams(self, node: fx.Node) -> QParams | None:
@@ -87,9 +85,9 @@ class Builder:
             raise self.unsupported(node, f"the axis of size {size} varies from call to call; only the batch may")
         return int(size)
 
-    def axis(self, node: fx.Node, axis: int) -> int:
-        """Return an axis of the batched `node` counted without batch; raise UnsupportedError for the batch axis."""
-        positive: int = axis % node.meta["val"].dim()
+    def axis(self, node: fx.Node, source: fx.Node, axis: int) -> int:
+        """Return an axis of `source`, along which `node` works, counted without batch; refuse the batch axis."""
+        positive: int = axis % source.meta["val"].dim()
         if positive == 0:
             raise self.unsupported(node, "it works along the batch axis; each sample must be computed alone")
         return positive - 1

@@ -13,7 +13,7 @@ from smidgen.ir.spec import integer_attributes
 from smidgen.lowering.builder import Builder, Floats, Rule
 from smidgen.numerics.elementwise import add_parameters
 from smidgen.numerics.fixed_point import fixed_point
-from smidgen.numerics.quantization import QParams
+from smidgen.numerics.quantization import QParams, qparams_for_range
 from smidgen.numerics.tables import table_entries
 
 aten = torch.ops.aten
@@ -121,11 +121,11 @@ def _constant_operand(builder: Builder, node: fx.Node, position: int, data: Floa
     except ValueError as error:
         raise builder.unsupported(node, f"a constant of shape {data.shape} does not fit {shape}") from error
     name = f"{node.name}_constant_{position}"
-    if builder.is_float:
+    result = builder.qparams(node)
+    if result is None:
         return builder.add_tensor(name, shape, None, data=np.ascontiguousarray(full, np.float32))
-    peak = float(np.abs(full).max()) or 1.0
-    qparams = QParams(dtype="int8", scale=peak / 127)
-    return builder.add_tensor(name, shape, qparams, data=qparams.quantize(full).astype(np.int8))
+    qparams = qparams_for_range(float(full.min()), float(full.max()), result.dtype, symmetric=True)
+    return builder.add_tensor(name, shape, qparams, data=qparams.quantize(full).astype(result.dtype))
 
 
 # ---- float32: every step on its own ----------------------------------------------------------------------------------

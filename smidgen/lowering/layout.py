@@ -14,6 +14,8 @@ from smidgen.numerics.elementwise import rescale_parameters
 
 aten = torch.ops.aten
 
+_TO_THE_END = 2**63 - 1  # torch's end of an open slice
+
 
 def reshape(builder: Builder, node: fx.Node) -> None:
     """view, reshape, flatten, unsqueeze, squeeze: the same elements under another shape."""
@@ -28,7 +30,7 @@ def reshape(builder: Builder, node: fx.Node) -> None:
 def transpose(builder: Builder, node: fx.Node) -> None:
     """aten.transpose(x, a, b)."""
     source = _source(node)
-    first, second = (builder.axis(source, arguments(node)[key]) for key in ("dim0", "dim1"))
+    first, second = (builder.axis(node, source, arguments(node)[key]) for key in ("dim0", "dim1"))
     permutation = list(range(source.meta["val"].dim() - 1))
     permutation[first], permutation[second] = permutation[second], permutation[first]
     _add_transpose(builder, node, permutation)
@@ -39,7 +41,7 @@ def permute(builder: Builder, node: fx.Node) -> None:
     source, axes = _source(node), arguments(node)["dims"]
     if axes[0] != 0:
         raise builder.unsupported(node, "it moves the batch axis; keep the batch first")
-    _add_transpose(builder, node, [builder.axis(source, axis) for axis in axes[1:]])
+    _add_transpose(builder, node, [builder.axis(node, source, axis) for axis in axes[1:]])
 
 
 def slice_(builder: Builder, node: fx.Node) -> None:
@@ -47,7 +49,10 @@ def slice_(builder: Builder, node: fx.Node) -> None:
     source, given = _source(node), arguments(node)
     if given["step"] != 1:
         raise builder.unsupported(node, f"a slice with step {given['step']} is not supported; use step 1")
-    axis = builder.axis(source, given["dim"])
+    if given["dim"] == 0 and given["start"] in (None, 0) and given["end"] in (None, _TO_THE_END):
+        same(builder, node)  # the ":" of x[:, -1]: every sample
+        return
+    axis = builder.axis(node, source, given["dim"])
     x = builder.operand(source)
     start, stop, _ = slice(given["start"], given["end"]).indices(x.shape[axis])
     _add_slice(builder, node, _moved(builder, node, x), x, axis, start, stop)
@@ -56,7 +61,7 @@ def slice_(builder: Builder, node: fx.Node) -> None:
 def select(builder: Builder, node: fx.Node) -> None:
     """aten.select(x, axis, index): a slice of one element, then a reshape."""
     source, given = _source(node), arguments(node)
-    axis = builder.axis(source, given["dim"])
+    axis = builder.axis(node, source, given["dim"])
     x = builder.operand(source)
     index = given["index"] % x.shape[axis]
     shape = tuple(1 if i == axis else size for i, size in enumerate(x.shape))
@@ -80,7 +85,7 @@ def getitem(builder: Builder, node: fx.Node) -> None:
         return
     whole = source.args[0]
     assert isinstance(whole, fx.Node)
-    axis = builder.axis(whole, arguments(source)["dim"])
+    axis = builder.axis(source, whole, arguments(source)["dim"])
     x = builder.operand(whole)
     sizes = [piece.shape[axis + 1] for piece in source.meta["val"]]
     start = sum(sizes[:index])
@@ -90,7 +95,7 @@ def getitem(builder: Builder, node: fx.Node) -> None:
 def concat(builder: Builder, node: fx.Node) -> None:
     """aten.cat(tensors, axis): parts in another scale are rescaled first."""
     given = arguments(node)
-    axis = builder.axis(node, given["dim"])
+    axis = builder.axis(node, node, given["dim"])
     y = builder.output(node)
     name = builder.op_name(node)
     inputs = []

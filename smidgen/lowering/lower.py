@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+import torch
 from torch import fx
 
 from smidgen.codegen.c_text import is_parameter_name
@@ -26,6 +27,8 @@ def lower(program: FloatProgram, plan: Plan, *, name: str) -> Graph:
     for node in program.nodes:
         if node.name in program.constants or node.name in builder.values:
             continue  # parts of a split linear layer were made with the layer
+        if isinstance(node.meta.get("val"), torch.SymInt):
+            continue  # arithmetic on the batch size, which a firmware does not have
         if node.op == "placeholder":
             builder.output(node)
         elif node.op == "call_function" and node.name in program.structure.materialised:

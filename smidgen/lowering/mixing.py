@@ -116,7 +116,7 @@ def _reduced(
 ) -> tuple[Tensor, int, Tensor]:
     """Add the result of a reduction; return its operand, its axis without batch, and the result without that axis."""
     source = arguments(node)["self"]
-    x, inner_axis = builder.operand(source), builder.axis(source, axis)
+    x, inner_axis = builder.operand(source), builder.axis(node, source, axis)
     shape = tuple(size for i, size in enumerate(x.shape) if i != inner_axis)
     name = f"{node.name}_dropped" if arguments(node)["keepdim"] else node.name
     y = builder.add_tensor(name, shape, qparams, dtype)

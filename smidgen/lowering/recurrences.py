@@ -105,6 +105,6 @@ def _is_zero(node: object) -> bool:
 RULES: Mapping[object, Rule] = {
     torch.ops.smidgen.selective_scan.default: selective_scan,
     aten.gru.input: gru,
-    aten.zeros.default: lambda builder, node: None,  # an initial state: its reader checks that it is zero
-    aten.sym_size.int: lambda builder, node: None,  # the batch size, which a firmware does not have
+    # Tensors as large as the batch, such as an initial state: their readers check what they are.
+    **dict.fromkeys((aten.zeros.default, aten.ones.default, aten.full.default), lambda builder, node: None),
 }

@@ -1,0 +1,201 @@
+"""What cannot be lowered is refused: the operator, the reason and the user's line are in the message."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from small_models import lowered, normal
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from smidgen.compression import Input, calibrate, find_recipe, import_model, make_plan
+from smidgen.errors import ConfigError, UnsupportedError
+from smidgen.lowering import lower, supported_operators
+from smidgen.models.selective_scan import selective_scan
+
+
+class Function(nn.Module):
+    """A function as a module, with the layers that it needs."""
+
+    def __init__(self, function: Callable[..., object], *layers: nn.Module) -> None:
+        super().__init__()
+        self.function = function
+        self.layers = nn.ModuleList(layers)
+        self.scale = nn.Parameter(normal(4))
+
+    def forward(self, x: Tensor) -> object:
+        return self.function(self, x)
+
+
+CASES: dict[str, tuple[Callable[..., object], tuple[nn.Module, ...], str]] = {
+    "unknown operator": (lambda m, x: torch.sin(x), (), r":sin: operator aten.sin.default has no lowering; "),
+    "unknown layer": (lambda m, x: m.layers[0](x), (nn.BatchNorm1d(6),), "layers.0:.*batch_norm.* has no lowering"),
+    "along the batch": (lambda m, x: torch.cat([x, x]), (), ":cat: it works along the batch axis; each sample must be"),
+    "batch moved": (lambda m, x: x.transpose(0, 1), (), ":transpose: it works along the batch axis"),
+    "batch permuted": (lambda m, x: x.permute(1, 0, 2), (), ":permute: it moves the batch axis; keep the batch first"),
+    "batch reduced": (lambda m, x: x.mean(0), (), ":mean: it works along the batch axis"),
+    "batch sliced": (lambda m, x: x[1:], (), ":slice: it works along the batch axis"),
+    "batch flattened": (lambda m, x: x.reshape(-1, 4), (), ":view: it mixes the batch axis with others"),
+    "whole mean": (lambda m, x: x.mean((1, 2)), (), r":mean: a mean over axes \[1, 2\] is not supported; average one"),
+    "whole argmax": (lambda m, x: x.argmax(), (), ":argmax: an argmax over the whole tensor is not supported"),
+    "slice with a step": (lambda m, x: x[:, ::2], (), ":slice: a slice with step 2 is not supported; use step 1"),
+    "alpha": (lambda m, x: torch.add(m.layers[0](x), x, alpha=2), (nn.Linear(4, 4),), ":add: alpha other than 1 is"),
+    "shapes that differ": (
+        lambda m, x: x * x.mean(-1, keepdim=True), (), r":mul: operands of shapes \(6, 4\) and \(6, 1\) differ; expand"
+    ),
+    "difference of two": (
+        lambda m, x: m.layers[0](x) - x, (nn.Linear(4, 4),), ":sub: of functions of two tensors, only sums and products"
+    ),
+    "mask of another tensor": (
+        lambda m, x: torch.where(x > 0, m.layers[0](x), 0.0), (nn.Linear(4, 4),), ":gt: its result is torch.bool; use"
+    ),
+    "weights as operand": (
+        lambda m, x: torch.cat([x, torch.zeros(x.shape[0], 1, 4)], dim=1), (), ":zeros: it depends on no input"
+    ),
+    "norm of two axes": (lambda m, x: m.layers[0](x), (nn.LayerNorm((6, 4)),), "normalises over axes of sizes .6, 4."),
+    "mask tensor": (
+        lambda m, x: F.scaled_dot_product_attention(*[x[:, None]] * 3, attn_mask=torch.ones(6, 6)), (),
+        "a mask tensor is not supported; use is_causal=True",
+    ),
+    "bidirectional": (
+        lambda m, x: m.layers[0](x)[0], (nn.GRU(4, 3, batch_first=True, bidirectional=True),), "a bidirectional GRU"
+    ),
+    "initial state": (
+        lambda m, x: m.layers[0](x, torch.ones(1, x.shape[0], 3))[0], (nn.GRU(4, 3, batch_first=True),),
+        "the initial state must be zero; call the GRU without one",
+    ),
+    "final state": (
+        lambda m, x: m.layers[0](x)[1][0], (nn.GRU(4, 3, batch_first=True),), "only the GRU's outputs can be used; take"
+    ),
+    "growing state": (
+        lambda m, x: selective_scan(x, x.sigmoid(), torch.ones(4, 2), x[..., :2], x[..., 2:], torch.ones(4)), (),
+        "selective scan needs A < 0, found 1: the state would grow without bound",
+    ),
+    "accumulator": (
+        lambda m, x: m.layers[0](torch.cat([x] * 150, dim=-1)), (nn.Linear(600, 1),),
+        r"layers.0:linear: accumulator: the accumulator can reach \d+, an int32 holds less",
+    ),
+    "softplus of another kind": (lambda m, x: F.softplus(x, beta=2.0), (), "another beta or threshold than 1 and 20"),
+}  # fmt: skip
+#: Cases that one arithmetic alone refuses.
+INT16_ONLY = ("accumulator",)
+FLOAT_ONLY = ("softplus of another kind",)
+INTEGER_ONLY = ("difference of two", "mask of another tensor", "growing state")
+
+
+def ones_of(model: nn.Module) -> nn.Module:
+    """Return the model with weights of 1: the hardest case for an accumulator."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(1.0)
+    return model
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_has_no_lowering_is_refused_with_its_line(name: str) -> None:
+    """The label of the operator, why, and file and line of the user's code."""
+    function, layers, message = CASES[name]
+    model = Function(function, *layers)
+    recipe = "int16" if name in INT16_ONLY else "float32" if name in FLOAT_ONLY else "int8-pure"
+    with pytest.raises(UnsupportedError, match=message) as caught:
+        lowered(ones_of(model) if name in INT16_ONLY else model, (normal(8, 6, 4),), recipe)
+    found = re.search(r'File ".*?([\w.]+)", line (\d+), in (\w+)', str(caught.value))
+    assert found is not None, str(caught.value)
+    assert (found[1], found[3]) == (Path(__file__).name, "<lambda>") or found[3] == "forward"
+
+
+@pytest.mark.parametrize("name", sorted(set(CASES) - {*INT16_ONLY, *FLOAT_ONLY, *INTEGER_ONLY}))
+def test_float32_refuses_the_same(name: str) -> None:
+    """What no arithmetic can do is refused in float32 too, never computed in another way."""
+    function, layers, message = CASES[name]
+    with pytest.raises(UnsupportedError, match=message):
+        lowered(Function(function, *layers), (normal(8, 6, 4),), "float32")
+
+
+def test_the_line_is_the_one_that_made_the_operator() -> None:
+    """Not the module's call, not torch's own files: the very line."""
+
+    class Wave(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            shifted = x + 1.0
+            return torch.sin(shifted)
+
+    with pytest.raises(UnsupportedError, match=r"test_refusals.py.*in forward return torch.sin\(shifted\)"):
+        lowered(Wave(), (normal(8, 6, 4),))
+
+
+def test_a_comparison_of_int16_is_refused() -> None:
+    """An interpolated table cannot hold a jump: declare the input int8."""
+    compare = Function(lambda m, x: torch.where(x > 0.5, 1.0, 0.0))
+    with pytest.raises(
+        UnsupportedError, match="a comparison needs an int8 operand, this one is int16; declare it int8"
+    ):
+        lowered(compare, (normal(8, 6, 4),), "int16")
+
+
+def test_a_code_that_int8_cannot_say_is_refused() -> None:
+    """Equality with 127 needs integers that hold 127: with a declared scale of 1 it is exact for every code."""
+    heard = Function(lambda m, x: torch.where(x.ne(127.0), x * 0.01, 0.0))
+    rssi = torch.arange(-128.0, 128.0).reshape(64, 4)
+    with pytest.raises(UnsupportedError, match=r'compares x with 127, which int8 .*inputs=\{"x": Input\(dtype="int8"'):
+        lowered(heard, (rssi * 1.01,), "int8-pure")
+    rungs = lowered(heard, (rssi,), "int8-pure", {"x": Input(dtype="int8", scale=1.0)})
+    (found,) = rungs.integers((rssi,))
+    exact = np.where(rssi == 127.0, 0.0, rssi * 0.01)
+    scale = rungs.graph[rungs.graph.outputs[0]].qparams.scale  # type: ignore[union-attr]
+    assert np.abs(found - exact).max() <= 0.51 * scale
+    assert found.reshape(-1)[-1] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda m, x: (x, x + 1.0), "graph small returns an input unchanged; remove that output"),
+        (lambda m, x: (x + 1.0,) * 2, "graph small returns one tensor twice; return it once"),
+        (lambda m, x: (x + 1.0, torch.exp(m.scale)), "is computed from weights alone; return it apart from the model"),
+    ],
+    ids=["an input", "twice", "weights"],
+)
+def test_outputs_that_no_operator_writes_are_refused(function: Callable[..., object], message: str) -> None:
+    """A firmware's outputs are buffers of their own that its operators write."""
+    with pytest.raises(UnsupportedError, match=message):
+        lowered(Function(function), (normal(8, 4),), "int8-pure")
+
+
+def test_what_calibration_did_not_see_is_refused() -> None:
+    """A plan without a range for an activation cannot be lowered."""
+    program = import_model(Function(lambda m, x: torch.sigmoid(x)), normal(8, 4))
+    plan = make_plan(program, calibrate(program, normal(8, 4)), find_recipe("int8"))
+    plan.qparams.pop(next(name for name in plan.qparams if name != "x"))  # type: ignore[attr-defined]
+    with pytest.raises(UnsupportedError, match=":sigmoid: no range was observed for it during calibration"):
+        lower(program, plan, name="small")
+
+
+def test_an_unknown_input_name_is_refused() -> None:
+    """A declaration for an input that the model lacks names those it has."""
+    with pytest.raises(ConfigError, match="the model has no input 'rssi'; its inputs are x"):
+        lowered(Function(lambda m, x: x * 2.0), (normal(8, 4),), "int8", {"rssi": Input(dtype="int8", scale=1.0)})
+
+
+def test_inputs_named_as_words_of_c_are_renamed() -> None:
+    """Nothing in the user's module has to change: the firmware's parameter gets another name."""
+
+    class Named(nn.Module):
+        def forward(self, signed: Tensor, output: Tensor, ctx: Tensor) -> Tensor:
+            return signed + output * ctx
+
+    x = tuple(normal(8, 4, seed=i) for i in range(3))
+    rungs = lowered(Named(), x, "float32")
+    assert rungs.graph.inputs == ("signed_in", "output_in", "ctx_in")
+    assert rungs.graph.outputs == ("output",)
+    np.testing.assert_allclose(rungs.integers(x)[0], x[0] + x[1] * x[2], rtol=1e-6)
+
+
+def test_the_supported_operators_can_be_listed() -> None:
+    """Sorted and by torch's names, as the error lists them."""
+    names = supported_operators()
+    assert names == sorted(names)
+    assert {"aten.linear.default", "smidgen.selective_scan.default", "aten.gru.input"} <= set(names)
