@@ -30,8 +30,8 @@ def straight_through(value: Tensor, qparams: QParams) -> Tensor:
     low, high = integer_range(qparams.dtype)
     steps = value / qparams.scale + qparams.zero_point
     inside = steps.clamp(low, high)
-    rounded = inside + (inside.round() - inside).detach()
-    return (rounded - qparams.zero_point) * qparams.scale
+    rounded = inside.round().detach() + (inside - inside.detach())  # exactly the integer: comparisons see it
+    return ((rounded.double() - qparams.zero_point) * qparams.scale).to(value.dtype)
 
 
 class _FakeQuantizer(fx.Interpreter):

@@ -77,7 +77,7 @@ def _attention_shape(op: Op, x: tuple[Tensor, ...]) -> Shape:
 def _attention_macs(op: Op, x: tuple[Tensor, ...], y: Tensor) -> int:
     steps, heads, width = x[0].shape
     keys = x[1].shape[0]
-    pairs = steps * (steps + 1) // 2 if op.attrs["causal"] else steps * keys
+    pairs = sum(min(i + 1, keys) for i in range(steps)) if op.attrs["causal"] else steps * keys
     return 2 * heads * width * pairs
 
 

@@ -18,6 +18,10 @@ from smidgen.numerics.tables import table_entries
 
 aten = torch.ops.aten
 
+_EQUALITIES = (aten.eq.Scalar, aten.ne.Scalar)
+#: Relative distance below which a value of the root means a code: float32 knows both to 6e-8.
+_SAME_CODE = 1e-6
+
 
 def lower_chain(builder: Builder, node: fx.Node) -> None:
     """Fold the chain that ends in `node` to a table over its root (integer programs)."""
@@ -27,20 +31,39 @@ def lower_chain(builder: Builder, node: fx.Node) -> None:
     chain = _chain(builder, node, root)
     if x.dtype == "int16" and any(step.target in DISCONTINUOUS for step in chain):
         raise builder.unsupported(node, "a comparison needs an int8 operand, this one is int16; declare it int8")
-    _require_exact_comparisons(builder, chain, root, source)
-    entries = table_entries(lambda real: _evaluate(builder, chain, root, real), source, target)
-    builder.add_op(node, "table", [x], y, {"table": entries.astype(y.dtype)})
+    codes = [float(arguments(step)["other"]) for step in chain if step.target in _EQUALITIES]
+
+    def function(real: Floats) -> Floats:
+        values = _evaluate(builder, chain, root, _snapped(real, codes))
+        _require_reachable_codes(builder, chain, values, source)
+        return np.asarray(values[node].double().numpy())
+
+    builder.add_op(node, "table", [x], y, {"table": table_entries(function, source, target).astype(y.dtype)})
 
 
-def _require_exact_comparisons(builder: Builder, chain: list[fx.Node], root: fx.Node, source: QParams) -> None:
-    """Refuse to compare for equality with a number that the operand's integers cannot say, such as a code of 127."""
+def _snapped(real: Floats, codes: Sequence[float]) -> Floats:
+    """Return the values that the root's integers say, those that mean a compared code as the code itself.
+
+    Both are rounded: 127 steps of 0.1 are 12.700000000000001, and 12.7 is what the chain compares with.
+    """
+    for code in codes:
+        real = np.where(np.isclose(real, code, rtol=_SAME_CODE, atol=0.0), code, real)
+    return real
+
+
+def _require_reachable_codes(
+    builder: Builder, chain: list[fx.Node], values: Mapping[fx.Node, torch.Tensor], source: QParams
+) -> None:
+    """Refuse to compare for equality with a number that no integer of the root gives, such as a code of 127."""
     for step in chain:
-        if step.target in (aten.eq.Scalar, aten.ne.Scalar) and step.args[0] is root:
-            code = float(arguments(step)["other"])
-            if not np.isclose(source.dequantize(source.quantize(np.asarray(code))), code, rtol=1e-9, atol=0.0):
+        if step.target in _EQUALITIES:
+            operand, code = step.args[0], float(arguments(step)["other"])
+            assert isinstance(operand, fx.Node)
+            if not bool((values[operand] == code).any()):
+                root = builder.program.structure.roots[step.name]
                 raise builder.unsupported(
                     step,
-                    f"it compares {root.name} with {code:g}, which int8 at scale {source.scale:g} cannot represent; "
+                    f"it compares {operand.name} with {code:g}, which int8 at scale {source.scale:g} cannot represent; "
                     f'declare the input, e.g. inputs={{"{root.name}": Input(dtype="int8", scale=1.0)}}',
                 )
 
@@ -60,8 +83,8 @@ def _chain(builder: Builder, node: fx.Node, root: fx.Node) -> list[fx.Node]:
     return list(members)
 
 
-def _evaluate(builder: Builder, chain: list[fx.Node], root: fx.Node, real: Floats) -> Floats:
-    """Run a chain in float64 on the values that its root can take."""
+def _evaluate(builder: Builder, chain: list[fx.Node], root: fx.Node, real: Floats) -> dict[fx.Node, torch.Tensor]:
+    """Run a chain in float64 on the values that its root can take; return every step's values."""
     values: dict[fx.Node, Any] = {root: torch.from_numpy(real)}
 
     def value(parent: fx.Node) -> Any:
@@ -72,7 +95,7 @@ def _evaluate(builder: Builder, chain: list[fx.Node], root: fx.Node, real: Float
     for step in chain:
         args, kwargs = fx.node.map_arg((step.args, step.kwargs), value)
         values[step] = step.target(*args, **kwargs)  # type: ignore[operator]
-    return np.asarray(values[chain[-1]].double().numpy())
+    return values
 
 
 # ---- two operands ----------------------------------------------------------------------------------------------------

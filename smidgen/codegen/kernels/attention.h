@@ -14,7 +14,7 @@ SMIDGEN_KERNEL void attention_q(const void *q, const void *k, const void *v, voi
                                 int32_t output_multiplier, int32_t output_shift, int32_t zero_point)
 {
     for (uint32_t i = 0U; i < steps_q; i++) {
-        const uint32_t keys = (causal != 0U) ? (i + 1U) : steps_k;
+        const uint32_t keys = ((causal != 0U) && (i < steps_k)) ? (i + 1U) : steps_k;
         for (uint32_t h = 0U; h < heads; h++) {
             const uint32_t query = ((i * heads) + h) * width;
             int32_t peak = INT32_MIN;
