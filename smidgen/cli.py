@@ -128,10 +128,10 @@ def verify(run: Run, recipe: Recipe = "int8", target: Target = "cortex-m4", as_j
 
 
 def main() -> None:
-    """Run the command line and exit; whatever Smidgen refuses becomes one red message."""
+    """Run the command line and exit; whatever Smidgen refuses, or a disk, becomes one red message."""
     try:
         app()
-    except SmidgenError as error:
+    except (SmidgenError, OSError) as error:
         Console(stderr=True).print(f"[red]{escape(str(error))}[/red]", soft_wrap=True)
         sys.exit(1)
 

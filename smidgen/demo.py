@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +20,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from smidgen.benchmark import Benchmark, load_benchmark
 from smidgen.evaluation import macro_f1_without
-from smidgen.experiment import RECIPES, Job, JobResult, run_job
+from smidgen.experiment import RECIPES, Job, JobResult, environment, run_job
 from smidgen.models import MODEL_NAMES
 from smidgen.training.baselines import BASELINES, baseline_predictions
 from smidgen.training.metrics import confusion_matrix, paired_bootstrap, score, time_blocks
 from smidgen.whole_file import write_whole
 
 _WORKERS = 2
-_VERSIONED = ("smidgen", "torch", "lightning", "numpy", "scikit-learn", "ziglang", "unicorn")
 
 #: Windows of each held-out recording that also run on the emulated core; the real recordings run whole.
 _EMULATED_WINDOWS = {"simulated": 100, "sphere": None}
@@ -144,7 +142,7 @@ def document(
     return {
         "title": "Room-level localisation, " + ("simulated homes" if config.data == "simulated" else "the SPHERE home"),
         "command": config.command,
-        "versions": {"python": sys.version.split()[0], **{name: version(name) for name in _VERSIONED}},
+        "versions": {"python": sys.version.split()[0], **environment()},
         "data": config.data,
         "rooms": list(pool.rooms),
         "results": [asdict(record) for result in results for record in result.records],

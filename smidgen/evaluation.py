@@ -47,11 +47,7 @@ def evaluate(
     """Run every window on the host and `emulate` of them (None: all) on the emulated core, and score both programs."""
     inputs = model_inputs(windows)
     report = firmware.check(inputs, emulate=emulate)
-    with torch.no_grad():
-        float_logits = firmware.float_program.run(inputs)[0].numpy()
-    compiled = firmware.run(inputs)
-    assert isinstance(compiled, torch.Tensor)
-    logits = compiled.numpy()
+    float_logits, logits = report.float_values[0], report.values[0]
     float_prediction = float_logits.argmax(axis=1).astype(np.int16)
     prediction = logits.argmax(axis=1).astype(np.int16)
     float_scores = score(windows.label, float_prediction, rooms=windows.rooms)

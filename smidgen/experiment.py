@@ -1,8 +1,10 @@
 """One trained model and its compiled programs on one split: a job that runs alone, leaves its results and resumes."""
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from smidgen.training import TrainingResult, load_model, train
 from smidgen.whole_file import write_whole
 
 RECIPES = ("int8", "float32")
+VERSIONED = ("smidgen", "torch", "lightning", "numpy", "scikit-learn", "ziglang", "unicorn")
 CALIBRATION_WINDOWS = 512
 
 
@@ -150,6 +153,7 @@ def run_job(job: Job) -> JobResult:
     finished = read_result(job)
     if finished is not None:
         return finished
+    save_job(job)
     torch.set_num_threads(1)  # two jobs side by side are faster than one on two cores
     experiment = job.open()
     program = experiment.import_model(experiment.train(progress=False).model)
@@ -175,7 +179,7 @@ def run_job(job: Job) -> JobResult:
 
 
 def read_result(job: Job) -> JobResult | None:
-    """Return the result of a finished job, None if it is not finished.
+    """Return the result of a finished job, None if it is not finished or another version of the code made it.
 
     Raises CheckpointError if the folder holds the result of another job.
     """
@@ -187,6 +191,8 @@ def read_result(job: Job) -> JobResult | None:
         raise CheckpointError(
             f"{path} is the result of another job ({document['job']}); choose another folder with --out"
         )
+    if document["environment"] != environment():
+        return None
     return JobResult(
         records=tuple(EvaluationRecord(**record) for record in document["records"]),
         measurements=tuple(document["measurements"]),
@@ -218,12 +224,23 @@ def load_job(folder: Path) -> Job:
         ) from error
 
 
+@cache
+def environment() -> dict[str, str]:
+    """Return what decides the figures: versions of what computes, and a hash of this package's own sources."""
+    digest = hashlib.sha256()
+    package = Path(__file__).parent
+    for path in sorted(path for path in package.rglob("*") if path.suffix in (".py", ".h", ".c", ".ld")):
+        digest.update(str(path.relative_to(package)).encode() + path.read_bytes())
+    return {**{name: version(name) for name in VERSIONED}, "source": digest.hexdigest()[:16]}
+
+
 def _write_result(job: Job, result: JobResult) -> None:
     folder = Path(job.folder)
     arrays = {name: np.ascontiguousarray(array) for name, array in result.predictions.items()}
     write_whole(folder / "predictions.safetensors", save(arrays))
     document = {
         "job": asdict(job),
+        "environment": environment(),
         "recording": result.recording,
         "rooms": result.rooms,
         "home": result.home,

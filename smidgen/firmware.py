@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,15 @@ class LayerFidelity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutputFidelity:
+    """How near one output is to the float model's."""
+
+    name: str
+    sqnr_db: float
+    agreement: float  # share of equal indices for an integer output, of equal argmax over the last axis for others
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckReport:
     """What `Firmware.check` saw. Printing gives a summary; `to_dict` what JSON can hold."""
 
@@ -46,10 +55,21 @@ class CheckReport:
     n_emulated: int
     host: Comparison
     emulated: Comparison
-    sqnr_db: float  # of the outputs against the float model
-    argmax_agreement: float  # with the float model, share of windows
+    outputs: tuple[OutputFidelity, ...]
     layers: tuple[LayerFidelity, ...]
+    values: tuple[Array, ...] = field(repr=False)  # the reference's outputs as real numbers
+    float_values: tuple[Array, ...] = field(repr=False)  # the float model's
     first_divergent_layer: str | None  # on the emulated core, at the first sample that differs; None if all agree
+
+    @property
+    def sqnr_db(self) -> float:
+        """Of the output that is least near the float model."""
+        return min(output.sqnr_db for output in self.outputs)
+
+    @property
+    def argmax_agreement(self) -> float:
+        """Of the output that agrees least with the float model."""
+        return min(output.agreement for output in self.outputs)
 
     @property
     def mismatched_bytes(self) -> int:
@@ -65,6 +85,7 @@ class CheckReport:
             "sqnr_db": self.sqnr_db,
             "argmax_agreement": self.argmax_agreement,
             "first_divergent_layer": self.first_divergent_layer,
+            "outputs": [asdict(output) for output in self.outputs],
             "layers": [asdict(layer) for layer in self.layers],
         }
 
@@ -117,13 +138,7 @@ class Firmware:
 
     def quantize_inputs(self, inputs: Batch) -> list[Array]:
         """Return a batch in the firmware's input types."""
-        self.float_program.check_inputs(inputs)
-        arrays = []
-        for name, value in zip(self.graph.inputs, inputs, strict=True):
-            tensor, real = self.graph[name], value.detach().numpy()
-            quantised = real if tensor.qparams is None else tensor.qparams.quantize(real)
-            arrays.append(np.ascontiguousarray(quantised.astype(tensor.dtype)))
-        return arrays
+        return quantize_inputs(self.float_program, self.graph, inputs)
 
     def run_integers(self, inputs: Batch) -> list[Array]:
         """Return the reference's outputs in the firmware's types, each (B, *shape)."""
@@ -140,8 +155,10 @@ class Firmware:
         """Compare integer reference, host C and emulated C byte for byte, and all with the float model.
 
         Args: inputs, as for calibration; emulate, how many windows also run on the emulated core (default all).
-        Raises ConfigError if there is no window.
+        Raises ConfigError if there is no window, or nothing to emulate.
         """
+        if emulate is not None and emulate < 1:
+            raise ConfigError(f"emulate must be at least 1 window, got {emulate}")
         parts = list(batches(inputs))
         if not parts:
             raise ConfigError("check needs at least one window")
@@ -164,8 +181,12 @@ class Firmware:
             n_emulated=n_emulated,
             host=host,
             emulated=emulated,
-            sqnr_db=sqnr_db(floats[0], reals[0]),
-            argmax_agreement=float(np.mean(floats[0].argmax(axis=-1) == reals[0].argmax(axis=-1))),
+            outputs=tuple(
+                _output_fidelity(name, expected, found)
+                for name, expected, found in zip(self.graph.outputs, floats, reals, strict=True)
+            ),
+            values=tuple(reals),
+            float_values=tuple(floats),
             layers=self._fidelity(tuple(value[:256] for value in batch)),
             first_divergent_layer=self._first_divergence(host, emulated, integers, values),
         )
@@ -274,6 +295,27 @@ class _Recorder(fx.Interpreter):
         if isinstance(result, torch.Tensor) and result.is_floating_point():
             self.values[node.name] = result.numpy()
         return result
+
+
+def quantize_inputs(program: FloatProgram, graph: Graph, inputs: Batch) -> list[Array]:
+    """Return a batch of the program's inputs in the graph's input types; raises ConfigError if they do not fit."""
+    program.check_inputs(inputs)
+    arrays = []
+    for name, value in zip(graph.inputs, inputs, strict=True):
+        tensor, real = graph[name], value.detach().numpy()
+        quantised = real if tensor.qparams is None else tensor.qparams.quantize(real)
+        arrays.append(np.ascontiguousarray(quantised.astype(tensor.dtype)))
+    return arrays
+
+
+def _output_fidelity(name: str, expected: Array, actual: Array) -> OutputFidelity:
+    """Compare an output with the float model's; an index is right or wrong, and has no noise."""
+    if np.issubdtype(actual.dtype, np.integer):
+        return OutputFidelity(name=name, sqnr_db=float("inf"), agreement=float(np.mean(expected == actual)))
+    same = expected.reshape(len(expected), -1) if expected.ndim < 2 else expected
+    found = actual.reshape(same.shape)
+    agreement = float(np.mean(same.argmax(axis=-1) == found.argmax(axis=-1)))
+    return OutputFidelity(name=name, sqnr_db=sqnr_db(expected, actual), agreement=agreement)
 
 
 def sqnr_db(expected: Array, actual: Array) -> float:

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 from torch.export import ExportedProgram
@@ -15,8 +14,7 @@ from smidgen.codegen import emit
 from smidgen.compression import FloatProgram, Input, Recipe, calibrate, find_recipe, import_model, make_plan
 from smidgen.compression.program import as_batch, batches
 from smidgen.errors import ExportError
-from smidgen.firmware import MEASURED_WINDOWS, Firmware
-from smidgen.ir.graph import Graph
+from smidgen.firmware import MEASURED_WINDOWS, Firmware, quantize_inputs
 from smidgen.lowering import lower
 from smidgen.passes import fold, plan_memory
 from smidgen.targets import Target, find_target
@@ -55,18 +53,17 @@ def compile(
         float_program = model if isinstance(model, FloatProgram) else import_model(_loaded(model, trust), example)
         float_program.check_inputs(example)
     with clock.stage("calibrate"):
-        needed = not chosen_recipe.is_float and calibration is not None
-        calibrated = calibrate(float_program, calibration) if needed else None
+        windows = [] if calibration is None else list(batches(calibration))
+        calibrated = calibrate(float_program, windows) if windows and not chosen_recipe.is_float else None
     with clock.stage("lower"):
-        plan = make_plan(float_program, calibrated, chosen_recipe, inputs if not chosen_recipe.is_float else None)
+        plan = make_plan(float_program, calibrated, chosen_recipe, inputs)
         lowered = lower(float_program, plan, name=name)
     with clock.stage("fold and plan memory"):
         graph = fold(lowered)
         memory = plan_memory(graph)
     with clock.stage("emit C"):
-        known = _firmware_inputs(
-            graph, next(batches(example if calibration is None else calibration, MEASURED_WINDOWS))
-        )
+        first = tuple(value[:MEASURED_WINDOWS] for value in (windows or [example])[0])
+        known = quantize_inputs(float_program, graph, first)
         program = emit(graph, memory, known_inputs=[array[0] for array in known])
     firmware = Firmware(
         float_program=float_program,
@@ -109,13 +106,3 @@ def _loaded(model: nn.Module | ExportedProgram | str | Path, trust: bool) -> nn.
         return torch.export.load(model)
     except Exception as error:  # torch raises many unrelated types for a damaged archive
         raise ExportError(f"{model} is no readable .pt2 file: {error}") from error
-
-
-def _firmware_inputs(graph: Graph, batch: tuple[torch.Tensor, ...]) -> list[np.ndarray[Any, Any]]:
-    arrays = []
-    for input_name, value in zip(graph.inputs, batch, strict=True):
-        tensor = graph[input_name]
-        real = value[:MEASURED_WINDOWS].detach().numpy()
-        quantised = real if tensor.qparams is None else tensor.qparams.quantize(real)
-        arrays.append(np.ascontiguousarray(quantised.astype(tensor.dtype)))
-    return arrays

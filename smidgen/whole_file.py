@@ -7,8 +7,12 @@ from pathlib import Path
 def write_whole(path: Path, content: bytes) -> None:
     """Write `content` to `path` in one step."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    partial.write_bytes(content)
-    replace_whole(partial, path)
+    try:
+        partial.write_bytes(content)
+        replace_whole(partial, path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def replace_whole(partial: Path, path: Path) -> None:

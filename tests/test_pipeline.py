@@ -13,6 +13,7 @@ from torch import nn
 
 import smidgen
 from smidgen.errors import BudgetError, ConfigError, ExportError, SmidgenError, UnsupportedError
+from smidgen.evaluation import SENSOR_INPUTS
 from smidgen.ir import interpret, load_graph
 from smidgen.targets import find_target
 
@@ -210,7 +211,9 @@ def test_a_wrong_shape_is_answered():
     """Windows of another length than the example are refused by name and shape."""
     firmware = compiled("gru", "int8")
     rssi, motion = windows(3)
-    with pytest.raises(ConfigError, match=r"input rssi must be \(batch, 12, 3\), got \(3, 11, 3\)"):
+    with pytest.raises(
+        ConfigError, match=r"input rssi must be torch.float32 \(batch, 12, 3\).*got torch.float32 \(3, 11, 3\)"
+    ):
         firmware.run((rssi[:, 1:], motion))
 
 
@@ -242,7 +245,100 @@ def test_control_flow_on_values_is_refused():
         smidgen.compile(_Branches(), torch.zeros(2, 4, 3), recipe="float32")
 
 
-def test_every_refusal_is_a_smidgen_error():
-    """One except clause catches them all."""
-    for error in (BudgetError, ConfigError, ExportError, UnsupportedError):
-        assert issubclass(error, SmidgenError)
+class _Answers(nn.Module):
+    """Two outputs: logits, and the index of the largest."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, x):
+        logits = self.head(x)
+        return 100 * logits, logits.argmax(-1)
+
+
+def test_agreement_counts_indices_and_looks_at_every_output():
+    """An index output agrees where its value is equal; the report gives the least of all outputs."""
+    torch.manual_seed(0)
+    x = torch.randn(400, 4)
+    firmware = smidgen.compile(_Answers(), x[:1], calibration=x, recipe="int8-pure", name="answers")
+    report = firmware.check(x, emulate=5)
+    logits, index = firmware.run(x)
+    expected = _Answers()
+    weight, bias = (value for value in firmware.float_program.placeholders if value is not None)
+    expected.load_state_dict({"head.weight": weight, "head.bias": bias})
+    true_index = expected(x)[1]
+    assert report.mismatched_bytes == 0
+    assert report.outputs[1].agreement == pytest.approx(float((index == true_index).float().mean()))
+    assert report.argmax_agreement == min(output.agreement for output in report.outputs)
+    assert report.sqnr_db == report.outputs[0].sqnr_db
+    assert logits.shape == (400, 3)
+
+
+class _Counts(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(1))
+
+    def forward(self, x):
+        self.calls += 1
+        return x + self.calls
+
+
+class _ReturnsNumber(nn.Module):
+    def forward(self, x):
+        return x + 1, 3
+
+
+class _ChangesInput(nn.Module):
+    def forward(self, x):
+        x.mul_(2)
+        return x + 1
+
+
+def test_a_changed_input_is_no_output():
+    """What a model does to its input in place stays inside; only what it returns leaves."""
+    firmware = smidgen.compile(_ChangesInput(), torch.ones(1, 3), recipe="float32", name="change")
+    assert firmware.graph.outputs == ("output",)
+    assert torch.equal(firmware.run(torch.ones(2, 3)), torch.full((2, 3), 3.0))
+
+
+def test_calibration_may_be_a_generator():
+    """An iterable that can be read once is enough."""
+    x = windows(40)
+    parts = (tuple(value[start : start + 8] for value in x) for start in range(0, 40, 8))
+    options = {"recipe": "int8", "name": "rooms", "inputs": SENSOR_INPUTS}
+    whole = smidgen.compile(network("gru"), windows(1), calibration=x, **options).program
+    read_once = smidgen.compile(network("gru"), windows(1), calibration=parts, **options).program
+    assert read_once.files == whole.files
+
+
+@pytest.mark.parametrize(
+    ("attempt", "message"),
+    [
+        (lambda: smidgen.compile(_Counts(), torch.ones(1, 3), recipe="float32"), "changes its buffer 'calls'"),
+        (
+            lambda: smidgen.compile(_ReturnsNumber(), torch.ones(1, 3), recipe="float32"),
+            "output 1 of the model is no",
+        ),
+        (lambda: smidgen.compile(torch.relu, torch.ones(1, 3), recipe="float32"), "expected a torch.nn.Module"),
+        (lambda: smidgen.compile(nn.Linear(3, 2), None, recipe="float32"), "inputs must be a tensor"),
+        (lambda: smidgen.compile(nn.Linear(3, 2), torch.ones(1, 3), calibration=3), "expected a tensor"),
+        (lambda: smidgen.compile(nn.Linear(3, 2), torch.ones(1, 3), calibration=[]), "needs calibration windows"),
+        (
+            lambda: smidgen.compile(
+                nn.Linear(3, 2), torch.ones(1, 3), recipe="float32", inputs={"y": SENSOR_INPUTS["rssi"]}
+            ),
+            "has no input 'y'",
+        ),
+        (lambda: compiled("gru", "int8").check(None), "expected a tensor"),
+        (lambda: compiled("gru", "int8").check(windows(3), emulate=0), "emulate must be at least 1"),
+        (lambda: compiled("gru", "int8").check((windows(3)[0], windows(3)[1] / 0)), "holds NaN or infinity"),
+        (lambda: compiled("gru", "int8").run((windows(3)[0].int(), windows(3)[1])), "input rssi must be torch.float32"),
+        (lambda: compiled("gru", "int8").run((windows(3)[0], windows(4)[1])), "one batch size"),
+    ],
+)
+def test_wrong_use_is_a_smidgen_error_that_helps(attempt, message):
+    """No raw traceback of another type comes through the front door."""
+    with pytest.raises(SmidgenError, match=message):
+        attempt()

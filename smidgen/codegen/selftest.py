@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smidgen.codegen.c_text import C_TYPES, unsigned
+from smidgen.codegen.c_text import C_TYPES, floating, unsigned
 from smidgen.codegen.weights import Constants
 from smidgen.ir.graph import Graph
 from smidgen.ir.interpret import interpret
 
-#: A float self-test allows this much, since it may run under another compiler; an integer one nothing.
+#: Part of the largest output by which a float self-test may be off, as another compiler may have built it.
 _FLOAT_TOLERANCE = 1e-4
 
 
@@ -70,7 +70,9 @@ def selftest_function(graph: Graph, constants: Constants, known: KnownAnswer) ->
         actual = f"{output}[i]"
         differs = f"{actual} != {expected}"
         if tensor.is_float:
-            above, below = (f"{a} - {b} <= {_FLOAT_TOLERANCE}f" for a, b in ((actual, expected), (expected, actual)))
+            largest = float(np.abs(known.outputs[f"{name}_known_{output}"]).max())
+            tolerance = floating(_FLOAT_TOLERANCE * largest)
+            above, below = (f"{a} - {b} <= {tolerance}" for a, b in ((actual, expected), (expected, actual)))
             differs = f"!(({above}) && ({below}))"
         lines += [
             f"    for (uint32_t i = 0U; i < {unsigned(tensor.size)}; i++) {{",

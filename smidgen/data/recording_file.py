@@ -14,8 +14,6 @@ import csv
 import gzip
 import io
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +24,7 @@ from smidgen.data.csv_table import Table, parse_table, read_text
 from smidgen.data.recording import UNLABELLED, Recording, not_on_map
 from smidgen.data.samples import ACCELERATION, read_samples
 from smidgen.errors import DataError
+from smidgen.whole_file import write_whole
 
 FORMAT = "smidgen recording 1"
 ABOUT = {
@@ -66,7 +65,7 @@ def save_recording(recording: Recording, path: Path) -> None:
     writer.writerow(_columns(about, path))
     writer.writerows(np.concatenate(_cells(recording), axis=1).tolist())
     content = text.getvalue().encode("utf-8")
-    _write_whole(path, gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
+    _write(path, gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
 
 
 def load_recording(path: Path) -> Recording:
@@ -111,20 +110,13 @@ def _cells(recording: Recording) -> list[NDArray[np.str_]]:
     return [*numbers, names[recording.room][:, None]]
 
 
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write to a neighbour, then rename it: a reader sees the old file or the new one, never a part."""
+def _write(path: Path, content: bytes) -> None:
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        write_whole(path, content)
     except OSError as error:
-        raise DataError(f"{path}: cannot write there ({error.strerror}). Make the folder, or name another.") from None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except OSError as error:
-        Path(name).unlink(missing_ok=True)
-        raise DataError(f"{path}: could not be written ({error.strerror}); nothing was left behind.") from None
+        raise DataError(
+            f"{path}: could not be written ({error.strerror}); nothing was left. Make the folder, or name another."
+        ) from None
 
 
 def _read_about(line: str, path: Path) -> dict[str, Any]:

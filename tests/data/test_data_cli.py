@@ -51,7 +51,7 @@ def test_simulate_writes_a_recording_that_loads(tmp_path):
         (("--out", "a.csv", "--minutes", 0), 1, "duration_s must lie between 10 and 7200 s, got 0.0"),
         (("--out", "a.csv", "--home-seed", -1), 1, "home seed must be 0 or more, got -1"),
         (("--out", "a.parquet", "--minutes", 1), 1, "written as .csv or .csv.gz, found the ending '.parquet'"),
-        (("--out", "nowhere/a.csv", "--minutes", 1), 1, "nowhere/a.csv: cannot write there"),
+        (("--out", "nowhere/a.csv", "--minutes", 1), 1, "nowhere/a.csv: could not be written"),
     ],
 )
 def test_simulate_refuses_what_it_cannot_do(tmp_path, monkeypatch, words, status, message):
