@@ -60,8 +60,9 @@ class Recipe:
 
 #: What is summed, gated, compared or carried through time keeps 16 bits; everything between weights takes 8.
 _SIXTEEN_BITS = (
-    "*:cat", "*:add", "*:selective_scan", "*:mul",
-    "feeds:add", "feeds:mul", "feeds:gru", "feeds:scaled_dot_product_attention", "feeds:output",
+    "*:cat", "*:add", "*:sub", "*:selective_scan", "*:mul", "*:div",
+    "feeds:add", "feeds:sub", "feeds:mul", "feeds:div", "feeds:gru",
+    "feeds:scaled_dot_product_attention", "feeds:output",
 )  # fmt: skip
 
 RECIPES: Mapping[str, Recipe] = {

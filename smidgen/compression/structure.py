@@ -23,9 +23,9 @@ POINTWISE = frozenset({
     aten.clamp_max.default, aten.div.Tensor, aten.div.Scalar, aten.eq.Scalar, aten.exp.default, aten.ge.Scalar,
     aten.gelu.default, aten.gt.Scalar, aten.hardtanh.default, aten.le.Scalar, aten.logical_not.default, aten.lt.Scalar,
     aten.mul.Tensor, aten.mul.Scalar, aten.ne.Scalar, aten.neg.default, aten.reciprocal.default, aten.relu.default,
-    aten.rsub.Scalar, aten.sigmoid.default, aten.silu.default, aten.softplus.default, aten.sqrt.default,
-    aten.sub.Tensor, aten.sub.Scalar, aten.tanh.default, aten.where.self, aten.where.Scalar, aten.where.ScalarOther,
-    aten.where.ScalarSelf,
+    aten.relu6.default, aten.rsub.Scalar, aten.sigmoid.default, aten.silu.default, aten.softplus.default,
+    aten.sqrt.default, aten.sub.Tensor, aten.sub.Scalar, aten.tanh.default, aten.where.self, aten.where.Scalar,
+    aten.where.ScalarOther, aten.where.ScalarSelf,
 })  # fmt: skip
 
 #: Pointwise functions that jump: a table with interpolation cannot hold them.

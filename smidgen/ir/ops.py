@@ -196,7 +196,7 @@ OP_SPECS: Mapping[str, OpSpec] = {
     "add": OpSpec(
         arity=2, shape=_same_shape, time="pointwise", integer_params={}, float_params={},
         integer_attrs={
-            "multiplier_a": range(2**30 + 1), "multiplier_b": range(2**30 + 1),
+            "multiplier_a": range(2**30 + 1), "multiplier_b": range(-(2**30), 2**30 + 1),
             "offset": range(-(2**61), 2**61), "shift": range(1, 47),
         },
     ),

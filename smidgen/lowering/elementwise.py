@@ -21,6 +21,8 @@ aten = torch.ops.aten
 _EQUALITIES = (aten.eq.Scalar, aten.ne.Scalar)
 #: Relative distance below which a value of the root means a code: float32 knows both to 6e-8.
 _SAME_CODE = 1e-6
+#: Beyond this log(1 + exp(x)) is x in float32.
+_SOFTPLUS_LINEAR = 17.0
 
 
 def lower_chain(builder: Builder, node: fx.Node) -> None:
@@ -102,14 +104,26 @@ def _evaluate(builder: Builder, chain: list[fx.Node], root: fx.Node, real: Float
 
 
 def add(builder: Builder, node: fx.Node) -> None:
-    """Sum of two tensors, one of which may be a constant of the same shape (learned positions)."""
-    _refuse_alpha(builder, node)
+    """Sum of two tensors, one of which may be a constant (learned positions)."""
+    _sum(builder, node, "add", 1.0)
+
+
+def sub(builder: Builder, node: fx.Node) -> None:
+    """Difference of two tensors, one of which may be a constant (the mean of a normalised input)."""
+    _sum(builder, node, "sub", -1.0)
+
+
+def _sum(builder: Builder, node: fx.Node, kind: str, factor: float) -> None:
+    """Add a + factor * b: in integers a difference is a sum with a negative multiplier."""
+    given = arguments(node)
+    if given["alpha"] != 1 and isinstance(given["other"], fx.Node):
+        raise builder.unsupported(node, "alpha other than 1 is not supported; multiply the operand first")
     if builder.is_float:
-        _float_binary(builder, node, "add")
+        _float_binary(builder, node, kind)
         return
     a, b, y = *_operands(builder, node), builder.output(node)
     first, second, total = builder.quantization(node, a, b, y)
-    parameters = builder.integers(node, lambda: add_parameters(first, second, total))
+    parameters = builder.integers(node, lambda: add_parameters(first, second, total, factor=factor))
     builder.add_op(node, "add", [a, b], y, attrs=integer_attributes(parameters))
 
 
@@ -118,7 +132,23 @@ def mul(builder: Builder, node: fx.Node) -> None:
     if builder.is_float:
         _float_binary(builder, node, "mul")
         return
-    a, b, y = *_operands(builder, node), builder.output(node)
+    _integer_product(builder, node, *_operands(builder, node))
+
+
+def div(builder: Builder, node: fx.Node) -> None:
+    """Quotient of two tensors; in integers the divisor must be constant and is its reciprocal."""
+    if builder.is_float:
+        _float_binary(builder, node, "div")
+        return
+    divisor = builder.constant(node.args[1])
+    if divisor is None:
+        raise builder.unsupported(node, "in integers the divisor must be a constant; multiply by a bounded function")
+    _integer_product(builder, node, builder.operand(node.args[0]), _constant_operand(builder, node, 1, 1.0 / divisor))
+
+
+def _integer_product(builder: Builder, node: fx.Node, a: Tensor, b: Tensor) -> None:
+    _require_one_shape(builder, node, a, b)
+    y = builder.output(node)
     first, second, product = builder.quantization(node, a, b, y)
     scale = first.scale * second.scale / product.scale
     multiplier, shift = builder.integers(node, lambda: fixed_point(scale, "mul: ratio of scales"))
@@ -132,9 +162,13 @@ def _operands(builder: Builder, node: fx.Node) -> tuple[Tensor, Tensor]:
         tensor = builder.operand(argument) if data is None else _constant_operand(builder, node, position, data)
         operands.append(tensor)
     a, b = operands
+    _require_one_shape(builder, node, a, b)
+    return a, b
+
+
+def _require_one_shape(builder: Builder, node: fx.Node, a: Tensor, b: Tensor) -> None:
     if a.shape != b.shape:
         raise builder.unsupported(node, f"operands of shapes {a.shape} and {b.shape} differ; expand them to one shape")
-    return a, b
 
 
 def _constant_operand(builder: Builder, node: fx.Node, position: int, data: Floats) -> Tensor:
@@ -154,19 +188,17 @@ def _constant_operand(builder: Builder, node: fx.Node, position: int, data: Floa
 # ---- float32: every step on its own ----------------------------------------------------------------------------------
 
 
+#: A function of the float32 kernels and its scalars.
+_Step = tuple[str, Mapping[str, float]]
+
+
 def _float_binary(builder: Builder, node: fx.Node, kind: str) -> None:
-    _refuse_alpha(builder, node)
     given = arguments(node)
     if isinstance(given["other"], fx.Node):
         _add_float_op(builder, node, kind, _operands(builder, node))
         return
-    function, scalar = _SCALAR_FORMS[kind](float(given["other"]))
-    _float_function(builder, node, function, scalar=scalar)
-
-
-def _refuse_alpha(builder: Builder, node: fx.Node) -> None:
-    if arguments(node).get("alpha", 1) != 1:
-        raise builder.unsupported(node, "alpha other than 1 is not supported; multiply the operand first")
+    function, scalar = _SCALAR_FORMS[kind](float(given["other"]) * float(given.get("alpha", 1)))
+    _float_functions(builder, node, (function, {"scalar": scalar}))
 
 
 _SCALAR_FORMS: Mapping[str, Callable[[float], tuple[str, float]]] = {
@@ -177,9 +209,15 @@ _SCALAR_FORMS: Mapping[str, Callable[[float], tuple[str, float]]] = {
 }
 
 
-def _float_function(builder: Builder, node: fx.Node, function: str, **scalars: float) -> None:
-    attrs: dict[str, Attribute] = {"function": function, **scalars}
-    _add_float_op(builder, node, "pointwise", [builder.operand(node.args[0])], attrs)
+def _float_functions(builder: Builder, node: fx.Node, *steps: _Step) -> None:
+    """Apply functions one after another; the last gives the node's value."""
+    x, name = builder.operand(node.args[0]), builder.op_name(node)
+    for index, (function, scalars) in enumerate(steps):
+        last = index == len(steps) - 1
+        y = builder.output(node) if last else builder.add_tensor(f"{node.name}_{function}", x.shape, None)
+        attrs: dict[str, Attribute] = {"function": function, **scalars}
+        builder.add_op(node, "pointwise", [x], y, attrs=attrs, name=name if last else f"{name}.{function}")
+        x = y
 
 
 def _add_float_op(
@@ -195,33 +233,67 @@ def _add_float_op(
 
 
 def _function(name: str) -> Rule:
-    return lambda builder, node: _float_function(builder, node, name)
+    return lambda builder, node: _float_functions(builder, node, (name, {}))
 
 
 def _binary(kind: str) -> Rule:
     return lambda builder, node: _float_binary(builder, node, kind)
 
 
-def _compare(name: str) -> Rule:
-    return lambda builder, node: _float_function(builder, node, name, scalar=float(arguments(node)["other"]))
+def _compare(name: str, *then: str) -> Rule:
+    def rule(builder: Builder, node: fx.Node) -> None:
+        scalar = float(arguments(node)["other"])
+        _float_functions(builder, node, (name, {"scalar": scalar}), *((function, {}) for function in then))
+
+    return rule
 
 
 def _gelu(builder: Builder, node: fx.Node) -> None:
-    _float_function(builder, node, "gelu_tanh" if arguments(node)["approximate"] == "tanh" else "gelu")
+    name = "gelu_tanh" if arguments(node)["approximate"] == "tanh" else "gelu"
+    _float_functions(builder, node, (name, {}))
 
 
-def _clamp(builder: Builder, node: fx.Node) -> None:
-    given, largest = arguments(node), float(np.finfo(np.float32).max)
-    low = -largest if given["min"] is None else float(given["min"])
-    high = largest if given["max"] is None else float(given["max"])
-    _float_function(builder, node, "clamp", low=low, high=high)
+def _clamp(low_key: str, high_key: str) -> Rule:
+    """Return the rule of a clamp whose limits are arguments of these names; a limit that is not given is open."""
+
+    def rule(builder: Builder, node: fx.Node) -> None:
+        given, largest = arguments(node), float(np.finfo(np.float32).max)
+        low, high = given.get(low_key), given.get(high_key)
+        limits = {
+            "low": -largest if low is None else max(float(low), -largest),
+            "high": largest if high is None else min(float(high), largest),
+        }
+        _float_functions(builder, node, ("clamp", limits))
+
+    return rule
+
+
+def _rsub(builder: Builder, node: fx.Node) -> None:
+    """aten.rsub(x, scalar, alpha): scalar - alpha * x."""
+    given = arguments(node)
+    _float_functions(
+        builder,
+        node,
+        ("mul_scalar", {"scalar": -float(given["alpha"])}),
+        ("add_scalar", {"scalar": float(given["other"])}),
+    )
+
+
+def _reciprocal(builder: Builder, node: fx.Node) -> None:
+    one = _constant_operand(builder, node, 0, np.ones(()))
+    _add_float_op(builder, node, "div", [one, builder.operand(node.args[0])])
 
 
 def _softplus(builder: Builder, node: fx.Node) -> None:
+    """aten.softplus(x, beta, threshold): log(1 + exp(beta x)) / beta, which float32 calls linear from 17 on."""
     given = arguments(node)
-    if (given["beta"], given["threshold"]) != (1, 20):
-        raise builder.unsupported(node, "softplus with another beta or threshold than 1 and 20 is not supported")
-    _float_function(builder, node, "softplus")
+    beta, threshold = float(given["beta"]), float(given["threshold"])
+    if threshold < _SOFTPLUS_LINEAR:
+        raise builder.unsupported(node, f"softplus with threshold {threshold:g} is not supported; use the default, 20")
+    scaled: list[_Step] = [("softplus", {})]
+    if beta != 1.0:
+        scaled = [("mul_scalar", {"scalar": beta}), *scaled, ("mul_scalar", {"scalar": 1.0 / beta})]
+    _float_functions(builder, node, *scaled)
 
 
 def _where(builder: Builder, node: fx.Node) -> None:
@@ -241,14 +313,17 @@ def _where(builder: Builder, node: fx.Node) -> None:
 RULES: Mapping[object, Rule] = {
     aten.add.Tensor: add, aten.add.Scalar: _binary("add"),
     aten.mul.Tensor: mul, aten.mul.Scalar: _binary("mul"),
-    aten.sub.Tensor: _binary("sub"), aten.sub.Scalar: _binary("sub"),
-    aten.div.Tensor: _binary("div"), aten.div.Scalar: _binary("div"),
+    aten.sub.Tensor: sub, aten.sub.Scalar: _binary("sub"), aten.rsub.Scalar: _rsub,
+    aten.div.Tensor: div, aten.div.Scalar: _binary("div"), aten.reciprocal.default: _reciprocal,
     aten.relu.default: _function("relu"), aten.sigmoid.default: _function("sigmoid"),
     aten.tanh.default: _function("tanh"), aten.silu.default: _function("silu"),
     aten.exp.default: _function("exp"), aten.neg.default: _function("neg"), aten.abs.default: _function("abs"),
-    aten.logical_not.default: _function("logical_not"),
-    aten.gelu.default: _gelu, aten.clamp.default: _clamp, aten.softplus.default: _softplus,
+    aten.logical_not.default: _function("logical_not"), aten.gelu.default: _gelu, aten.softplus.default: _softplus,
+    aten.clamp.default: _clamp("min", "max"), aten.clamp_min.default: _clamp("min", ""),
+    aten.clamp_max.default: _clamp("", "max"), aten.hardtanh.default: _clamp("min_val", "max_val"),
+    aten.relu6.default: lambda builder, node: _float_functions(builder, node, ("clamp", {"low": 0.0, "high": 6.0})),
     aten.eq.Scalar: _compare("eq_scalar"), aten.ne.Scalar: _compare("ne_scalar"),
-    aten.lt.Scalar: _compare("lt_scalar"), aten.gt.Scalar: _compare("gt_scalar"),
+    aten.lt.Scalar: _compare("lt_scalar"), aten.ge.Scalar: _compare("lt_scalar", "logical_not"),
+    aten.gt.Scalar: _compare("gt_scalar"), aten.le.Scalar: _compare("gt_scalar", "logical_not"),
     aten.where.self: _where, aten.where.Scalar: _where, aten.where.ScalarOther: _where, aten.where.ScalarSelf: _where,
 }  # fmt: skip

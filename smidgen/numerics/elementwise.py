@@ -18,15 +18,15 @@ class AddParameters:
     shift: int
 
 
-def add_parameters(a: QParams, b: QParams, y: QParams) -> AddParameters:
-    """Bring two scales to the third with one rounding.
+def add_parameters(a: QParams, b: QParams, y: QParams, *, factor: float = 1.0) -> AddParameters:
+    """Bring the scales of a + factor * b to the third with one rounding; a difference has factor -1.
 
     int8 operands keep every term in 32 bits; with an int16 operand the sum takes 64.
     """
     wide = "int16" in (a.dtype, b.dtype)
     multiplier_bits, largest_shift = (30, 46) if wide else (21, 22)
-    ratios = (a.scale / y.scale, b.scale / y.scale)
-    shift = min(multiplier_bits - math.frexp(max(ratios))[1], largest_shift)
+    ratios = (a.scale / y.scale, factor * b.scale / y.scale)
+    shift = min(multiplier_bits - math.frexp(max(map(abs, ratios)))[1], largest_shift)
     if shift < 1:
         raise GraphError(f"add: input scale {max(a.scale, b.scale):g} is too coarse for output scale {y.scale:g}")
     multiplier_a, multiplier_b = (round(ratio * 2.0**shift) for ratio in ratios)
@@ -39,7 +39,7 @@ def add_parameters(a: QParams, b: QParams, y: QParams) -> AddParameters:
 def add(
     a: Integers, b: Integers, *, multiplier_a: int, multiplier_b: int, offset: int, shift: int, dtype: str
 ) -> Integers:
-    """Return a + b in the output's scale."""
+    """Return the sum in the output's scale; the factor of b is in its multiplier."""
     return saturate(rounded_shift(a * multiplier_a + b * multiplier_b + offset, shift), dtype)
 
 

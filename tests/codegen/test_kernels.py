@@ -157,12 +157,15 @@ def test_tables(run: Run, data: st.DataObject, x_type: str, y_type: str, count: 
         np.testing.assert_array_equal(expected, buffer)
 
 
-@given(data=st.data(), a_type=activation_types, b_type=activation_types, y_type=activation_types, count=sizes)
-def test_add(run: Run, data: st.DataObject, a_type: str, b_type: str, y_type: str, count: int) -> None:
-    """add_q equals its twin, in 32 bits for two int8 operands and in 64 otherwise; in place where widths agree."""
+@given(
+    data=st.data(), a_type=activation_types, b_type=activation_types, y_type=activation_types, count=sizes,
+    factor=st.sampled_from([1.0, -1.0, -2.5]),
+)  # fmt: skip
+def test_add(run: Run, data: st.DataObject, a_type: str, b_type: str, y_type: str, count: int, factor: float) -> None:
+    """add_q equals its twin for sums and differences, in 32 bits for two int8 operands, else in 64; in place too."""
     a, b, y = (data.draw(qparams(dtype)) for dtype in (a_type, b_type, y_type))
     try:
-        p = asdict(elementwise.add_parameters(a, b, y))
+        p = asdict(elementwise.add_parameters(a, b, y, factor=factor))
     except GraphError:
         reject()
     x = [data.draw(tensors(dtype, count)) for dtype in (a_type, b_type)]

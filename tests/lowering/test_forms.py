@@ -1,0 +1,87 @@
+"""Forms in which modules are written: each lowers in float32 and in integers alike, to the same values."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from small_models import lowered, normal, sqnr_db
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from smidgen.compression.structure import POINTWISE
+from smidgen.lowering import supported_operators
+
+X = normal(64, 6, 4)
+FLOOR_DB = {"float32": 120.0, "int16": 45.0, "int8": 35.0}
+
+
+class Forms(nn.Module):
+    """Functions of one input as the outputs of one model."""
+
+    def __init__(self, *functions: Callable[["Forms", Tensor], Tensor]) -> None:
+        super().__init__()
+        self.functions = functions
+        self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 4)
+        self.mean, self.spread = nn.Parameter(normal(4, seed=1)), nn.Parameter(normal(6, 4, seed=2).abs() + 0.5)
+        self.pair = nn.Parameter(normal(8, seed=3))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        return tuple(function(self, x) for function in self.functions)
+
+
+def assert_follows(*functions: Callable[[Forms, Tensor], Tensor], recipes: tuple[str, ...] = tuple(FLOOR_DB)) -> None:
+    """Every function is above the floor of every recipe."""
+    model = Forms(*functions).eval()
+    with torch.no_grad():
+        exact = [value.double().numpy() for value in model(X)]
+    for recipe in recipes:
+        for index, (found, real) in enumerate(zip(lowered(model, (X,), recipe).integers((X,)), exact, strict=True)):
+            assert found.shape == real.shape, (recipe, index)
+            assert sqnr_db(found, real) >= FLOOR_DB[recipe], (recipe, index)
+
+
+def test_functions() -> None:
+    """Limits, reversed differences, reciprocals and a softplus of another slope."""
+    assert_follows(
+        lambda m, x: 2.0 - x,
+        lambda m, x: torch.rsub(x, 1.5, alpha=2),
+        lambda m, x: 1.0 / (x.abs() + 1.0),
+        lambda m, x: F.hardtanh(x, -0.3, 0.5),
+        lambda m, x: F.relu6(x * 8.0),
+        lambda m, x: x.clamp_min(-0.2).clamp_max(0.7),
+        lambda m, x: x.clamp(-1.0, float("inf")),
+        lambda m, x: F.softplus(x, beta=2.0),
+        lambda m, x: torch.sub(x, 0.5, alpha=3),
+    )
+
+
+def test_comparisons_that_include_equality() -> None:
+    """At least and at most; int16 holds no comparison."""
+    assert_follows(
+        lambda m, x: torch.where(x >= 0.0, x, 0.0),
+        lambda m, x: torch.where(x <= 0.0, x * 2.0, 0.0),
+        recipes=("float32",),
+    )
+
+
+def test_differences_and_quotients() -> None:
+    """Of two tensors, and with constants on either side."""
+    assert_follows(
+        lambda m, x: m.a(x) - m.b(x),
+        lambda m, x: x - m.mean,
+        lambda m, x: m.mean - x,
+        lambda m, x: (x - m.mean) / m.spread,
+    )
+
+
+def test_every_pointwise_function_has_a_float32_rule() -> None:
+    """But sqrt, which no float32 kernel has: what folds to a table lowers in float32 too."""
+    missing = {str(target) for target in POINTWISE} - set(supported_operators())
+    assert missing == {"aten.sqrt.default"}
+
+
+@pytest.mark.parametrize("recipe", ["int8", "int16"])
+def test_a_difference_keeps_the_precision_of_a_sum(recipe: str) -> None:
+    """It has 16 bits where a sum has."""
+    rungs = lowered(Forms(lambda m, x: m.a(x) - m.b(x)), (X,), recipe)
+    assert {rungs.graph[name].dtype for op in rungs.graph.ops if op.kind == "add" for name in op.inputs} == {"int16"}
