@@ -12,12 +12,14 @@ from smidgen.compression.plan import Plan
 from smidgen.compression.program import Batch, FloatProgram
 from smidgen.compression.structure import LAYOUT
 from smidgen.numerics.fixed_point import integer_range
-from smidgen.numerics.quantization import QParams
+from smidgen.numerics.quantization import QParams, qparams_for_range
 
 aten = torch.ops.aten
 
 #: Position of the weights that are stored as integers, by operator.
 _WEIGHT_POSITION = {aten.linear.default: 1, aten.conv1d.default: 1}
+#: Operators that take a constant operand (learned positions, a gain by channel) in the type of their result.
+_CONSTANT_OPERANDS = (aten.add.Tensor, aten.sub.Tensor, aten.mul.Tensor)
 
 
 def fake_quantize(program: FloatProgram, plan: Plan, inputs: Batch) -> Batch:
@@ -38,7 +40,16 @@ class _FakeQuantizer(fx.Interpreter):
     def __init__(self, program: FloatProgram, plan: Plan) -> None:
         super().__init__(program.graph_module)
         self._plan = plan
+        self._constants = program.constants
         self._split_parts = {part.name for parts in program.structure.split_parts.values() for part, _, _ in parts}
+
+    def fetch_args_kwargs_from_env(self, n: fx.Node) -> Any:
+        args, kwargs = super().fetch_args_kwargs_from_env(n)
+        result = self._plan.qparams.get(n.name)
+        if result is not None and n.target in _CONSTANT_OPERANDS:
+            rounded = [self._round_operand(node, value, result) for node, value in zip(n.args, args, strict=True)]
+            args = tuple(rounded)
+        return args, kwargs
 
     def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
         if not self._plan.recipe.is_float and target in _WEIGHT_POSITION:
@@ -56,6 +67,13 @@ class _FakeQuantizer(fx.Interpreter):
         if qparams is None or moves_only or not isinstance(result, Tensor):
             return result
         return straight_through(result, qparams)
+
+    def _round_operand(self, node: Any, value: Any, result: QParams) -> Any:
+        """Round a constant tensor to what an operand of the result's type can say; pass anything else."""
+        if not isinstance(node, fx.Node) or node.name not in self._constants or value.numel() == 1:
+            return value
+        low, high = value.min().item(), value.max().item()
+        return straight_through(value, qparams_for_range(low, high, result.dtype, symmetric=True))
 
     def _round_weight(self, weight: Tensor) -> Tensor:
         decoded = self._plan.recipe.weight.encode(weight.detach().numpy()).decode()

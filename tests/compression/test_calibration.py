@@ -81,10 +81,22 @@ def test_windows_of_another_shape_are_refused(program: FloatProgram) -> None:
         calibrate(program, normal(5, 6, 3))
 
 
+def test_an_activation_that_is_not_finite_is_refused() -> None:
+    """Finite windows that overflow inside the model: the activation is named."""
+
+    class Exponential(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.sigmoid(torch.exp(x))
+
+    program = import_model(Exponential(), normal(2, 4))
+    with pytest.raises(ConfigError, match=r"activation exp is not finite on the calibration windows: .* to inf"):
+        calibrate(program, torch.full((3, 4), 1000.0))
+
+
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_an_activation_that_is_not_finite_is_refused(program: FloatProgram, bad: float) -> None:
-    """The first activation that is not finite is named."""
+def test_a_window_that_is_not_finite_is_refused(program: FloatProgram, bad: float) -> None:
+    """A missing reading must come as the code that training saw, not as NaN."""
     x = normal(5, 6, 4)
     x[3, 2, 1] = bad
-    with pytest.raises(ConfigError, match="activation x is not finite on the calibration windows"):
+    with pytest.raises(ConfigError, match="input x holds NaN or infinity; give the code of a missing reading instead"):
         calibrate(program, x)
