@@ -48,7 +48,7 @@ def make_plan(
     """Choose the quantisation of every activation.
 
     Args: calibration, None only for a float32 recipe; inputs, declared inputs by name.
-    Raises ConfigError for an unknown input name or missing calibration.
+    Raises ConfigError for an unknown input name, missing calibration, or a rule that matches no activation.
     """
     declared = dict(inputs or {})
     unknown = set(declared) - set(program.input_names)
@@ -62,10 +62,10 @@ def make_plan(
         raise ConfigError(
             f"recipe {recipe.name} needs calibration windows; pass calibration=windows of the training set"
         )
+    nodes = [node for node in program.nodes if node.name in program.structure.materialised]
+    recipe.check_matches([text for node in nodes if not _keeps_source(program, node) for text in _labels(node)])
     qparams: dict[str, QParams] = {}
-    for node in program.nodes:
-        if node.name not in program.structure.materialised:
-            continue
+    for node in nodes:
         if node.name in declared:
             qparams[node.name] = declared[node.name].qparams
         else:
@@ -79,7 +79,7 @@ def make_plan(
 def _choose(
     program: FloatProgram, node: fx.Node, calibration: Calibration, recipe: Recipe, known: Mapping[str, QParams]
 ) -> QParams | None:
-    if node.target in LAYOUT and not _is_split_part(program, node):
+    if _keeps_source(program, node):
         return known.get(node.all_input_nodes[0].name)  # None where the source itself is not quantised
     if node.target is aten.gru.input:
         return HIDDEN
@@ -89,12 +89,19 @@ def _choose(
     symmetric = any(_needs_symmetric(user) for user, _ in users)
     dtype = _required_dtype(users)
     if dtype is None:
-        dtype = recipe.activation_for([label(node), *(f"feeds:{op_name(user)}" for user, _ in users)])
+        dtype = recipe.activation_for(_labels(node))
     return calibration.observations[node.name].qparams(dtype, symmetric=symmetric)
 
 
-def _is_split_part(program: FloatProgram, node: fx.Node) -> bool:
-    return any(node is part for parts in program.structure.split_parts.values() for part, _, _ in parts)
+def _labels(node: fx.Node) -> list[str]:
+    """Return what rules match: the activation's own label and one for every operator that reads it."""
+    return [label(node), *(f"feeds:{op_name(user)}" for user, _ in effective_users(node))]
+
+
+def _keeps_source(program: FloatProgram, node: fx.Node) -> bool:
+    """True for a node that only moves elements, other than a part of a split layer, which has a range of its own."""
+    parts = program.structure.split_parts.values()
+    return node.target in LAYOUT and not any(node is part for group in parts for part, _, _ in group)
 
 
 def _needs_symmetric(user: fx.Node) -> bool:

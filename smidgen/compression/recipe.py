@@ -1,7 +1,7 @@
 """A recipe says which precision each weight and activation has: another mix is another recipe over the same graph."""
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -30,6 +30,10 @@ class Rule:
         if self.activation not in PRECISIONS:
             raise ConfigError(f"rule {self.match!r}: activation must be one of {PRECISIONS}, got {self.activation!r}")
 
+    def matches(self, labels: Iterable[str]) -> bool:
+        """True for an activation that carries these labels."""
+        return any(fnmatchcase(label, self.match) for label in labels)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
@@ -54,8 +58,20 @@ class Recipe:
     def activation_for(self, labels: Iterable[str]) -> str:
         """Return the precision of the activation that carries these labels."""
         labels = tuple(labels)
-        matching = [rule.activation for rule in self.rules if any(fnmatchcase(label, rule.match) for label in labels)]
+        matching = [rule.activation for rule in self.rules if rule.matches(labels)]
         return matching[-1] if matching else self.activation
+
+    def check_matches(self, labels: Sequence[str]) -> None:
+        """Raise ConfigError for a rule that matches none of a model's labels: a misspelt one would change nothing.
+
+        The patterns of the built-in recipes are for any model, and may find nothing in one.
+        """
+        for rule in self.rules:
+            if rule.match not in _SIXTEEN_BITS and not rule.matches(labels):
+                raise ConfigError(
+                    f"recipe {self.name}: rule {rule.match!r} matches no activation of the model; "
+                    f"{nearest(rule.match, sorted(set(labels)))}"
+                )
 
 
 #: What is summed, gated, compared or carried through time keeps 16 bits; everything between weights takes 8.

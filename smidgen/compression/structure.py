@@ -94,8 +94,9 @@ def op_name(node: fx.Node) -> str:
 
 
 def label(node: fx.Node) -> str:
-    """Return "module.path:op", by which recipes and reports name an activation."""
-    return f"{module_path(node)}:{op_name(node)}"
+    """Return "module.path:op", by which recipes and reports name an activation; parts of a split layer have its name."""
+    made_by = _split_linear(node) or node
+    return f"{module_path(made_by)}:{op_name(made_by)}"
 
 
 def source_line(node: fx.Node) -> str:
@@ -147,6 +148,15 @@ def _split_parts(linear: fx.Node) -> tuple[tuple[fx.Node, int, int], ...]:
         start = sum(widths[:index])
         parts.append((part, start, start + widths[index]))
     return tuple(parts)
+
+
+def _split_linear(part: fx.Node) -> fx.Node | None:
+    """Return the linear layer that is split into this part and others, None for any other node."""
+    if part.target is operator.getitem:
+        linear = part.all_input_nodes[0].all_input_nodes[0]
+        if linear.target is aten.linear.default and _split_parts(linear):
+            return linear
+    return None
 
 
 def _materialised(

@@ -33,7 +33,7 @@ def test_rules_choose_by_label() -> None:
         "second:*": ("linear", ["int16"]),
         "feeds:output": ("add", ["int16"]),
         "feeds:linear": ("mul", ["int16"]),
-        "third:*": ("linear", ["int8"]),
+        "first:linear": ("getitem", ["int16", "int16"]),
     }
     program = import_model(Chain(), normal(2, 6, 4))
     calibration = calibrate(program, normal(20, 6, 4))
@@ -41,6 +41,15 @@ def test_rules_choose_by_label() -> None:
         recipe = Recipe(name="r", rules=(Rule(match=match, activation="int16"),))
         plan = make_plan(program, calibration, recipe)
         assert types(program, plan, name) == expected, match
+
+
+def test_a_rule_that_matches_nothing_is_refused() -> None:
+    """A misspelt rule names the nearest label; the patterns of built-in recipes need not occur in every model."""
+    program = import_model(Chain(), normal(2, 6, 4))
+    calibration = calibrate(program, normal(20, 6, 4))
+    rules = (*find_recipe("int8").rules, Rule(match="secnd:linear", activation="int16"))
+    with pytest.raises(ConfigError, match=r"rule 'secnd:linear' matches no activation .*; did you mean 'second:linear'"):
+        make_plan(program, calibration, Recipe(name="r", rules=rules))
 
 
 def test_products_of_two_activations_are_symmetric() -> None:
