@@ -199,6 +199,7 @@ def test_too_small_a_target_names_the_peak():
         ({"target": "cortex-m99"}, "unknown target 'cortex-m99'; did you mean 'cortex-m"),
         ({"recipe": "int8"}, "recipe int8 needs calibration windows"),
         ({"recipe": "float32", "name": "Rooms 2"}, "use lower-case letters"),
+        ({"recipe": "float32", "name": "harness"}, "no word of the language"),
     ],
 )
 def test_wrong_options_are_answered(options, message):
@@ -301,6 +302,18 @@ def test_a_changed_input_is_no_output():
     firmware = smidgen.compile(_ChangesInput(), torch.ones(1, 3), recipe="float32", name="change")
     assert firmware.graph.outputs == ("output",)
     assert torch.equal(firmware.run(torch.ones(2, 3)), torch.full((2, 3), 3.0))
+
+
+class _NamedAsAKernel(nn.Module):
+    def forward(self, linear_f32):
+        return torch.relu(linear_f32)
+
+
+def test_an_input_named_as_a_kernel_gets_another_name():
+    """The C builds, and the port is told apart from the function."""
+    firmware = smidgen.compile(_NamedAsAKernel(), torch.ones(1, 3), recipe="float32", name="named")
+    assert firmware.program.inputs[0].name != "linear_f32"
+    assert torch.equal(firmware.run(-torch.ones(2, 3)), torch.zeros(2, 3))
 
 
 def test_calibration_may_be_a_generator():

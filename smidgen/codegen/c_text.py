@@ -1,6 +1,8 @@
 """C source as text: identifiers and literals that read back exactly."""
 
 import re
+from functools import cache
+from importlib import resources
 from typing import Any
 
 import numpy as np
@@ -23,9 +25,29 @@ _NAMES_IN_USE = "arena constant crc ctx i"  # by the generated functions
 RESERVED = frozenset(f"{_WORDS_OF_C} {_WORDS_OF_CPP} {_NAMES_IN_USE}".split())
 
 
+#: Headers of the C library and files of the test harness: a program of that name would stand in their place.
+_TAKEN_FILES = frozenset({
+    "assert", "ctype", "errno", "float", "limits", "locale", "math", "setjmp", "signal", "stdarg", "stddef", "stdint",
+    "stdio", "stdlib", "string", "time", "block_counter", "harness", "host", "host_main", "image",
+})  # fmt: skip
+
+
 def is_parameter_name(name: str) -> bool:
     """True if `name` can be a parameter of the generated functions."""
-    return re.fullmatch(r"[A-Za-z]\w*", name, flags=re.ASCII) is not None and name not in RESERVED
+    legal = re.fullmatch(r"[A-Za-z]\w*", name, flags=re.ASCII) is not None
+    return legal and name not in RESERVED and name not in _kernel_functions()
+
+
+def is_program_name(name: str) -> bool:
+    """True if `name` can prefix C symbols and name the program's files."""
+    return re.fullmatch(r"[a-z][a-z0-9_]*", name) is not None and name not in RESERVED | _TAKEN_FILES
+
+
+@cache
+def _kernel_functions() -> frozenset[str]:
+    """Return the functions that the kernel files define: a parameter of the same name would hide one."""
+    texts = (file.read_text() for file in (resources.files("smidgen.codegen") / "kernels").iterdir())
+    return frozenset(name for text in texts for name in re.findall(r"(\w+)\([^()]*\)\n\{", text))
 
 
 def identifier(name: str) -> str:

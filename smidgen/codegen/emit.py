@@ -12,7 +12,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from smidgen.codegen.bundle import Layer, Place, Port, Program
-from smidgen.codegen.c_text import array_definition, commentable, identifier, is_parameter_name
+from smidgen.codegen.c_text import array_definition, commentable, identifier, is_parameter_name, is_program_name
 from smidgen.codegen.calls import Call, Site, call_for
 from smidgen.codegen.header import context_bytes, described, generated_by, header_file, parameter, signature
 from smidgen.codegen.selftest import KnownAnswer, constants_table, selftest_function
@@ -29,8 +29,11 @@ def emit(graph: Graph, plan: MemoryPlan, *, known_inputs: Sequence[NDArray[Any]]
     Args: known_inputs, one sample (*shape) for each graph input; with the reference's answer it backs the self-test.
     Raises ConfigError if a name cannot stand in C, GraphError if the plan is not sound.
     """
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", graph.name):
-        raise ConfigError(f"the name {graph.name!r} becomes C symbols: use lower-case letters, digits and _")
+    if not is_program_name(graph.name):
+        raise ConfigError(
+            f"the name {graph.name!r} becomes C symbols and file names: use lower-case letters, digits and _, and "
+            "no word of the language or header of its library"
+        )
     for port in (*graph.inputs, *graph.outputs):
         if not is_parameter_name(port):
             raise ConfigError(f"{port!r} cannot be a parameter of a C function; rename this input or output")
