@@ -25,7 +25,7 @@ POINTWISE = frozenset({
     aten.mul.Tensor, aten.mul.Scalar, aten.ne.Scalar, aten.neg.default, aten.reciprocal.default, aten.relu.default,
     aten.relu6.default, aten.rsub.Scalar, aten.sigmoid.default, aten.silu.default, aten.softplus.default,
     aten.sqrt.default, aten.sub.Tensor, aten.sub.Scalar, aten.tanh.default, aten.where.self, aten.where.Scalar,
-    aten.where.ScalarOther, aten.where.ScalarSelf,
+    aten.where.ScalarOther, aten.where.ScalarSelf, aten._to_copy.default,
 })  # fmt: skip
 
 #: Pointwise functions that jump: a table with interpolation cannot hold them.
@@ -36,11 +36,14 @@ DISCONTINUOUS = frozenset({
 
 #: Nodes that move elements without changing them: they keep the quantisation of their source.
 LAYOUT = frozenset({
-    aten.clone.default, aten.contiguous.default, aten.expand.default, aten.permute.default, aten.reshape.default,
-    aten.select.int, aten.slice.Tensor, aten.split.Tensor, aten.split_with_sizes.default, aten.squeeze.dim,
-    aten.transpose.int, aten.unsqueeze.default, aten.view.default, aten._unsafe_view.default, aten.flatten.using_ints,
-    aten.chunk.default, aten.dropout.default, operator.getitem,
+    aten.alias.default, aten.clone.default, aten.contiguous.default, aten.detach.default, aten.expand.default,
+    aten.permute.default, aten.reshape.default, aten.select.int, aten.slice.Tensor, aten.split.Tensor,
+    aten.split_with_sizes.default, aten.squeeze.dim, aten.transpose.int, aten.unsqueeze.default, aten.view.default,
+    aten._unsafe_view.default, aten.flatten.using_ints, aten.chunk.default, aten.dropout.default, operator.getitem,
 })  # fmt: skip
+
+#: What torch.export inserts to check a type while tracing: it reads a tensor and computes nothing.
+_CHECK = aten._assert_tensor_metadata.default
 
 _SPLITS = (aten.split.Tensor, aten.split_with_sizes.default, aten.chunk.default)
 
@@ -94,7 +97,7 @@ def op_name(node: fx.Node) -> str:
 
 
 def label(node: fx.Node) -> str:
-    """Return "module.path:op", by which recipes and reports name an activation; parts of a split layer have its name."""
+    """Return "module.path:op", by which recipes and reports name an activation; parts of a split layer have its own."""
     made_by = _split_linear(node) or node
     return f"{module_path(made_by)}:{op_name(made_by)}"
 
@@ -169,12 +172,15 @@ def _materialised(
     hidden = set(split_parts) | {next(iter(node.users)).name for node in graph.nodes if node.name in split_parts}
     result = set()
     for node in graph.nodes:
-        if node.op == "output" or node.name in constants or node.name in hidden:
+        parents = node.all_input_nodes
+        of_weights = node.name in constants or (parents and all(parent.name in constants for parent in parents))
+        if node.op == "output" or of_weights or node.name in hidden or node.target is _CHECK:
             continue
         if node.op == "placeholder" or node.name in inner:
             result.add(node.name)
         elif node.op == "call_function":
-            ends_chain = any(roots.get(user.name) is not roots.get(node.name) for user in node.users)
+            readers = (user for user in node.users if user.target is not _CHECK)
+            ends_chain = any(roots.get(user.name) is not roots.get(node.name) for user in readers)
             if node.name not in roots or ends_chain:
                 result.add(node.name)
     return result

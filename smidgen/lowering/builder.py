@@ -92,6 +92,11 @@ class Builder:
             raise self.unsupported(node, "it works along the batch axis; each sample must be computed alone")
         return positive - 1
 
+    def module_class(self, node: fx.Node) -> str:
+        """Return the name of the class of the module that made the node, "" if none is known."""
+        stack = node.meta.get("nn_module_stack") or {}
+        return str(list(stack.values())[-1][1]).rpartition(".")[2] if stack else ""
+
     def unsupported(self, node: fx.Node, why: str) -> UnsupportedError:
         """Return the error that names an operator and the user's line."""
         where = source_line(node)
@@ -102,7 +107,7 @@ class Builder:
     def op_name(self, node: fx.Node, suffix: str = "") -> str:
         """Return an unused name that follows the user's module path."""
         path, kind = module_path(node), op_name(node)
-        leaf = _module_is(node, kind)
+        leaf = self.module_class(node).lower() in (kind, kind.replace("_", ""))
         base = (path if leaf else f"{path}.{kind}".lstrip(".")) + suffix
         name, count = base, 1
         while name in self._names:
@@ -156,12 +161,3 @@ class Builder:
             return build()
         except GraphError as error:
             raise self.unsupported(node, str(error)) from error
-
-
-def _module_is(node: fx.Node, kind: str) -> bool:
-    """True if the node is its module's own operator (a Linear's linear), so that the path alone names it."""
-    stack = node.meta.get("nn_module_stack") or {}
-    if not stack:
-        return False
-    cls = str(list(stack.values())[-1][1]).rpartition(".")[2].lower()
-    return cls == kind.replace("_", "") or cls == kind

@@ -284,6 +284,14 @@ def _reciprocal(builder: Builder, node: fx.Node) -> None:
     _add_float_op(builder, node, "div", [one, builder.operand(node.args[0])])
 
 
+def _to_copy(builder: Builder, node: fx.Node) -> None:
+    """aten._to_copy(x, dtype): truth values are numbers already, 1.0 and 0.0."""
+    dtypes = {source.meta["val"].dtype for source in node.all_input_nodes}
+    if node.meta["val"].dtype != torch.float32 or not dtypes <= {torch.bool, torch.float32}:
+        raise builder.unsupported(node, f"a conversion to {node.meta['val'].dtype} is not supported; stay in float32")
+    builder.values[node.name] = builder.operand(node.args[0]).name
+
+
 def _softplus(builder: Builder, node: fx.Node) -> None:
     """aten.softplus(x, beta, threshold): log(1 + exp(beta x)) / beta, which float32 calls linear from 17 on."""
     given = arguments(node)
@@ -325,5 +333,6 @@ RULES: Mapping[object, Rule] = {
     aten.eq.Scalar: _compare("eq_scalar"), aten.ne.Scalar: _compare("ne_scalar"),
     aten.lt.Scalar: _compare("lt_scalar"), aten.ge.Scalar: _compare("lt_scalar", "logical_not"),
     aten.gt.Scalar: _compare("gt_scalar"), aten.le.Scalar: _compare("gt_scalar", "logical_not"),
+    aten._to_copy.default: _to_copy,
     aten.where.self: _where, aten.where.Scalar: _where, aten.where.ScalarOther: _where, aten.where.ScalarSelf: _where,
 }  # fmt: skip

@@ -15,6 +15,7 @@ from smidgen.numerics.elementwise import rescale_parameters
 aten = torch.ops.aten
 
 _TO_THE_END = 2**63 - 1  # torch's end of an open slice
+_LARGEST_RANK = 3  # of a transpose kernel
 
 
 def reshape(builder: Builder, node: fx.Node) -> None:
@@ -30,6 +31,12 @@ def reshape(builder: Builder, node: fx.Node) -> None:
 def transpose(builder: Builder, node: fx.Node) -> None:
     """aten.transpose(x, a, b)."""
     source = _source(node)
+    if builder.module_class(node) == "MultiheadAttention":
+        raise builder.unsupported(
+            node,
+            "nn.MultiheadAttention moves the batch axis inside; make q, k and v by linear layers as "
+            "(batch, heads, steps, width) and call F.scaled_dot_product_attention(q, k, v)",
+        )
     first, second = (builder.axis(node, source, arguments(node)[key]) for key in ("dim0", "dim1"))
     permutation = list(range(source.meta["val"].dim() - 1))
     permutation[first], permutation[second] = permutation[second], permutation[first]
@@ -42,6 +49,25 @@ def permute(builder: Builder, node: fx.Node) -> None:
     if axes[0] != 0:
         raise builder.unsupported(node, "it moves the batch axis; keep the batch first")
     _add_transpose(builder, node, [builder.axis(node, source, axis) for axis in axes[1:]])
+
+
+def expand(builder: Builder, node: fx.Node) -> None:
+    """aten.expand(x, sizes): copies side by side along every axis of size one that grows."""
+    x, shape = builder.operand(node.args[0]), builder.shape(node)
+    if shape == x.shape:
+        same(builder, node)
+        return
+    name = builder.op_name(node)
+    for axis, count in enumerate(shape):
+        if x.shape[axis] != count:
+            grown = (*x.shape[:axis], count, *x.shape[axis + 1 :])
+            y = (
+                _moved(builder, node, x)
+                if grown == shape
+                else builder.add_tensor(f"{node.name}_{axis}", grown, x.qparams, dtype=x.dtype)
+            )
+            builder.add_op(node, "concat", [x] * count, y, attrs={"axis": axis}, name=f"{name}.{axis}")
+            x = y
 
 
 def slice_(builder: Builder, node: fx.Node) -> None:
@@ -116,7 +142,7 @@ def match_scale(builder: Builder, node: fx.Node, x: Tensor, y: Tensor, name: str
 
 
 def same(builder: Builder, node: fx.Node) -> None:
-    """clone, contiguous, dropout at evaluation: nothing to do."""
+    """clone, contiguous, detach, dropout at evaluation: nothing to do."""
     builder.values[node.name] = builder.values[_source(node).name]
 
 
@@ -139,6 +165,12 @@ def _moved(builder: Builder, node: fx.Node, x: Tensor) -> Tensor:
 
 
 def _add_transpose(builder: Builder, node: fx.Node, permutation: Sequence[int]) -> None:
+    if len(permutation) > _LARGEST_RANK:
+        raise builder.unsupported(
+            node,
+            f"it permutes {len(permutation)} axes besides the batch, at most {_LARGEST_RANK} are supported; "
+            "reshape axes that stay together to one first",
+        )
     x = builder.operand(node.args[0])
     y = _moved(builder, node, x)
     builder.add_op(node, "transpose", [x], y, attrs={"permutation": tuple(permutation)})
@@ -166,5 +198,8 @@ RULES: Mapping[object, Rule] = {
     aten.cat.default: concat,
     aten.clone.default: same,
     aten.contiguous.default: same,
+    aten.alias.default: same,
+    aten.detach.default: same,
+    aten.expand.default: expand,
     aten.dropout.default: same,
 }

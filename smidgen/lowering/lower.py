@@ -1,5 +1,6 @@
 """Walk the float program once and write the integer (or float32) graph."""
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -91,7 +92,7 @@ def _lower_node(builder: Builder, node: fx.Node) -> None:
         return
     rule = _RULES.get(node.target)
     if rule is None:
-        raise builder.unsupported(
-            node, f"operator {node.target} has no lowering; supported are {', '.join(supported_operators())}"
-        )
+        near = difflib.get_close_matches(str(node.target), supported_operators(), n=3)
+        hint = f"; like it are {', '.join(near)}" if near else ""
+        raise builder.unsupported(node, f"operator {node.target} has no lowering{hint}")
     rule(builder, node)

@@ -60,6 +60,10 @@ def attention(builder: Builder, node: fx.Node) -> None:
         raise builder.unsupported(node, "a mask tensor is not supported; use is_causal=True, or no mask")
     if given["enable_gqa"]:
         raise builder.unsupported(node, "heads that share keys are not supported; give k and v a head for each of q")
+    if given["query"].meta["val"].dim() != 4:
+        raise builder.unsupported(
+            node, "q, k and v must be (batch, heads, steps, width); give a single head its axis by unsqueeze(1)"
+        )
     operands = []
     name = builder.op_name(node)
     for role in ("query", "key", "value"):

@@ -48,7 +48,7 @@ def test_a_rule_that_matches_nothing_is_refused() -> None:
     program = import_model(Chain(), normal(2, 6, 4))
     calibration = calibrate(program, normal(20, 6, 4))
     rules = (*find_recipe("int8").rules, Rule(match="secnd:linear", activation="int16"))
-    with pytest.raises(ConfigError, match=r"rule 'secnd:linear' matches no activation .*; did you mean 'second:linear'"):
+    with pytest.raises(ConfigError, match=r"'secnd:linear' matches no activation .*; did you mean 'second:linear'"):
         make_plan(program, calibration, Recipe(name="r", rules=rules))
 
 

@@ -74,6 +74,36 @@ def test_differences_and_quotients() -> None:
     )
 
 
+def test_what_tracing_leaves_behind() -> None:
+    """Sizes computed from the batch, checks of types, copies without effect, weights in parts."""
+    assert_follows(
+        lambda m, x: torch.relu(x.reshape(-1, 3, 2, 4).permute(0, 3, 1, 2)).reshape(-1, 24),
+        lambda m, x: m.a(x).detach() + m.a(x.clone()),
+        lambda m, x: torch.ops.aten.alias(m.a(x)) + 1.0,
+        lambda m, x: m.a(x).to(torch.float32),
+        lambda m, x: m.a(x).expand(-1, 6, 4),
+        lambda m, x: x + torch.mul(*m.pair.chunk(2)),
+        lambda m, x: nn.Identity()(x) * 2.0,
+    )
+
+
+def test_truth_values_are_numbers() -> None:
+    """A mask as a number is a function of what it compares; only int8 and float32 hold a comparison."""
+    for recipe in ("float32", "int8-pure"):
+        (found,) = lowered(Forms(lambda m, x: (x > 0.0).float() * 2.0), (X,), recipe).integers((X,))
+        scale = 0.02 if recipe == "int8-pure" else 0.0  # what is nearest to 0 may be called 0
+        sure = X.abs().numpy() > scale
+        assert abs(found[sure] - 2.0 * (X.numpy()[sure] > 0)).max() <= 1e-6
+
+
+def test_expansion_is_copies() -> None:
+    """Axes of one element grow, one or several at once, bytes unchanged."""
+    assert_follows(
+        lambda m, x: m.a(x) * torch.sigmoid(m.b(x).mean(1, keepdim=True)).expand(-1, 6, -1),
+        lambda m, x: x.mean(1, keepdim=True).mean(2, keepdim=True).expand(-1, 6, 4),
+    )
+
+
 def test_every_pointwise_function_has_a_float32_rule() -> None:
     """But sqrt, which no float32 kernel has: what folds to a table lowers in float32 too."""
     missing = {str(target) for target in POINTWISE} - set(supported_operators())

@@ -32,7 +32,20 @@ class Function(nn.Module):
 
 
 CASES: dict[str, tuple[Callable[..., object], tuple[nn.Module, ...], str]] = {
-    "unknown operator": (lambda m, x: torch.sin(x), (), r":sin: operator aten.sin.default has no lowering; "),
+    "unknown operator": (
+        lambda m, x: torch.sin(x), (), r":sin: operator aten.sin.default has no lowering; like it are (\S+, ){2}\S+ \("
+    ),
+    "many axes": (
+        lambda m, x: x.view(-1, 2, 3, 2, 2).permute(0, 2, 1, 4, 3), (), ":permute: it permutes 4 axes besides the batch"
+    ),
+    "attention without heads": (
+        lambda m, x: F.scaled_dot_product_attention(x, x, x), (), ":scaled_dot_product_attention: q, k and v must be"
+    ),
+    "attention of torch": (
+        lambda m, x: m.layers[0](x), (nn.TransformerEncoderLayer(4, 2, 8, batch_first=True),),
+        "layers.0.self_attn:transpose: nn.MultiheadAttention moves the batch axis inside; make q, k and v by linear",
+    ),
+    "conversion": (lambda m, x: x.to(torch.float64), (), ":_to_copy: "),
     "unknown layer": (lambda m, x: m.layers[0](x), (nn.BatchNorm1d(6),), "layers.0:.*batch_norm.* has no lowering"),
     "along the batch": (lambda m, x: torch.cat([x, x]), (), ":cat: it works along the batch axis; each sample must be"),
     "batch moved": (lambda m, x: x.transpose(0, 1), (), ":transpose: it works along the batch axis"),
@@ -83,7 +96,7 @@ CASES: dict[str, tuple[Callable[..., object], tuple[nn.Module, ...], str]] = {
 }  # fmt: skip
 #: Cases that one arithmetic alone refuses.
 INT16_ONLY = ("accumulator",)
-FLOAT_ONLY = ("softplus of another kind",)
+FLOAT_ONLY = ("softplus of another kind", "conversion")
 INTEGER_ONLY = ("quotient of two", "mask of another tensor", "growing state")
 
 
