@@ -1,4 +1,4 @@
-"""What is a legal graph: every rule that the generator and the kernels rely on, checked in one place."""
+"""What is a legal graph: its wiring, types, attributes, parameters and shapes; `bounds` proves the integer sums."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 
 from smidgen.errors import GraphError
+from smidgen.ir.bounds import check_bounds
 from smidgen.ir.graph import DTYPE_BYTES, Graph, Op, Tensor
 from smidgen.ir.ops import OP_SPECS, Legal
 from smidgen.numerics import float32, tables
-from smidgen.numerics.fixed_point import integer_range, prove_accumulator
-
-_WEIGHT_LIMIT = 127
 
 
 def check_graph(graph: Graph) -> None:
@@ -83,8 +81,8 @@ def _check_op(graph: Graph, op: Op) -> None:
     if shape != y.shape:
         raise GraphError(f"{op.name}: {op.kind} gives {shape}, output {y.name} is declared {y.shape}")
     _check_param_sizes(op, params, x, y)
-    if "weight" in op.params and not is_float:
-        _check_accumulator(op, x[0])
+    if not is_float:
+        check_bounds(op, x)
 
 
 def _check_integer_types(op: Op, x: tuple[Tensor, ...], y: Tensor) -> None:
@@ -159,16 +157,6 @@ def _check_param_sizes(op: Op, expected: Mapping[str, tuple[str, str]], x: tuple
         wanted = tuple(sizes.get(axis, size) for axis, size in zip(axes, actual, strict=True))
         if actual != wanted:
             raise GraphError(f"{op.name}: {role} must have shape {wanted}, got {actual}")
-
-
-def _check_accumulator(op: Op, x: Tensor) -> None:
-    weight = op.params["weight"].astype(np.int64)
-    if np.abs(weight).max(initial=0) > _WEIGHT_LIMIT:
-        raise GraphError(f"{op.name}: weights must lie in -127..127, found {weight.min()}")
-    # The recurrent weights of a GRU meet its int16 state, all others the op's input.
-    low, high = integer_range("int16" if op.kind == "gru" else x.dtype)
-    rows = np.abs(weight).reshape(weight.shape[0], -1).sum(axis=1)
-    prove_accumulator(rows * max(-low, high) + np.abs(op.params["bias"].astype(np.int64)), op.name)
 
 
 def integer_attributes(parameters: Any) -> dict[str, int]:

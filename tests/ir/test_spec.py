@@ -184,13 +184,61 @@ SHAPES: dict[str, tuple[Spoil, str]] = {
     "joined": (lambda _: concat_of_two_widths(), r"cannot join \(2, 3\) and \(2, 4\) along axis 0"),
     "no last axis": (lambda _: norm_of_a_scalar(), "rms_norm works along the last axis, t1 has none"),
 }  # fmt: skip
+#: Attributes that each are legal, and together let a sum leave its register.
+BOUNDS: dict[str, tuple[Spoil, str]] = {
+    "add of int8": (lambda _: narrow_add(multiplier_a=2**24), r"add.0: its sum can reach \d+, it must stay"),
+    "mean": (lambda _: long_mean(), r"mean.1: its sum can reach 4294836224, it must stay below 2\*\*31"),
+    "power of a row": (with_attr("layer_norm", "epsilon", 2**62 - 1), r"the power of a row can reach \d+"),
+    "mean of a row": (with_attr("layer_norm", "mean_multiplier", 2**31 - 1), "says more than the mean of 4 features"),
+    "score": (lambda _: wide_attention(score_prescale=0), r"a score can reach \d+, it must stay below 2\*\*30"),
+    "values": (lambda _: wide_attention(value_shift=0), r"a sum of values can reach \d+, it must stay below"),
+    "places": (with_attr("attention", "output_shift", -16), "output_shift -16 asks for a shift by 64, 62 is most"),
+    "states": (lambda _: scan_of_many_states(), r"the sum over states can reach 2147483648, it must stay below"),
+}  # fmt: skip
 ALL = {
     f"{chapter}: {case}": fault
     for chapter, faults in {
         "structure": STRUCTURE, "types": TYPES, "attributes": ATTRIBUTES, "parameters": PARAMETERS, "shapes": SHAPES,
+        "bounds": BOUNDS,
     }.items()
     for case, fault in faults.items()
 }  # fmt: skip
+
+
+def unchecked(maker: GraphMaker, result: str, **attrs: int) -> Graph:
+    """Return a graph whose last operator has other attributes."""
+    graph = maker.graph(result)
+    last = graph.ops[-1]
+    return replaced(graph, last, attrs={**last.attrs, **attrs})
+
+
+def narrow_add(**attrs: int) -> Graph:
+    """Return a sum of int8 with other attributes."""
+    m = GraphMaker()
+    return unchecked(m, m.binary("add", m.input("a", 4), m.input("b", 4)), **attrs)
+
+
+def long_mean() -> Graph:
+    """Return a mean over 2**16 elements of int16, as a file may hold it."""
+    m = GraphMaker()
+    x = m.input("x", 2**16, 1, qparams=INT16)
+    short = m.graph(m.mean(m.slice(x, 0, 0, 8), 0, INT16))
+    return replace(short, ops=(replace(short.ops[-1], inputs=(x,)),))
+
+
+def wide_attention(**attrs: int) -> Graph:
+    """Return attention of int16 with other attributes."""
+    m = GraphMaker()
+    q = m.input("q", 4, 1, 4, qparams=INT16)
+    return unchecked(m, m.attention(q, q, q), **attrs)
+
+
+def scan_of_many_states() -> Graph:
+    """Return a scan of 8 states, each of which may reach what 2 may."""
+    m = GraphMaker()
+    u, delta = m.input("u", 3, 2, qparams=SYMMETRIC), m.input("delta", 3, 2, qparams=INT16)
+    B = m.input("B", 3, 8, qparams=INT16)
+    return unchecked(m, m.selective_scan(u, delta, B, B), state_limit=2**29)
 
 
 def asymmetric_attention() -> Graph:
