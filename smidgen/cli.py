@@ -96,7 +96,9 @@ def train(
     save_job(job)
     result = experiment.train(progress=sys.stderr.isatty())
     print(f"{run}: {model} trained on {len(experiment.training)} windows, {experiment.split.name} held out")
-    if result.resumed_at:
+    if result.resumed_at == experiment.epochs:
+        print("the run was complete; nothing was trained")
+    elif result.resumed_at:
         print(f"continued after {result.resumed_at} whole epochs")
 
 

@@ -200,7 +200,7 @@ class _Pool:
             "model": model,
             "recipe": recipe,
             "n_seeds": len(seeds),
-            "decisions": sum(record.n_windows for record in records),
+            "n_decisions": sum(record.n_windows for record in records) // len(seeds),
             "macro_f1_float": _mean([each.macro_f1 for each in floats]),
             "macro_f1_float_std": _spread([each.macro_f1 for each in floats]),
             "macro_f1_integer": _mean([each.macro_f1 for each in compiled]),

@@ -80,6 +80,11 @@ class Experiment:
         """Where everything of this job lives."""
         return Path(self.job.folder)
 
+    @property
+    def epochs(self) -> int:
+        """How many epochs a complete training has."""
+        return self.benchmark.preset.models[self.job.model].training.epochs
+
     def train(self, *, progress: bool) -> TrainingResult:
         """Train the classifier, or continue or read back the run in the job's folder."""
         preset = self.benchmark.preset.models[self.job.model]

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import fx
 
-from smidgen.codegen import Program
+from smidgen.codegen import Port, Program
 from smidgen.compression import FloatProgram
 from smidgen.compression.program import Batch, batches
 from smidgen.errors import BudgetError, ConfigError
@@ -208,11 +208,16 @@ class Firmware:
             "target": self.target.name,
             "recipe": self.recipe_name,
             "files": sorted(self.program.files),
-            "inputs": [asdict(port) for port in self.program.inputs],
-            "outputs": [asdict(port) for port in self.program.outputs],
+            "inputs": [self._port_entry(port) for port in self.program.inputs],
+            "outputs": [self._port_entry(port) for port in self.program.outputs],
             "parameters": self.float_program.parameter_count,
             "measurement": self.measurement.to_dict(),
         }
+
+    def _port_entry(self, port: Port) -> dict[str, Any]:
+        qparams = self.graph[port.name].qparams
+        scale = {} if qparams is None else {"scale": qparams.scale, "zero_point": qparams.zero_point}
+        return {**asdict(port), **scale}
 
     def __str__(self) -> str:
         return f"{self.program.name}, recipe {self.recipe_name}\n{self.measurement}"

@@ -25,7 +25,7 @@ def test_every_program_was_proven_on_every_decision(sphere):
 
 
 def test_int8_decides_as_float_does(sphere):
-    """Over all decisions: the same room in at least 99 %, accuracy within 0.3 point; the interval holds the difference."""
+    """Over all decisions: the same room in at least 99 %, accuracy within 0.3 point; the interval is stored."""
     for row in (row for row in sphere["pooled"] if row["recipe"] == "int8"):
         assert row["argmax_agreement"] >= 0.99
         assert abs(row["accuracy_integer"] - row["accuracy_float"]) <= 0.003
