@@ -11,7 +11,7 @@ from smidgen.codegen.c_text import is_parameter_name
 from smidgen.compression import FloatProgram, Plan
 from smidgen.errors import UnsupportedError
 from smidgen.ir import Graph, check_graph
-from smidgen.lowering import elementwise, layout, mixing, projections, recurrences
+from smidgen.lowering import chains, elementwise, layout, mixing, projections, recurrences
 from smidgen.lowering.builder import Builder, Rule
 
 _RULES: Mapping[object, Rule] = {
@@ -88,7 +88,7 @@ def supported_operators() -> list[str]:
 
 def _lower_node(builder: Builder, node: fx.Node) -> None:
     if not builder.is_float and node.name in builder.program.structure.roots:
-        elementwise.lower_chain(builder, node)
+        chains.lower_chain(builder, node)
         return
     rule = _RULES.get(node.target)
     if rule is None:
