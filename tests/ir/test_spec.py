@@ -273,3 +273,12 @@ def test_an_illegal_graph_is_refused(case: str) -> None:
     spoil, message = ALL[case]
     with pytest.raises(GraphError, match=message):
         check_graph(spoil(INTEGERS))
+
+
+def test_causal_attention_counts_the_pairs_it_computes() -> None:
+    """A query meets the keys up to its own step: 1 + 2 + 2 + 2 pairs of 4 queries and 2 keys."""
+    m = GraphMaker()
+    q, k = m.input("q", 4, 1, 3, qparams=SYMMETRIC), m.input("k", 2, 1, 3, qparams=SYMMETRIC)
+    graph = m.graph(m.attention(q, k, k, causal=True))
+    op = graph.ops[-1]
+    assert OP_SPECS["attention"].macs(op, graph.operands(op), graph[op.output]) == 2 * 3 * 7
