@@ -202,7 +202,9 @@ def test_the_header_tells_how_to_talk_to_it() -> None:
 def test_a_name_that_is_no_c_prefix_is_refused(name: str) -> None:
     """The name becomes symbols and file names."""
     graph = replace(GRAPHS["integer"], name=name)
-    with pytest.raises(ConfigError, match=rf"the name '{name}' becomes C symbols and file names: use lower-case letters"):
+    with pytest.raises(
+        ConfigError, match=rf"the name '{name}' becomes C symbols and file names: use lower-case letters"
+    ):
         program_of(graph)
 
 
