@@ -27,7 +27,7 @@ def _assert_accepted(job: Job) -> None:
     assert (int8.recipe, float32.recipe) == ("int8", "float32")
     for record in (int8, float32):
         assert record.mismatched_bytes == 0
-        assert record.n_emulated == record.n_windows > 500
+        assert record.n_emulated == record.n_windows >= 460  # sequence 6, the shortest, has 460
         assert record.ram_bytes <= 32 * 1024
         assert record.flash_bytes <= 64 * 1024
     assert int8.argmax_agreement >= 0.985  # of one sequence; the 0.99 of the record is over all
