@@ -1,0 +1,75 @@
+"""The verbs of the localisation study: train one network, demonstrate all of them, draw their page."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from smidgen.cli.options import Data, Json, Root, Run, print_json
+
+_TABLE_COLUMNS = 118  # of a table that goes to a file or a pipe
+
+
+def demo(
+    data: Data = "simulated",
+    root: Root = None,
+    out: Annotated[Path, typer.Option(help="Run folder; a killed demo continues there.")] = Path("runs/demo"),
+    folds: Annotated[int | None, typer.Option(help="Held-out parts to run, the first ones; all by default.")] = None,
+    seeds: Annotated[int, typer.Option(help="Seeds per held-out part.", min=1)] = 1,
+    as_json: Json = False,
+) -> None:
+    """Train, compile and prove every model; print one table and write a page."""
+    from smidgen.demo import SUMMARY, DemoConfig, run_demo
+    from smidgen.report import results_table, write_report
+
+    command = " ".join(["smidgen", *sys.argv[1:]])
+    config = DemoConfig(data=data, root=root, out=out, folds=folds, seeds=seeds, command=command)
+    document = run_demo(config)
+    page = write_report(out)
+    if as_json:
+        print_json({key: document[key] for key in SUMMARY})
+    else:
+        console = Console()
+        (console if console.is_terminal else Console(width=_TABLE_COLUMNS)).print(results_table(document))
+    Console(stderr=True).print(f"wrote {page} and {out / 'summary.json'}", soft_wrap=True)
+    if any(result["mismatched_bytes"] for result in document["results"]):
+        sys.exit(1)
+
+
+def report(run: Run) -> None:
+    """Draw a demo's page again from its records."""
+    from smidgen.report import write_report
+
+    print(write_report(run))
+
+
+def train(
+    run: Run,
+    model: Annotated[str, typer.Option(help="mamba, transformer or gru.")] = "mamba",
+    data: Data = "simulated",
+    root: Root = None,
+    split: Annotated[int, typer.Option(help="Which part to hold out, counted from 0.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of weights, order and augmentation.")] = 0,
+) -> None:
+    """Train one model; a killed run continues from its last whole epoch."""
+    from smidgen.experiment import Job, save_job
+
+    job = Job(
+        data=data,
+        root=None if root is None else str(root),
+        split=split,
+        model=model,
+        seed=seed,
+        emulate=None,
+        folder=str(run),
+    )
+    experiment = job.open()
+    save_job(job)
+    result = experiment.train(progress=sys.stderr.isatty())
+    print(f"{run}: {model} trained on {len(experiment.training)} windows, {experiment.split.name} held out")
+    if result.resumed_at == experiment.epochs:
+        print("the run was complete; nothing was trained")
+    elif result.resumed_at:
+        print(f"continued after {result.resumed_at} whole epochs")

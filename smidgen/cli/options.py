@@ -1,0 +1,19 @@
+"""What several verbs share: their options, and how results are printed."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Data = Annotated[str, typer.Option(help="simulated, or sphere (real recordings, needs --root).")]
+Root = Annotated[Path | None, typer.Option(help="Folder that holds the real recordings.", envvar="SMIDGEN_DATA")]
+Run = Annotated[Path, typer.Argument(help="Run folder, made by `smidgen train`.")]
+Recipe = Annotated[str, typer.Option(help="int8, float32, int16, or a TOML file.")]
+Target = Annotated[str, typer.Option(help="Core to compile for.")]
+
+
+def print_json(value: Any) -> None:
+    """Print a result for machines."""
+    print(json.dumps(value, indent=1))
