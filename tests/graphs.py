@@ -113,7 +113,9 @@ class GraphMaker:
         gain, bias = self._random.uniform(0.5, 1.5, width), self._random.normal(size=width)
         if source.is_float:
             params = {"gain": gain.astype(np.float32), "bias": bias.astype(np.float32)}
-            params = {role: params[role] for role in OP_SPECS[kind].float_params or ()}
+            form = OP_SPECS[kind].float32
+            assert form is not None
+            params = {role: params[role] for role in form.params}
             return self._op(kind, [x], source.shape, None, params, {"eps": 1e-5})
         assert source.qparams is not None
         p = norm_parameters(gain, bias, 1e-5, source.qparams, y, centred=kind == "layer_norm")

@@ -1,4 +1,4 @@
-"""What is a legal graph: its wiring, types, attributes, parameters and shapes; `bounds` proves the integer sums."""
+"""What is a legal graph: its wiring, types, attributes, parameters and shapes; each form proves its integer sums."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from smidgen.errors import GraphError
-from smidgen.ir.bounds import check_bounds
 from smidgen.ir.graph import DTYPE_BYTES, Graph, Op, Tensor
-from smidgen.ir.ops import OP_SPECS, Legal
-from smidgen.numerics import float32, tables
+from smidgen.ir.ops import OP_SPECS, Operands
+from smidgen.ir.ops.op_spec import Legal
+from smidgen.numerics import tables
 
 
 def check_graph(graph: Graph) -> None:
@@ -70,48 +70,40 @@ def _check_op(graph: Graph, op: Op) -> None:
     is_float = any(tensor.is_float for tensor in x)
     if any(tensor.is_float != is_float for tensor in (*x, y) if not (tensor is y and op.kind == "argmax")):
         raise GraphError(f"{op.name}: cannot mix float32 and integers in one {op.kind}")
-    if not is_float:
-        _check_integer_types(op, x, y)
-    params = spec.float_params if is_float else spec.integer_params
-    if params is None:
+    form = spec.float32 if is_float else spec.integer
+    if form is None:
         raise GraphError(f"{op.name}: {op.kind} has no {'float32' if is_float else 'integer'} form")
-    _check_attributes(op, spec.float_attrs if is_float else spec.integer_attrs)
-    _check_params(op, params, x, y)
+    if spec.moves:
+        _check_same_type(op, x, y)
+    elif not is_float:
+        _check_scales(op, x, y)
+    _check_attributes(op, form.legal_attrs(op))
+    _check_params(op, form.params, y)
     shape = spec.shape(op, x)
     if shape != y.shape:
         raise GraphError(f"{op.name}: {op.kind} gives {shape}, output {y.name} is declared {y.shape}")
-    _check_param_sizes(op, params, x, y)
-    if not is_float:
-        check_bounds(op, x)
+    _check_param_sizes(op, form.params, x, y)
+    form.prove(op, x, y)
 
 
-def _check_integer_types(op: Op, x: tuple[Tensor, ...], y: Tensor) -> None:
-    if op.kind in ("transpose", "reshape", "slice", "concat"):
-        if any((tensor.dtype, tensor.qparams) != (y.dtype, y.qparams) for tensor in x):
-            raise GraphError(f"{op.name}: {op.kind} only moves elements; type and scale must stay as they are")
-        return
-    if op.kind == "argmax" and y.dtype != "int32":
-        raise GraphError(f"{op.name}: argmax gives int32, output {y.name} is declared {y.dtype}")
-    for tensor in x if op.kind == "argmax" else (*x, y):
+def _check_same_type(op: Op, x: Operands, y: Tensor) -> None:
+    if any((tensor.dtype, tensor.qparams) != (y.dtype, y.qparams) for tensor in x):
+        raise GraphError(f"{op.name}: {op.kind} only moves elements; type and scale must stay as they are")
+
+
+def _check_scales(op: Op, x: Operands, y: Tensor) -> None:
+    """Integers other than indices, which are int32, mean nothing without a scale."""
+    for tensor in x if y.dtype == "int32" else (*x, y):
         if tensor.qparams is None:
             raise GraphError(
                 f"{op.name}: {tensor.name} is {tensor.dtype} without a scale; quantise it to int8 or int16"
             )
-    wide = {"gru": (*x, y), "selective_scan": x[1:]}.get(op.kind, ())
-    symmetric = {"attention": x, "selective_scan": x[:1]}.get(op.kind, ())
-    for tensor in wide:
-        if tensor.dtype != "int16":
-            raise GraphError(f"{op.name}: {tensor.name} must be int16, it is {tensor.dtype}")
-    for tensor in symmetric:
-        if tensor.zero_point:
-            raise GraphError(f"{op.name}: {tensor.name} must be symmetric, its zero point is {tensor.zero_point}")
 
 
 def _check_attributes(op: Op, legal: Mapping[str, Legal]) -> None:
-    expected = {**legal, **dict.fromkeys(_scalars(op), float)} if op.kind == "pointwise" else legal
-    if set(op.attrs) != set(expected):
-        raise GraphError(f"{op.name}: attributes must be {sorted(expected)}, got {sorted(op.attrs)}")
-    for key, values in expected.items():
+    if set(op.attrs) != set(legal):
+        raise GraphError(f"{op.name}: attributes must be {sorted(legal)}, got {sorted(op.attrs)}")
+    for key, values in legal.items():
         value = op.attrs[key]
         if isinstance(values, range):
             if type(value) is not int or value not in values:
@@ -122,15 +114,7 @@ def _check_attributes(op: Op, legal: Mapping[str, Legal]) -> None:
             raise GraphError(f"{op.name}: {key} must hold whole numbers, got {value!r}")
 
 
-def _scalars(op: Op) -> tuple[str, ...]:
-    """Return the names of the scalars that a float32 function takes."""
-    function = str(op.attrs.get("function"))
-    if function not in float32.POINTWISE:
-        raise GraphError(f"{op.name}: unknown function {function!r}; expected one of {', '.join(float32.POINTWISE)}")
-    return ("low", "high") if function == "clamp" else ("scalar",) if function.endswith("_scalar") else ()
-
-
-def _check_params(op: Op, expected: Mapping[str, tuple[str, str]], x: tuple[Tensor, ...], y: Tensor) -> None:
+def _check_params(op: Op, expected: Mapping[str, tuple[str, str]], y: Tensor) -> None:
     if set(op.params) != set(expected):
         raise GraphError(f"{op.name}: parameters must be {sorted(expected)}, got {sorted(op.params)}")
     for role, (dtype, axes) in expected.items():
@@ -143,7 +127,7 @@ def _check_params(op: Op, expected: Mapping[str, tuple[str, str]], x: tuple[Tens
             raise GraphError(f"{op.name}: {role} must not be negative, found {array.min()}")
 
 
-def _check_param_sizes(op: Op, expected: Mapping[str, tuple[str, str]], x: tuple[Tensor, ...], y: Tensor) -> None:
+def _check_param_sizes(op: Op, expected: Mapping[str, tuple[str, str]], x: Operands, y: Tensor) -> None:
     if not expected:
         return
     if not (x[0].shape and y.shape):

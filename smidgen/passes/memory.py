@@ -12,9 +12,6 @@ from smidgen.ir.ops import OP_SPECS
 
 ALIGNMENT = 4
 
-#: Ops whose kernel reads element i of its first input before it writes element i of its output.
-_IN_PLACE = frozenset({"table", "pointwise", "rescale", "add", "sub", "mul", "div", "select", "rms_norm", "layer_norm"})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
@@ -167,7 +164,7 @@ def _check_writes(graph: Graph, plan: MemoryPlan, op: Op, operands: Sequence[str
         for name in operands:
             source, x = plan.placements[name], graph[name]
             in_place = (
-                what == "its result" and op.kind in _IN_PLACE and source == place
+                what == "its result" and OP_SPECS[op.kind].in_place and source == place
                 and DTYPE_BYTES[x.dtype] == DTYPE_BYTES[y.dtype]
             )  # fmt: skip
             if not in_place and _meet(span, (source.region, source.offset, source.offset + x.n_bytes)):
@@ -223,7 +220,7 @@ def _in_place_owner(
     graph: Graph, op: Op, index: int, home: Mapping[str, tuple[str, int]], storages: Mapping[str, _Storage]
 ) -> str | None:
     """Return the storage of op's first input if op may overwrite it."""
-    if op.kind not in _IN_PLACE or op.inputs[0] not in home:
+    if not OP_SPECS[op.kind].in_place or op.inputs[0] not in home:
         return None
     owner, offset = home[op.inputs[0]]
     block = storages.get(owner)

@@ -27,8 +27,8 @@ def first(graph: Graph, kind: str) -> Op:
 
 def test_every_kind_of_operator_is_covered() -> None:
     """The two graphs of the tests hold every kind that exists, each in every arithmetic it has."""
-    integer_kinds = {kind for kind, spec in OP_SPECS.items() if spec.integer_params is not None}
-    float_kinds = {kind for kind, spec in OP_SPECS.items() if spec.float_params is not None}
+    integer_kinds = {kind for kind, spec in OP_SPECS.items() if spec.integer is not None}
+    float_kinds = {kind for kind, spec in OP_SPECS.items() if spec.float32 is not None}
     assert {op.kind for op in INTEGERS.ops} == integer_kinds
     assert {op.kind for op in FLOATS.ops} == float_kinds
 
@@ -108,7 +108,8 @@ TYPES: dict[str, tuple[Spoil, str]] = {
         f"{SLICE.name}: slice only moves elements; type and scale must stay as they are",
     ),
     "argmax gives int8": (
-        with_tensor(ARGMAX.output, dtype="int8"), f"{ARGMAX.name}: argmax gives int32, output .* is declared int8"
+        with_tensor(ARGMAX.output, dtype="int8", qparams=INT8),
+        f"{ARGMAX.name}: argmax gives int32, output .* is declared int8",
     ),
     "delta in int8": (
         lambda g: replaced(g, SCAN, inputs=(SCAN.inputs[0], SCAN.inputs[0], *SCAN.inputs[2:])),

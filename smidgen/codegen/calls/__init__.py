@@ -1,0 +1,29 @@
+"""One C call an operator: which kernel, with which arguments; by family, as `ir.ops`.
+
+Sizes are literals, so the compiler specialises each call.
+"""
+
+from smidgen.codegen.calls import attention, layout, normalization, pointwise, projections, recurrences, reductions
+from smidgen.codegen.calls.site import Call, Emitters, Site
+from smidgen.errors import GraphError
+
+__all__ = ["Call", "Site", "call_for"]
+
+_INTEGER: Emitters = {
+    **projections.INTEGER, **pointwise.INTEGER, **normalization.INTEGER, **attention.INTEGER, **recurrences.INTEGER,
+    **reductions.INTEGER, **layout.LAYOUT,
+}  # fmt: skip
+_FLOAT: Emitters = {
+    **projections.FLOAT, **pointwise.FLOAT, **normalization.FLOAT, **attention.FLOAT, **recurrences.FLOAT,
+    **reductions.FLOAT, **layout.LAYOUT,
+}  # fmt: skip
+
+
+def call_for(site: Site) -> Call:
+    """Return the C of one op; a view of bytes that already stand in place has no statements."""
+    if site.op.name in site.plan.views:
+        return Call(kernel="memory", statements=())
+    emitters = _FLOAT if any(tensor.is_float for tensor in site.x) else _INTEGER
+    if site.op.kind not in emitters:
+        raise GraphError(f"{site.op.name}: {site.op.kind} has no C kernel for {site.x[0].dtype}")
+    return emitters[site.op.kind](site)

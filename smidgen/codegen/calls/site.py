@@ -1,0 +1,95 @@
+"""What a call is made of: the place of an op among operands, memory and constants, as C expressions."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from smidgen.codegen.c_text import BITS, signed, unsigned
+from smidgen.codegen.weights import Constants
+from smidgen.ir.graph import DTYPE_BYTES, Graph, Op, Tensor
+from smidgen.passes.memory import MemoryPlan
+
+_TYPED = {"int8": "s8", "int16": "s16", "int32": "s32", "float32": "f32"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """Statements of one operator and the kernel file they need."""
+
+    kernel: str
+    statements: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Where an op stands: its operands, result and constants as C expressions."""
+
+    graph: Graph
+    plan: MemoryPlan
+    constants: Constants
+    op: Op
+
+    @property
+    def x(self) -> tuple[Tensor, ...]:
+        """Input tensors."""
+        return self.graph.operands(self.op)
+
+    @property
+    def y(self) -> Tensor:
+        """Output tensor."""
+        return self.graph[self.op.output]
+
+    def at(self, tensor: Tensor) -> str:
+        """Return the expression for a tensor's address."""
+        placement = self.plan.placements[tensor.name]
+        if placement.region == "arena":
+            return f"arena_{_TYPED[tensor.dtype]}(arena, {placement.offset}U)"
+        if placement.region == "constant":
+            assert tensor.data is not None
+            return self.constants.symbol(tensor.data)
+        if placement.offset:
+            return f"&{placement.region}[{placement.offset // DTYPE_BYTES[tensor.dtype]}]"
+        return placement.region
+
+    def scratch(self, dtype: str) -> str:
+        """Return the expression for the op's scratch memory."""
+        return f"arena_{_TYPED[dtype]}(arena, {self.plan.scratch[self.op.name]}U)"
+
+    def param(self, role: str) -> str:
+        """Return the C name of a constant array."""
+        return self.constants.symbol(self.op.params[role])
+
+    def integer(self, key: str) -> int:
+        """Return an integer attribute."""
+        return int(self.op.attrs[key])  # type: ignore[arg-type]
+
+    def signed(self, *keys: str) -> list[str]:
+        """Return attributes as signed literals."""
+        return [signed(self.integer(key)) for key in keys]
+
+    def zero_points(self) -> list[str]:
+        """Return the zero points of the inputs and the output as literals."""
+        return [signed(tensor.zero_point) for tensor in (*self.x, self.y)]
+
+
+Emitter = Callable[[Site], Call]
+Emitters = Mapping[str, Emitter]
+
+
+def call(kernel: str, function: str, arguments: Sequence[str]) -> Call:
+    """Return the call of one kernel function."""
+    return Call(kernel=kernel, statements=(f"{function}({', '.join(arguments)});",))
+
+
+def bits(*tensors: Tensor) -> list[str]:
+    """Return the widths of integer types as literals."""
+    return [unsigned(BITS[tensor.dtype]) for tensor in tensors]
+
+
+def sizes(*counts: int) -> list[str]:
+    """Return sizes as literals."""
+    return [unsigned(size) for size in counts]
+
+
+def rows(tensor: Tensor) -> int:
+    """Return how many rows of its last axis a tensor has."""
+    return tensor.size // tensor.shape[-1]
