@@ -274,13 +274,13 @@ class Firmware:
         largest = sorted(
             ((array.nbytes, op.name) for op in self.graph.ops for array in op.params.values()), reverse=True
         )
-        if measurement.ram_bytes > self.target.ram_bytes:
+        if self.target.ram_bytes is not None and measurement.ram_bytes > self.target.ram_bytes:
             raise BudgetError(
                 f"{self.program.name} needs {measurement.ram_bytes} B of RAM, {self.target.name} has "
                 f"{self.target.ram_bytes} B; the arena peaks at {self.plan.peak_op}. Shorten the window, lower "
                 "d_model, or take a recipe with fewer int16 activations"
             )
-        if measurement.flash_bytes > self.target.flash_bytes:
+        if self.target.flash_bytes is not None and measurement.flash_bytes > self.target.flash_bytes:
             names = ", ".join(f"{name} {size} B" for size, name in largest[:3])
             raise BudgetError(
                 f"{self.program.name} needs {measurement.flash_bytes} B of flash, {self.target.name} has "

@@ -1,6 +1,6 @@
 /* Native hook for Unicorn, called at the start of every block that the emulated core executes. It counts instructions,
  * charges them to the layer that is running, watches the stack pointer and ends a run that goes on for too long.
- * Twin of `_BlockCounter` in emulator.py: same fields, same order. */
+ * Twin of `_State` in block_counter.py: same fields, same order. */
 #include <stdint.h>
 
 enum { NOT_A_BOUNDARY = -1 };
@@ -25,17 +25,19 @@ typedef struct {
     uint32_t lowest_stack;        /* least stack pointer seen at the start of a block */
     uint32_t stack_limit;         /* least that it may be */
     int32_t stack_register;
+    uint16_t long_mask;           /* an instruction takes two units where its first & long_mask >= long_least */
+    uint16_t long_least;
     int (*read_register)(void *core, int reg, void *value);
     int (*stop)(void *core);
 } block_counter;
 
 void count_block(void *core, uint64_t address, uint32_t size, block_counter *state);
 
-static uint32_t count_instructions(const uint16_t *units, uint32_t n_units)
+static uint32_t count_instructions(const block_counter *state, uint64_t unit, uint32_t n_units)
 {
     uint32_t n = 0U;
     for (uint32_t i = 0U; i < n_units; n++) {
-        i += (units[i] >= 0xE800U) ? 2U : 1U; /* Armv7-M ARM, A5.1: leading bits 11101, 11110, 11111 take 32 bits */
+        i += ((state->code[unit + i] & state->long_mask) >= state->long_least) ? 2U : 1U;
     }
     return n;
 }
@@ -55,7 +57,7 @@ void count_block(void *core, uint64_t address, uint32_t size, block_counter *sta
     }
     if (state->block_bytes[unit] != size) {
         state->block_bytes[unit] = size;
-        state->block_instructions[unit] = count_instructions(&state->code[unit], size / 2U);
+        state->block_instructions[unit] = count_instructions(state, unit, size / 2U);
     }
     if (state->boundary[unit] != NOT_A_BOUNDARY) {
         state->counter = state->boundary[unit];

@@ -10,21 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from capstone import CS_ARCH_ARM, CS_MODE_MCLASS, CS_MODE_THUMB, Cs, CsInsn
+from capstone import Cs, CsInsn
 from numpy.typing import NDArray
 from unicorn import UC_HOOK_BLOCK
-from unicorn.arm_const import UC_ARM_REG_SP
 from unicorn.unicorn_py3.unicorn import uclib  # the binding's own hook_add takes Python functions only
 
 from smidgen.errors import ToolchainError
 from smidgen.verification.image import Segment
+from smidgen.verification.instruction_set import UNIT_BYTES, InstructionSet
 from smidgen.verification.toolchain import build_block_counter
 
 RUNNING, OVER_LIMIT, OUTSIDE_CODE, STACK_OVERFLOW = range(4)
 
 _NOT_A_BOUNDARY = -1
 _UNKNOWN = -1
-_UNIT_BYTES = 2  # Thumb instructions are one or two of these
 
 
 class _State(ctypes.Structure):
@@ -49,6 +48,8 @@ class _State(ctypes.Structure):
         ("lowest_stack", ctypes.c_uint32),
         ("stack_limit", ctypes.c_uint32),
         ("stack_register", ctypes.c_int32),
+        ("long_mask", ctypes.c_uint16),
+        ("long_least", ctypes.c_uint16),
         ("read_register", ctypes.c_void_p),
         ("stop", ctypes.c_void_p),
     )
@@ -58,19 +59,25 @@ class BlockCounter:
     """The counts of the current or last call on one core."""
 
     def __init__(
-        self, core: Any, code: Segment, boundaries: Mapping[int, int], n_counters: int, folder: Path | None = None
+        self,
+        core: Any,
+        instruction_set: InstructionSet,
+        code: Segment,
+        boundaries: Mapping[int, int],
+        n_counters: int,
+        folder: Path | None = None,
     ) -> None:
         """Hook `core`, which must not have run yet: a later hook misses the blocks that ran before.
 
         Args: boundaries: for an address at which a block may start, the counter that takes over there.
             folder: takes the compiled hook instead of the cache.
         """
-        n_units = len(code.content) // _UNIT_BYTES
+        n_units = len(code.content) // UNIT_BYTES
         self._code = code
         self._units = np.frombuffer(code.content, dtype="<u2", count=n_units)
         self._boundary = np.full(n_units, _NOT_A_BOUNDARY, dtype=np.int32)
         for address, counter in boundaries.items():
-            self._boundary[(address - code.address) // _UNIT_BYTES] = counter
+            self._boundary[(address - code.address) // UNIT_BYTES] = counter
         self._block_bytes = np.zeros(n_units, dtype=np.uint32)
         self._block_instructions = np.zeros(n_units, dtype=np.uint32)
         self._executions = np.zeros(n_units, dtype=np.uint64)
@@ -86,12 +93,14 @@ class BlockCounter:
             executions=self._executions.ctypes.data,
             jumps=self._jumps.ctypes.data,
             instructions=self.instructions.ctypes.data,
-            stack_register=UC_ARM_REG_SP,
+            stack_register=instruction_set.stack_register,
+            long_mask=instruction_set.long_mask,
+            long_least=instruction_set.long_least,
             read_register=ctypes.cast(uclib.uc_reg_read, ctypes.c_void_p),
             stop=ctypes.cast(uclib.uc_emu_stop, ctypes.c_void_p),
         )
         self._costs: dict[Callable[[Sequence[CsInsn]], int], NDArray[np.int64]] = {}
-        self._decoder = Cs(CS_ARCH_ARM, CS_MODE_THUMB | CS_MODE_MCLASS)
+        self._decoder = Cs(*instruction_set.capstone)
         self._decoder.detail = True
         self._library = ctypes.CDLL(str(build_block_counter(folder)))
         self._add_hook(core)
@@ -128,6 +137,11 @@ class BlockCounter:
         """Least stack pointer at the start of a block."""
         return int(self._state.lowest_stack)
 
+    @property
+    def last_block(self) -> int:
+        """Address of the block that was entered last."""
+        return int(self._state.code_start + self._state.previous * UNIT_BYTES)
+
     def jumps(self) -> int:
         """Return how often another block than the next one in memory followed."""
         return int(self._jumps.sum())
@@ -137,7 +151,7 @@ class BlockCounter:
         costs = self._costs.setdefault(cost, np.full(len(self._units), _UNKNOWN, dtype=np.int64))
         executed = np.flatnonzero(self._executions)
         for unit in executed[costs[executed] == _UNKNOWN]:
-            first = int(unit) * _UNIT_BYTES
+            first = int(unit) * UNIT_BYTES
             content = self._code.content[first : first + int(self._block_bytes[unit])]
             costs[unit] = cost(list(self._decoder.disasm(content, self._code.address + first)))
         return int(costs[executed] @ self._executions[executed].astype(np.int64))

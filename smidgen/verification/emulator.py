@@ -1,4 +1,4 @@
-"""Run a program on an emulated Cortex-M core, and measure it: outputs, instructions per layer, stack, RAM, flash."""
+"""Run a program on an emulated core, and measure it: outputs, instructions per layer, stack, RAM, flash."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -12,8 +12,8 @@ from smidgen.codegen.bundle import Layer, Program
 from smidgen.errors import DataError, FirmwareFault
 from smidgen.records import LayerMeasurement, Measurement
 from smidgen.verification.batch import AnyArray, as_bytes, check_batch, empty_outputs
-from smidgen.verification.core import Core
 from smidgen.verification.cycles import REFILL_CYCLES, estimate_block_cycles
+from smidgen.verification.emulated_core import EmulatedCore
 from smidgen.verification.image import Image
 from smidgen.verification.memory import PAINT
 from smidgen.verification.toolchain import ENTRY_POINTS
@@ -33,12 +33,12 @@ class Emulator:
     def __init__(
         self, image: Image, program: Program, folder: Path | None = None, *, limit_instructions: int = 1_000_000_000
     ) -> None:
-        """Boot the image. A call of more than `limit_instructions` is a fault; `folder` as in `Core`."""
+        """Boot the image. A call of more than `limit_instructions` is a fault; `folder` as in `EmulatedCore`."""
         self.image = image
         self.program = program
         counters = ["outside the layers", *(f"layer {layer.name}" for layer in program.layers)]
         boundaries = _boundaries(image, program)
-        self.core = Core(image, counters, boundaries, limit_instructions=limit_instructions, folder=folder)
+        self.core = EmulatedCore(image, counters, boundaries, limit_instructions=limit_instructions, folder=folder)
         self._context = self.core.map_buffer("the context", image.context_bytes, writable=True)
         self._inputs = [self.core.map_buffer(f"input {p.name}", p.n_bytes, writable=False) for p in program.inputs]
         self._outputs = [self.core.map_buffer(f"output {p.name}", p.n_bytes, writable=True) for p in program.outputs]
@@ -182,7 +182,7 @@ class Emulator:
 
     def _cycles(self) -> int | None:
         """Return the estimate for the last call."""
-        model = _CYCLE_MODELS.get(self.image.target.name)
+        model = _CYCLE_MODELS.get(self.image.target.core.name)
         if model is None:
             return None
         return self.core.counter.weigh(model) + REFILL_CYCLES * self.core.counter.jumps()

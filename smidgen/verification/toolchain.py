@@ -1,10 +1,10 @@
-"""Compile generated programs: images for Cortex-M cores, shared objects and executables for this machine."""
+"""Compile generated programs: images for emulated cores, shared objects and executables for this machine."""
 
 from importlib.resources import files
 from pathlib import Path
 
 from smidgen.codegen.bundle import Port, Program
-from smidgen.targets import Target
+from smidgen.targets import CORES, Target
 from smidgen.verification.image import Image, read_image
 from smidgen.verification.zig import build
 
@@ -32,8 +32,7 @@ _CORE_FLAGS = (
     "-fdata-sections",
     "-Ifreestanding",
 )
-# The baseline CPU, so that a cached library runs on every machine that shares the cache.
-_HOST_FLAGS = ("-mcpu=baseline", *_CODE_FLAGS, *STRICT_FLAGS)
+_HOST_FLAGS = (*CORES["host"].zig_flags, *_CODE_FLAGS, *STRICT_FLAGS)
 _LIBRARY_FLAGS = ("-fno-sanitize=all", "-shared", "-fPIC")
 
 
@@ -48,8 +47,8 @@ def build_image(program: Program, target: Target, folder: Path | None = None) ->
         **_resources("harness.c", "image.ld", "freestanding/string.h", "freestanding/math.h"),
         "program.h": _program_header(program),
     }
-    compile_flags = ["-target", target.zig_target, f"-mcpu={target.zig_cpu}", *_CODE_FLAGS, *_CORE_FLAGS, *STRICT_FLAGS]
-    features = [f"-DTARGET_HAS_FPU={target.has_fpu:d}", f"-DTARGET_HAS_DSP={target.has_dsp:d}"]
+    compile_flags = [*target.core.zig_flags, *_CODE_FLAGS, *_CORE_FLAGS, *STRICT_FLAGS]
+    features = [f"-DTARGET_HAS_FPU={target.core.has_fpu:d}", f"-DTARGET_HAS_DSP={target.core.has_dsp:d}"]
     roots = [f"-Wl,-u,{program.name}_{entry}" for entry in ENTRY_POINTS]
     commands = [
         ["cc", *compile_flags, "-c", f"{program.name}.c", "-o", "model.o"],

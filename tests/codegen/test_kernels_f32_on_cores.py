@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from smidgen.codegen.bundle import Layer, Port, Program
 from smidgen.numerics import float32
-from smidgen.targets import TARGETS
+from smidgen.targets import EMULATED_CORES
 from smidgen.verification import Emulator, build_image, run_isolated
 
 Floats = NDArray[np.float32]
@@ -139,11 +139,11 @@ def pools() -> Floats:
     return np.concatenate([ordinary, scaled, sweep, mixed]).astype(np.float32)
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EMULATED_CORES)
 def test_kernels_on_a_core(target: str) -> None:
     """Each kernel equals its twin bit for bit on each core, subnormal results, roots and quotients included."""
     kernels, samples = program(), pools()
-    actual = Emulator(build_image(kernels, TARGETS[target]), kernels).run([samples])
+    actual = Emulator(build_image(kernels, EMULATED_CORES[target]), kernels).run([samples])
     for case, outputs in zip(CASES.values(), actual, strict=True):
         assert_same_floats(np.stack([case.twin(sample) for sample in samples]), outputs)
 

@@ -1,20 +1,23 @@
 """The emulated core computes what the host computes, names every fault, and measures exactly."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from smidgen.codegen.bundle import Program
-from smidgen.errors import DataError, FirmwareFault
-from smidgen.targets import TARGETS, Target
+from smidgen.errors import ConfigError, DataError, FirmwareFault
+from smidgen.targets import EMULATED_CORES, Target, find_target
 from smidgen.verification import Emulator, build_image, compare
 
 Arrays = list[np.ndarray]
 Plant = Callable[..., Program]
-CORTEX_M4 = TARGETS["cortex-m4"]
+CORTEX_M4 = EMULATED_CORES["cortex-m4"]
 NAMES = ["y", "energy", "sum"]
-on_all_cores = pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS.keys())
+RV32IMC = EMULATED_CORES["rv32imc"]
+one_core_of_each_architecture = pytest.mark.parametrize("target", [CORTEX_M4, RV32IMC], ids=lambda target: target.name)
+on_all_cores = pytest.mark.parametrize("target", EMULATED_CORES.values(), ids=EMULATED_CORES.keys())
 
 
 def emulate(program: Program, target: Target = CORTEX_M4, **options: int) -> Emulator:
@@ -103,7 +106,7 @@ FAULTS = {
         "volatile float big[5000]; const int32_t at = ctx->projected[0] & 7; big[at] = gain[0]; energy[0] = big[at];",
         r"stack overflow: write of 4 B at 0x1fff\w+, \d+ bytes before the start of the stack; in mixer_op_001_scale",
     ),
-    "trap": ("head", "__builtin_trap();", r"Invalid instruction .*; in mixer_op_002_head"),
+    "trap": ("head", "__builtin_trap();", r"(Invalid instruction|Unhandled CPU exception) .*; in mixer_op_002_head"),
     "no return": (
         "head",
         "for (volatile int32_t i = 0; i < 10;) { }",
@@ -117,11 +120,14 @@ FAULTS = {
 }
 
 
+@one_core_of_each_architecture
 @pytest.mark.parametrize(("layer", "code", "message"), FAULTS.values(), ids=FAULTS.keys())
-def test_a_fault_is_named(layer: str, code: str, message: str, plant: Plant, mixer_samples: Arrays) -> None:
+def test_a_fault_is_named(
+    layer: str, code: str, message: str, target: Target, plant: Plant, mixer_samples: Arrays
+) -> None:
     """What the firmware must not do ends the run, with function, access, address, nearest buffer, layer and sample."""
-    with pytest.raises(FirmwareFault, match=rf"^mixer_invoke on cortex-m4 at sample 0: {message}"):
-        emulate(plant(layer, code), limit_instructions=1_000_000).run(mixer_samples)
+    with pytest.raises(FirmwareFault, match=rf"^mixer_invoke on {target.name} at sample 0: {message}"):
+        emulate(plant(layer, code), target, limit_instructions=1_000_000).run(mixer_samples)
 
 
 def test_endless_recursion_is_a_stack_overflow(plant: Plant, mixer_samples: Arrays) -> None:
@@ -170,6 +176,14 @@ def test_a_context_without_zeros_is_not_counted_on(plant: Plant, mixer_samples: 
     assert compare(mixer_outputs, emulate(reads).run(mixer_samples), NAMES).mismatched_bytes > 0
 
 
+@pytest.mark.parametrize("name", ["wasm32", "host"])
+def test_what_is_not_emulated_is_refused(name: str, mixer: Program) -> None:
+    """The image of an emulated core is not that of a WebAssembly engine or of this machine."""
+    image = replace(build_image(mixer, CORTEX_M4), target=find_target(name))
+    with pytest.raises(ConfigError, match=f"{name} is not emulated; choose from cortex-m0plus, .*, rv32imc"):
+        Emulator(image, mixer)
+
+
 @on_all_cores
 def test_layers_and_the_rest_add_up(target: Target, mixer: Program, mixer_samples: Arrays) -> None:
     """Instructions of the layers and of invoke itself are the total of the same invoke; two measurements are equal."""
@@ -185,7 +199,10 @@ def test_helpers_are_charged_to_the_layer_that_calls_them(plant: Plant, mixer: P
     """On a core without a divider two layers call one library function; one more call costs only the layer it is in."""
     once_more = plant("project", "volatile int32_t quotient = 1000000; quotient = quotient / divisors[0];")
     before, after = (
-        [layer.instructions for layer in emulate(program, TARGETS["cortex-m0plus"]).measure(mixer_samples).layers]
+        [
+            layer.instructions
+            for layer in emulate(program, EMULATED_CORES["cortex-m0plus"]).measure(mixer_samples).layers
+        ]
         for program in (mixer, once_more)
     )
     assert after[0] > before[0] + 40
@@ -236,7 +253,7 @@ def test_only_cores_with_a_model_get_cycles(mixer: Program, mixer_samples: Array
     m4 = emulate(mixer).measure(mixer_samples)
     assert m4.cycles_estimate is not None
     assert m4.instructions < m4.cycles_estimate < 3 * m4.instructions
-    assert emulate(mixer, TARGETS["cortex-m0plus"]).measure(mixer_samples).cycles_estimate is None
+    assert emulate(mixer, EMULATED_CORES["cortex-m0plus"]).measure(mixer_samples).cycles_estimate is None
 
 
 def test_a_measurement_needs_a_sample(mixer: Program, mixer_samples: Arrays) -> None:

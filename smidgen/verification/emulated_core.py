@@ -1,4 +1,4 @@
-"""One emulated Cortex-M core with an image in its flash: calls functions, turns what goes wrong into named faults.
+"""One emulated core with an image in its flash: calls functions, turns what goes wrong into named faults.
 
 Unicorn executes, a native hook counts (block_counter.py). Unicorn lets misaligned accesses pass; `host.run_isolated`
 does not.
@@ -10,42 +10,26 @@ from typing import Any
 
 import numpy as np
 from unicorn import (
-    UC_ARCH_ARM,
+    UC_ERR_EXCEPTION,
     UC_HOOK_MEM_INVALID,
     UC_MEM_FETCH_PROT,
     UC_MEM_FETCH_UNMAPPED,
     UC_MEM_READ_UNMAPPED,
     UC_MEM_WRITE_PROT,
     UC_MEM_WRITE_UNMAPPED,
-    UC_MODE_MCLASS,
-    UC_MODE_THUMB,
     UC_PROT_EXEC,
     UC_PROT_READ,
     UC_PROT_WRITE,
-)
-from unicorn.arm_const import (
-    UC_ARM_REG_LR,
-    UC_ARM_REG_PC,
-    UC_ARM_REG_R0,
-    UC_ARM_REG_R1,
-    UC_ARM_REG_R2,
-    UC_ARM_REG_R3,
-    UC_ARM_REG_SP,
-    UC_CPU_ARM_CORTEX_M0,
-    UC_CPU_ARM_CORTEX_M4,
 )
 from unicorn.unicorn_py3.unicorn import Uc, UcError
 
 from smidgen.errors import FirmwareFault
 from smidgen.verification.block_counter import OUTSIDE_CODE, OVER_LIMIT, STACK_OVERFLOW, BlockCounter
 from smidgen.verification.image import Image, Segment
+from smidgen.verification.instruction_set import instruction_set_of
 from smidgen.verification.memory import PAGE_BYTES, PAINT, GuardedBuffer, Region, describe_address, whole_pages
 
-_CPU_MODELS = {"cortex-m0plus": UC_CPU_ARM_CORTEX_M0, "cortex-m4": UC_CPU_ARM_CORTEX_M4}
-_ARGUMENT_REGISTERS = (UC_ARM_REG_R0, UC_ARM_REG_R1, UC_ARM_REG_R2, UC_ARM_REG_R3)
-_THUMB_BIT = 1
 _WORD_BYTES = 4
-_STACK_ALIGNMENT = 8  # at a call, by the procedure call standard
 _ACCESSES = {
     UC_MEM_READ_UNMAPPED: "read",
     UC_MEM_WRITE_UNMAPPED: "write",
@@ -55,12 +39,12 @@ _ACCESSES = {
 }
 
 _RETURN_PAGE = 0x1FFF_0000  # where the outermost function returns; from 0xE0000000 on, a core takes it for an exception
-_SYSTEM_PAGE = 0xE000_E000  # control registers, which the harness sets at reset
+_CONTROL_PAGE = 0xE000_E000  # Arm's control registers, which the harness sets at reset
 _BUFFER_PAGE = 0x2040_0000
 _GAP_BYTES = 0x10_0000  # unmapped between two buffers, at least
 
 
-class Core:
+class EmulatedCore:
     """A core that has executed the start-up code of an image."""
 
     def __init__(
@@ -82,8 +66,9 @@ class Core:
         self.image = image
         self._counter_names = counter_names
         self._limit = limit_instructions
-        self._unicorn: Any = Uc(UC_ARCH_ARM, UC_MODE_THUMB | UC_MODE_MCLASS)
-        self._unicorn.ctl_set_cpu_model(_CPU_MODELS[image.target.name])
+        self._set = instruction_set_of(image.target.core)
+        self._unicorn: Any = Uc(*self._set.unicorn)
+        self._unicorn.ctl_set_cpu_model(self._set.cpu_models[image.target.core.name])
         self._unicorn.mem_map(_RETURN_PAGE, PAGE_BYTES, UC_PROT_READ | UC_PROT_EXEC)
         self._regions: list[Region] = []
         self._map_flash()
@@ -93,7 +78,7 @@ class Core:
         self._next_page = _BUFFER_PAGE
         self._invalid_access = ""
         self._unicorn.hook_add(UC_HOOK_MEM_INVALID, self._note_invalid_access)
-        self.counter = BlockCounter(self._unicorn, image.code, boundaries, len(counter_names), folder)
+        self.counter = BlockCounter(self._unicorn, self._set, image.code, boundaries, len(counter_names), folder)
         self._boot()
 
     def map_buffer(self, name: str, n_bytes: int, *, writable: bool) -> GuardedBuffer:
@@ -118,13 +103,14 @@ class Core:
         Raises FirmwareFault, with `occasion` in its message, when it does not return or touches what is not its own.
         """
         self._stack.content.fill(PAINT)
-        in_registers, on_stack = arguments[: len(_ARGUMENT_REGISTERS)], arguments[len(_ARGUMENT_REGISTERS) :]
-        below_top = -(-len(on_stack) * _WORD_BYTES // _STACK_ALIGNMENT) * _STACK_ALIGNMENT
+        registers = self._set.argument_registers
+        in_registers, on_stack = arguments[: len(registers)], arguments[len(registers) :]
+        below_top = -(-len(on_stack) * _WORD_BYTES // self._set.stack_alignment) * self._set.stack_alignment
         self._stack.content[-below_top or None :].view("<u4")[: len(on_stack)] = on_stack
-        for register, argument in zip(_ARGUMENT_REGISTERS, in_registers, strict=False):
+        for register, argument in zip(registers, in_registers, strict=False):
             self._unicorn.reg_write(register, argument)
-        self._unicorn.reg_write(UC_ARM_REG_SP, self._stack.region.end - below_top)
-        self._unicorn.reg_write(UC_ARM_REG_LR, _RETURN_PAGE | _THUMB_BIT)
+        self._unicorn.reg_write(self._set.stack_register, self._stack.region.end - below_top)
+        self._unicorn.reg_write(self._set.return_register, _RETURN_PAGE | self._set.code_bit)
 
         self._invalid_access = ""
         self.counter.start(limit=self._limit, stack_limit=self._stack.region.start)
@@ -132,12 +118,14 @@ class Core:
         try:
             for entered, act in (pauses or {}).items():
                 self._unicorn.ctl_flush_tb()  # blocks that were translated before would run past the stop
-                self._unicorn.emu_start(next_address | _THUMB_BIT, self.image.symbols[entered].address)
-                next_address = self._unicorn.reg_read(UC_ARM_REG_PC)
+                self._unicorn.emu_start(next_address | self._set.code_bit, self.image.symbols[entered].address)
+                next_address = self._unicorn.reg_read(self._set.program_counter)
                 act()
-            self._unicorn.emu_start(next_address | _THUMB_BIT, _RETURN_PAGE)
+            self._unicorn.emu_start(next_address | self._set.code_bit, _RETURN_PAGE)
         except UcError as error:
-            raise self._fault(function, occasion, self._invalid_access or str(error)) from error
+            # Where a RISC-V core takes an exception, Unicorn leaves its program counter beyond the instruction.
+            place = self.counter.last_block if error.errno == UC_ERR_EXCEPTION else None
+            raise self._fault(function, occasion, self._invalid_access or str(error), place) from error
         if self.counter.ending == OVER_LIMIT:
             raise self._fault(function, occasion, f"no return after {self.counter.total:,} instructions")
         if self.counter.ending == STACK_OVERFLOW:
@@ -145,7 +133,7 @@ class Core:
             raise self._fault(function, occasion, f"stack overflow: {needed:,} B, more than the stack has")
         if self.counter.ending == OUTSIDE_CODE:
             raise self._fault(function, occasion, "jump to what is not the program's code")
-        return int(self._unicorn.reg_read(UC_ARM_REG_R0))
+        return int(self._unicorn.reg_read(self._set.result_register))
 
     def stack_bytes(self) -> int:
         """Return the peak stack of the last call, arguments on the stack included.
@@ -185,9 +173,9 @@ class Core:
             self._regions.append(Region(name="static data", start=start, end=end))
 
     def _boot(self) -> None:
-        self._unicorn.mem_map(_SYSTEM_PAGE, PAGE_BYTES, UC_PROT_READ | UC_PROT_WRITE)
+        self._unicorn.mem_map(_CONTROL_PAGE, PAGE_BYTES, UC_PROT_READ | UC_PROT_WRITE)
         self.call("harness_reset")
-        self._unicorn.mem_unmap(_SYSTEM_PAGE, PAGE_BYTES)
+        self._unicorn.mem_unmap(_CONTROL_PAGE, PAGE_BYTES)
 
     def _note_invalid_access(
         self, _core: object, access: int, address: int, size: int, _value: int, _data: object
@@ -200,8 +188,10 @@ class Core:
                 self._invalid_access = f"stack overflow: {self._invalid_access}"
         return False
 
-    def _fault(self, function: str, occasion: str, what: str) -> FirmwareFault:
-        place = self.image.symbols.locate(self._unicorn.reg_read(UC_ARM_REG_PC))
+    def _fault(self, function: str, occasion: str, what: str, address: int | None = None) -> FirmwareFault:
+        """Return the fault, at `address` or else at the program counter."""
+        reached = self._unicorn.reg_read(self._set.program_counter) if address is None else address
+        place = self.image.symbols.locate(reached)
         charged_to = self._counter_names[self.counter.counter]
         when = f" {occasion}" if occasion else ""
         return FirmwareFault(f"{function} on {self.image.target.name}{when}: {what}; in {place}, {charged_to}")

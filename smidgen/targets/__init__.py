@@ -1,0 +1,41 @@
+"""What Smidgen compiles for: cores, and microcontrollers by name."""
+
+from smidgen.errors import ConfigError, nearest
+from smidgen.targets.boards import BOARDS, FAMILIES
+from smidgen.targets.core import CORES, Architecture, Core
+from smidgen.targets.target import CORE_TARGETS, ActiveCurrent, Target
+
+__all__ = [
+    "BOARDS",
+    "CORES",
+    "EMULATED_CORES",
+    "FAMILIES",
+    "TARGETS",
+    "ActiveCurrent",
+    "Architecture",
+    "Core",
+    "Target",
+    "find_target",
+]
+
+#: Cores by themselves, then boards.
+TARGETS: dict[str, Target] = {**CORE_TARGETS, **BOARDS}
+
+#: The cores by themselves on which instructions are counted.
+EMULATED_CORES: dict[str, Target] = {name: target for name, target in CORE_TARGETS.items() if target.core.is_emulated}
+
+
+def find_target(name: str) -> Target:
+    """Return the core or board called `name`, in any case, hyphens or none; a family gives the part that stands for it.
+
+    Raises ConfigError that names the nearest one.
+    """
+    by_key = {_key(known): target for known, target in TARGETS.items()}
+    by_key.update({_key(family): TARGETS[part] for family, part in FAMILIES.items()})
+    if _key(name) not in by_key:
+        raise ConfigError(f"unknown target {name!r}; {nearest(name.lower(), [*TARGETS, *FAMILIES])}")
+    return by_key[_key(name)]
+
+
+def _key(name: str) -> str:
+    return name.lower().replace("-", "").replace("_", "")
