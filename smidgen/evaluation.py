@@ -15,7 +15,10 @@ from smidgen.records import EvaluationRecord
 from smidgen.training.metrics import Scores, score
 
 #: What a BLE controller and a 16-bit accelerometer of +-8 g deliver: whole dBm, and steps of 2^-12 g.
-SENSOR_INPUTS = {"rssi": Input(dtype="int8", scale=1.0), "motion": Input(dtype="int16", scale=2.0**-12)}
+SENSOR_INPUTS = {
+    "rssi": Input(dtype="int8", scale=1.0, unit="dBm", axes=("time", "access point"), description="127 = not heard"),
+    "motion": Input(dtype="int16", scale=2.0**-12, unit="g", axes=("time", "channel")),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

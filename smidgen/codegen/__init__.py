@@ -1,6 +1,6 @@
 """The C generator: data and calls from a graph, kernels from files. Free of torch."""
 
-from smidgen.codegen.bundle import Layer, Port, Program
+from smidgen.codegen.bundle import Identity, Layer, Port, Program
 from smidgen.codegen.emit import emit
 
-__all__ = ["Layer", "Port", "Program", "emit"]
+__all__ = ["Identity", "Layer", "Port", "Program", "emit"]

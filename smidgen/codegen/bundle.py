@@ -59,6 +59,15 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What tells one program from all others, on paper and on a board."""
+
+    model_sha256: str  # of the graph: structure, constants and names
+    weights_sha256: str  # of the constants
+    known_answer_crc32: int  # of all outputs, in order, for the self-test's input
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
     """Generated C of one model.
 
@@ -74,6 +83,7 @@ class Program:
     context_bytes: int  # sizeof(<name>_context) is at least this: state and arena
     state_bytes: int
     arena_bytes: int
+    identity: Identity | None = None  # None: written by hand
 
     def __post_init__(self) -> None:
         if not _C_IDENTIFIER.fullmatch(self.name):

@@ -61,6 +61,11 @@ def commentable(name: str) -> str:
     return re.sub(r"[^\w.@-]", "_", name, flags=re.ASCII)
 
 
+def comment_text(text: str) -> str:
+    """Return a line of text without what would end or nest a C comment."""
+    return re.sub(r"(?<=\*)(?=/)|(?<=/)(?=\*)", " ", text)
+
+
 def unsigned(value: int) -> str:
     """Return an unsigned literal."""
     return f"{int(value)}U"
@@ -87,8 +92,8 @@ def floating(value: float) -> str:
     return f"{text}f" if any(mark in text for mark in ".e") else f"{text}.0f"
 
 
-def array_definition(name: str, array: NDArray[Any]) -> str:
-    """Return `static const T name[n] = {...};` in lines of at most 120 characters."""
+def array_definition(name: str, array: NDArray[Any], *, storage: str = "static ") -> str:
+    """Return `static const T name[n] = {...};` in lines of at most 120 characters; `storage` "" for other files."""
     flat = array.reshape(-1)
     if flat.dtype == np.float32:
         words = [floating(value) for value in flat]
@@ -102,4 +107,4 @@ def array_definition(name: str, array: NDArray[Any]) -> str:
         line += f" {word},"
     lines.append(line)
     body = "\n".join(lines)
-    return f"static const {C_TYPES[str(array.dtype)]} {name}[{flat.size}] = {{\n{body}\n}};\n"
+    return f"{storage}const {C_TYPES[str(array.dtype)]} {name}[{flat.size}] = {{\n{body}\n}};\n"

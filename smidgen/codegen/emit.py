@@ -11,7 +11,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from smidgen.codegen.bundle import Layer, Place, Port, Program
+from smidgen.codegen.bundle import Identity, Layer, Place, Port, Program
 from smidgen.codegen.c_text import array_definition, commentable, identifier, is_parameter_name, is_program_name
 from smidgen.codegen.calls import Call, Site, call_for
 from smidgen.codegen.header import context_bytes, described, generated_by, header_file, parameter, signature
@@ -19,6 +19,7 @@ from smidgen.codegen.selftest import KnownAnswer, constants_table, selftest_func
 from smidgen.codegen.weights import Constants
 from smidgen.errors import ConfigError
 from smidgen.ir.graph import Graph, Op, Tensor
+from smidgen.ir.io import graph_sha256
 from smidgen.ir.ops import OP_SPECS
 from smidgen.passes.memory import MemoryPlan, check_plan
 
@@ -58,6 +59,11 @@ def emit(graph: Graph, plan: MemoryPlan, *, known_inputs: Sequence[NDArray[Any]]
         context_bytes=context_bytes(plan),
         state_bytes=0,
         arena_bytes=plan.arena_bytes,
+        identity=Identity(
+            model_sha256=graph_sha256(graph),
+            weights_sha256=constants.sha256,
+            known_answer_crc32=known.outputs_crc,
+        ),
     )
 
 
@@ -161,7 +167,7 @@ def _source(
 
 def _weights(graph: Graph, constants: Constants, known: KnownAnswer) -> str:
     macro = f"{graph.name.upper()}_WEIGHTS_H"
-    answers = [array_definition(symbol, array) for symbol, array in (*known.inputs.items(), *known.outputs.items())]
+    answers = [array_definition(symbol, array, storage="") for symbol, array in known.arrays.items()]
     return "\n".join(
         [
             f"/* {generated_by(graph, constants)} */",
@@ -171,7 +177,7 @@ def _weights(graph: Graph, constants: Constants, known: KnownAnswer) -> str:
             "#include <stdint.h>",
             "",
             constants.header(),
-            "/* For the self-test alone; left out by the linker where that is not called. */",
+            "/* For the self-test and the board's report; left out by the linker where they are not called. */",
             *constants_table(graph, constants),
             *answers,
             "#endif",

@@ -2,19 +2,23 @@
 
 from importlib import metadata
 
-from smidgen.codegen.c_text import C_TYPES, commentable, identifier, unsigned
+import numpy as np
+
+from smidgen.codegen.c_text import C_TYPES, comment_text, commentable, floating, identifier, unsigned
 from smidgen.codegen.weights import Constants
 from smidgen.ir.graph import Graph, Tensor
+from smidgen.ir.io import graph_sha256
 from smidgen.passes.memory import MemoryPlan
 
 
 def header_file(graph: Graph, plan: MemoryPlan, constants: Constants) -> str:
     """Return `<name>.h`: the API, sizes, scales and identity of the program."""
     name, macro = graph.name, graph.name.upper()
+    ports = (*graph.inputs, *graph.outputs)
     lines = [
         f"/* {generated_by(graph, constants)}",
-        *(f" * In:  {described(graph[tensor], named=True)}" for tensor in graph.inputs),
-        *(f" * Out: {described(graph[tensor], named=True)}" for tensor in graph.outputs),
+        *(f" * In:  {_port_comment(graph[tensor])}" for tensor in graph.inputs),
+        *(f" * Out: {_port_comment(graph[tensor])}" for tensor in graph.outputs),
         f" * Flash {constants.n_bytes} B constants.   "
         f"RAM {plan.arena_bytes} B arena, peak at {commentable(plan.peak_op)}. */",
         f"#ifndef {macro}_H",
@@ -27,11 +31,12 @@ def header_file(graph: Graph, plan: MemoryPlan, constants: Constants) -> str:
         "#endif",
         "",
         f'#define {macro}_VERSION "{_version()}"',
+        f'#define {macro}_MODEL_SHA256 "{graph_sha256(graph)}"',
         f'#define {macro}_WEIGHTS_SHA256 "{constants.sha256}"',
         f"#define {macro}_ARENA_BYTES {unsigned(plan.arena_bytes)}",
         f"#define {macro}_STATE_BYTES 0U",
     ]
-    for tensor in (graph[tensor] for tensor in (*graph.inputs, *graph.outputs)):
+    for tensor in (graph[port] for port in ports):
         lines += _port_macros(f"{macro}_{identifier(tensor.name).upper()}", tensor)
     lines += [
         "",
@@ -57,6 +62,9 @@ def header_file(graph: Graph, plan: MemoryPlan, constants: Constants) -> str:
         f"{name}_status {name}_invoke({signature(graph)});",
         "/* Check the constants and one known answer on this very device. */",
         f"{name}_status {name}_selftest({name}_context *ctx);",
+        "",
+        "/* The self-test's input and the reference's answer to it. */",
+        *(f"extern const {C_TYPES[graph[port].dtype]} {name}_known_{port}[{graph[port].size}];" for port in ports),
         "",
         "#ifdef __cplusplus",
         "}",
@@ -101,15 +109,29 @@ def _port_macros(prefix: str, tensor: Tensor) -> list[str]:
     lines += [f"#define {prefix}_DIM{axis} {unsigned(size)}" for axis, size in enumerate(tensor.shape)]
     if tensor.qparams is not None:
         lines += [
-            f"#define {prefix}_SCALE {tensor.qparams.scale!r}",
+            f"#define {prefix}_SCALE {_scale(tensor.qparams.scale)} /* {tensor.qparams.scale!r} */",
             f"#define {prefix}_ZERO_POINT ({tensor.qparams.zero_point})",
         ]
     return lines
 
 
-def described(tensor: Tensor, *, named: bool = False) -> str:
+def _scale(scale: float) -> str:
+    """Return the nearest float32 as a literal, a double where none is near."""
+    float32 = np.finfo(np.float32)
+    return floating(scale) if float(float32.tiny) <= scale <= float(float32.max) else repr(scale)
+
+
+def described(tensor: Tensor) -> str:
     """Return a tensor's type and shape in words."""
-    shape = ", ".join(map(str, tensor.shape))
-    name = f"{tensor.name} " if named else ""
-    scale = f", scale {tensor.qparams.scale:.6g}" if named and tensor.qparams else ""
-    return f"{name}{tensor.dtype} ({shape}){scale}"
+    return f"{tensor.dtype} ({', '.join(map(str, tensor.shape))})"
+
+
+def _port_comment(tensor: Tensor) -> str:
+    """Return what a port takes or gives, e.g. "rssi int8 (time=20, access point=12), scale 1 dBm: 127 = not heard"."""
+    quantity = tensor.quantity
+    sizes = [f"{axis}={size}" for axis, size in zip(quantity.axes, tensor.shape, strict=bool(quantity.axes))]
+    shape = ", ".join(sizes or map(str, tensor.shape))
+    scale = f", scale {tensor.qparams.scale:.6g}" if tensor.qparams else ""
+    unit = f" {quantity.unit}" if tensor.qparams else f", {quantity.unit}"
+    words = f"{unit if quantity.unit else ''}{': ' if quantity.description else ''}{quantity.description}"
+    return comment_text(f"{tensor.name} {tensor.dtype} ({shape}){scale}{words}")

@@ -1,7 +1,7 @@
 """The self-test that a program carries: are its constants whole, and does it give the known answer on this device?"""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,10 +24,20 @@ class KnownAnswer:
         values = interpret(graph, inputs)
         self.inputs = {f"{graph.name}_known_{name}": values[name][0] for name in graph.inputs}
         self.outputs = {f"{graph.name}_known_{name}": values[name][0] for name in graph.outputs}
-        crc = 0
-        for array in constants.arrays.values():
-            crc = zlib.crc32(array.tobytes(), crc)
-        self.weights_crc = crc
+        self.weights_crc = _crc32(constants.arrays.values())
+        self.outputs_crc = _crc32(self.outputs.values())
+
+    @property
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Inputs, then outputs, by C symbol."""
+        return self.inputs | self.outputs
+
+
+def _crc32(arrays: Iterable[NDArray[Any]]) -> int:
+    crc = 0
+    for array in arrays:
+        crc = zlib.crc32(array.tobytes(), crc)
+    return crc
 
 
 def constants_table(graph: Graph, constants: Constants) -> list[str]:

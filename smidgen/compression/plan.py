@@ -1,7 +1,7 @@
 """Which integers stand for which activation: quantisation parameters by node, from calibration and a recipe."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from smidgen.compression.program import FloatProgram
 from smidgen.compression.recipe import Recipe
 from smidgen.compression.structure import LAYOUT, effective_users, label, op_name
 from smidgen.errors import ConfigError
+from smidgen.ir import Quantity
 from smidgen.numerics.gru import HIDDEN
 from smidgen.numerics.quantization import QParams
 
@@ -21,16 +22,33 @@ aten = torch.ops.aten
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
-    """How the firmware receives an input, where the sensor decides it and not calibration."""
+    """How the firmware receives an input, where the sensor decides it and not calibration, and what its numbers are."""
 
-    dtype: str  # "int8" or "int16"
-    scale: float
+    dtype: str | None = None  # "int8" or "int16"; None: the recipe and calibration decide type and scale
+    scale: float | None = None
     zero_point: int = 0
+    unit: str = ""  # of the real value, e.g. "dBm"; with axes and description it reaches the header and the manifest
+    axes: tuple[str, ...] = ()  # one name an axis without batch, e.g. ("time", "access point")
+    description: str = ""  # e.g. "127 = not heard"
+
+    def __post_init__(self) -> None:
+        if (self.dtype is None) != (self.scale is None):
+            raise ConfigError(
+                f"an input is declared by type and scale together, got dtype={self.dtype!r}, scale={self.scale!r}"
+            )
+        _ = self.quantity  # checks its text
 
     @property
-    def qparams(self) -> QParams:
-        """The same as quantisation parameters."""
+    def qparams(self) -> QParams | None:
+        """The same as quantisation parameters, None where calibration decides them."""
+        if self.dtype is None or self.scale is None:
+            return None
         return QParams(dtype=self.dtype, scale=self.scale, zero_point=self.zero_point)
+
+    @property
+    def quantity(self) -> Quantity:
+        """What the numbers are."""
+        return Quantity(unit=self.unit, axes=self.axes, description=self.description)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +58,7 @@ class Plan:
     recipe: Recipe
     qparams: Mapping[str, QParams]
     state_peaks: Mapping[str, NDArray[np.float64]]
+    quantities: Mapping[str, Quantity] = field(default_factory=dict)  # by declared input
 
 
 def make_plan(
@@ -56,8 +75,13 @@ def make_plan(
         raise ConfigError(
             f"the model has no input {sorted(unknown)[0]!r}; its inputs are {', '.join(program.input_names)}"
         )
+    for name, shape in zip(program.input_names, program.input_shapes, strict=True):
+        axes = declared[name].axes if name in declared else ()
+        if axes and len(axes) != len(shape):
+            raise ConfigError(f"input {name} has shape {shape} without batch, but {len(axes)} names of axes: {axes}")
+    quantities = {name: port.quantity for name, port in declared.items()}
     if recipe.is_float:
-        return Plan(recipe=recipe, qparams={}, state_peaks={})
+        return Plan(recipe=recipe, qparams={}, state_peaks={}, quantities=quantities)
     if calibration is None:
         raise ConfigError(
             f"recipe {recipe.name} needs calibration windows; pass calibration=windows of the training set"
@@ -66,14 +90,12 @@ def make_plan(
     recipe.check_matches([text for node in nodes if not _keeps_source(program, node) for text in _labels(node)])
     qparams: dict[str, QParams] = {}
     for node in nodes:
-        if node.name in declared:
-            qparams[node.name] = declared[node.name].qparams
-        else:
-            chosen = _choose(program, node, calibration, recipe, qparams)
-            if chosen is not None:
-                qparams[node.name] = chosen
+        chosen = declared[node.name].qparams if node.name in declared else None
+        chosen = chosen or _choose(program, node, calibration, recipe, qparams)
+        if chosen is not None:
+            qparams[node.name] = chosen
     _share_with_concat(program, qparams)
-    return Plan(recipe=recipe, qparams=qparams, state_peaks=calibration.state_peaks)
+    return Plan(recipe=recipe, qparams=qparams, state_peaks=calibration.state_peaks, quantities=quantities)
 
 
 def _choose(

@@ -1,9 +1,21 @@
 """The integer graph: what a model means after compression, with its bit-exact reference interpreter. Free of torch."""
 
-from smidgen.ir.graph import Graph, Op, Tensor
+from smidgen.ir.graph import Graph, Op, Quantity, Tensor
 from smidgen.ir.interpret import interpret
-from smidgen.ir.io import load_graph, save_graph
+from smidgen.ir.io import graph_files, graph_sha256, load_graph, save_graph
 from smidgen.ir.spec import check_graph
 from smidgen.ir.text import graph_text
 
-__all__ = ["Graph", "Op", "Tensor", "check_graph", "graph_text", "interpret", "load_graph", "save_graph"]
+__all__ = [
+    "Graph",
+    "Op",
+    "Quantity",
+    "Tensor",
+    "check_graph",
+    "graph_files",
+    "graph_sha256",
+    "graph_text",
+    "interpret",
+    "load_graph",
+    "save_graph",
+]

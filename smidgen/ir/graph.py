@@ -17,6 +17,20 @@ Attribute = int | float | str | bool | tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Quantity:
+    """What the numbers of an input or output are, for people: it reaches comments and manifests, never the code."""
+
+    unit: str = ""  # of the real value, e.g. "dBm"
+    axes: tuple[str, ...] = ()  # one name an axis, e.g. ("time", "access point"); empty: not named
+    description: str = ""  # e.g. "127 = not heard"
+
+    def __post_init__(self) -> None:
+        for text in (self.unit, *self.axes, self.description):
+            if not isinstance(text, str) or not text.isprintable():
+                raise GraphError(f"units, axes and descriptions are one line of printable text, got {text!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tensor:
     """A value of the graph. `data` marks a constant; `qparams` says what integers mean (None for float32, int32)."""
 
@@ -25,6 +39,7 @@ class Tensor:
     dtype: str
     qparams: QParams | None = None
     data: NDArray[Any] | None = None
+    quantity: Quantity = Quantity()
 
     @property
     def size(self) -> int:

@@ -1,6 +1,9 @@
 """A graph on disk: `graph.json` for the structure, `graph.safetensors` for the arrays. Loading runs no code."""
 
+import hashlib
 import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from smidgen.errors import GraphError
-from smidgen.ir.graph import Graph, Op, Tensor
+from smidgen.ir.graph import Graph, Op, Quantity, Tensor
 from smidgen.ir.spec import check_graph
 from smidgen.numerics.quantization import QParams
 from smidgen.whole_file import write_whole
@@ -21,6 +24,12 @@ def save_graph(graph: Graph, folder: str | Path) -> None:
     """Write the graph into `folder`, each file whole or not at all."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    for name, content in graph_files(graph).items():
+        write_whole(folder / name, content)
+
+
+def graph_files(graph: Graph) -> Mapping[str, bytes]:
+    """Return the contents of the graph's files by name: the same graph gives the same bytes."""
     arrays: dict[str, np.ndarray[Any, Any]] = {}
     for tensor in graph.tensors.values():
         if tensor.data is not None:
@@ -40,8 +49,32 @@ def save_graph(graph: Graph, folder: str | Path) -> None:
             for op in graph.ops
         ],
     }  # fmt: skip
-    write_whole(folder / "graph.safetensors", save(arrays))
-    write_whole(folder / "graph.json", (json.dumps(document, indent=1) + "\n").encode())
+    return {"graph.safetensors": save(arrays), "graph.json": (json.dumps(document, indent=1) + "\n").encode()}
+
+
+def graph_sha256(graph: Graph) -> str:
+    """Return the hash of all that the graph computes and what its ports and operators are called, hexadecimal.
+
+    Tensors inside count by their place, not by their name, which depends on how the model was exported.
+    """
+    digest = hashlib.sha256()
+    for content in graph_files(_numbered(graph)).values():
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def _numbered(graph: Graph) -> Graph:
+    """Return the graph with its inner tensors named in order of use."""
+    ports = (*graph.inputs, *graph.outputs)
+    used = dict.fromkeys((*ports, *(name for op in graph.ops for name in (*op.inputs, op.output))))
+    names = {name: name if name in ports else f"%{place}" for place, name in enumerate(used)}
+    return replace(
+        graph,
+        tensors={names[name]: replace(graph[name], name=names[name]) for name in names},
+        ops=tuple(
+            replace(op, inputs=tuple(names[name] for name in op.inputs), output=names[op.output]) for op in graph.ops
+        ),
+    )
 
 
 def load_graph(folder: str | Path) -> Graph:
@@ -72,6 +105,8 @@ def _tensor_document(tensor: Tensor) -> dict[str, Any]:
         document["scale"], document["zero_point"] = tensor.qparams.scale, tensor.qparams.zero_point
     if tensor.data is not None:
         document["constant"] = True
+    if tensor.quantity != Quantity():
+        document["quantity"] = asdict(tensor.quantity)
     return document
 
 
@@ -80,7 +115,16 @@ def _read_tensor(entry: dict[str, Any], arrays: dict[str, np.ndarray[Any, Any]])
     if "scale" in entry:
         qparams = QParams(dtype=entry["dtype"], scale=entry["scale"], zero_point=entry["zero_point"])
     data = arrays[f"tensor/{entry['name']}"] if entry.get("constant") else None
-    return Tensor(name=entry["name"], shape=tuple(entry["shape"]), dtype=entry["dtype"], qparams=qparams, data=data)
+    return Tensor(
+        name=entry["name"],
+        shape=tuple(entry["shape"]),
+        dtype=entry["dtype"],
+        qparams=qparams,
+        data=data,
+        quantity=Quantity(**{**entry["quantity"], "axes": tuple(entry["quantity"]["axes"])})
+        if "quantity" in entry
+        else Quantity(),
+    )
 
 
 def _read_op(entry: dict[str, Any], arrays: dict[str, np.ndarray[Any, Any]]) -> Op:

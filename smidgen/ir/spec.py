@@ -44,6 +44,8 @@ def _check_tensor(name: str, tensor: Tensor) -> None:
         raise GraphError(f"tensor {name}: unknown type {tensor.dtype!r}; expected one of {', '.join(DTYPE_BYTES)}")
     if any(size < 1 for size in tensor.shape):
         raise GraphError(f"tensor {name}: every axis must have at least one element, got {tensor.shape}")
+    if tensor.quantity.axes and len(tensor.quantity.axes) != len(tensor.shape):
+        raise GraphError(f"tensor {name} has shape {tensor.shape}, but {len(tensor.quantity.axes)} names of axes")
     if tensor.qparams is not None and tensor.qparams.dtype != tensor.dtype:
         raise GraphError(f"tensor {name} is {tensor.dtype}, its quantisation is for {tensor.qparams.dtype}")
     if tensor.data is not None and (tensor.data.shape != tensor.shape or tensor.data.dtype != tensor.dtype):

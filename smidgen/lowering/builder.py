@@ -1,6 +1,7 @@
 """The graph under construction: what every lowering rule reads from the float program and adds to the integer graph."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import fx
 from smidgen.compression import FloatProgram, Plan
 from smidgen.compression.structure import label, module_path, op_name, source_line
 from smidgen.errors import GraphError, UnsupportedError
-from smidgen.ir.graph import Attribute, Op, Tensor
+from smidgen.ir.graph import Attribute, Op, Quantity, Tensor
 from smidgen.numerics.quantization import QParams
 
 Floats = NDArray[np.float64]
@@ -154,6 +155,12 @@ class Builder:
         tensor = self.add_tensor(node.name, self.shape(node) if shape is None else shape, chosen)
         self.values[node.name] = tensor.name
         return tensor
+
+    def input(self, node: fx.Node) -> None:
+        """Add the tensor of an input, with what the user said of its numbers."""
+        tensor = self.output(node)
+        quantity = self.plan.quantities.get(node.name, Quantity())
+        self.tensors[tensor.name] = replace(tensor, quantity=quantity)
 
     def integers(self, node: fx.Node, build: Callable[[], Any]) -> Any:
         """Compute integer parameters; a bound that cannot be proved is reported with the user's line."""

@@ -31,7 +31,7 @@ def lower(program: FloatProgram, plan: Plan, *, name: str) -> Graph:
         if isinstance(node.meta.get("val"), torch.SymInt):
             continue  # arithmetic on the batch size, which a firmware does not have
         if node.op == "placeholder":
-            builder.output(node)
+            builder.input(node)
         elif node.op == "call_function" and node.name in program.structure.materialised:
             _lower_node(builder, node)
         elif node.op == "call_function" and node.name in program.structure.split_parts:

@@ -5,7 +5,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -28,8 +29,9 @@ from kernel_library import kernel_files
 
 from smidgen.codegen import Program, emit
 from smidgen.errors import ConfigError, GraphError
-from smidgen.ir import Graph, interpret
+from smidgen.ir import Graph, Quantity, interpret
 from smidgen.numerics import linear
+from smidgen.numerics.quantization import QParams
 from smidgen.passes import Placement, fold, plan_memory
 from smidgen.targets import find_target
 from smidgen.verification import STRICT_FLAGS, Comparison, Emulator, HostModel, build_image, compare, run_isolated
@@ -188,14 +190,61 @@ def test_the_program_says_what_the_c_has() -> None:
 
 
 def test_the_header_tells_how_to_talk_to_it() -> None:
-    """Sizes, scales and zero points of every port are macros, with floats that read back."""
+    """Sizes, scales and zero points of every port are macros; a scale is the nearest float32, the double beside it."""
     header = program_of(GRAPHS["integer"]).files["integers.h"]
     for line in (
         "#define INTEGERS_X_SIZE 24U", "#define INTEGERS_X_DIM0 6U", "#define INTEGERS_X_DIM1 4U",
-        f"#define INTEGERS_X_SCALE {INT8.scale!r}", "#define INTEGERS_X_ZERO_POINT (3)",
-        f"#define INTEGERS_WIDE_SCALE {INT16.scale!r}",
+        "#define INTEGERS_X_ZERO_POINT (3)",
     ):  # fmt: skip
         assert line in header
+    for port, scale in (("X", INT8.scale), ("WIDE", INT16.scale)):
+        literal, exact = re.findall(rf"#define INTEGERS_{port}_SCALE (\S+)f /\* (\S+) \*/", header)[0]
+        assert np.float32(scale) == np.float32(literal)
+        assert scale == float(exact)
+
+
+@pytest.mark.parametrize("scale", [1e-60, 1e60])
+def test_a_scale_beyond_float32_stays_a_double(scale: float) -> None:
+    """A literal that would read back as zero or infinity is never written."""
+    m = GraphMaker("tiny")
+    x = m.input("x", 4, qparams=QParams(dtype="int8", scale=scale))
+    header = program_of(m.graph(m.table(x, INT8))).files["tiny.h"]
+    assert f"#define TINY_X_SCALE {scale!r} /* {scale!r} */" in header
+
+
+def test_the_header_says_what_the_numbers_are() -> None:
+    """Axes, unit and description of an input stand in the comment, with nothing in them that ends it."""
+    quantity = Quantity(unit="dBm", axes=("time", "access point"), description="127 = not heard */ int x; /*/")
+    graph = GRAPHS["integer"]
+    graph = replace(graph, tensors={**graph.tensors, "x": replace(graph["x"], quantity=quantity)})
+    program = program_of(graph)
+    assert (
+        f" * In:  x int8 (time=6, access point=4), scale {INT8.scale:.6g} dBm: 127 = not heard * / int x; / * /\n"
+        in program.files["integers.h"]
+    )
+    assert compare_with_reference(graph, HostModel(program).run).mismatched_bytes == 0
+
+
+def test_the_identity_tells_programs_apart() -> None:
+    """The hashes in the header are the program's own; another constant, or another name, changes the model's hash."""
+    graph = GRAPHS["integer"]
+    program = program_of(graph)
+    assert program.identity is not None
+    assert f'#define INTEGERS_MODEL_SHA256 "{program.identity.model_sha256}"' in program.files["integers.h"]
+    assert f'#define INTEGERS_WEIGHTS_SHA256 "{program.identity.weights_sha256}"' in program.files["integers.h"]
+    renamed = program_of(replace(graph, name="others")).identity
+    assert renamed is not None
+    assert renamed.model_sha256 != program.identity.model_sha256
+    assert renamed.weights_sha256 == program.identity.weights_sha256
+
+
+@every_operator
+def test_the_known_answer_is_the_references(graph: Graph) -> None:
+    """The identity's CRC is that of what host C gives for the self-test's input, over all outputs in order."""
+    program = program_of(graph)
+    outputs = HostModel(program).run([values[5:6] for values in samples(graph, 6)])
+    assert program.identity is not None
+    assert program.identity.known_answer_crc32 == zlib.crc32(b"".join(array.tobytes() for array in outputs))
 
 
 @pytest.mark.parametrize("name", ["Rooms", "2rooms", "rooms-1", "", "rooms;"])
@@ -271,14 +320,47 @@ def compile_silently(compiler: str, sources: dict[str, str], arguments: list[str
     flags = [*STRICT_FLAGS, "-ffp-contract=off", "-I."]
     if compiler == "zig":
         build(sources, [["cc", *flags, *arguments]])
-        return
+    else:
+        run_gcc(sources, [*flags, *arguments], folder)
+
+
+def run_gcc(sources: Mapping[str, str], arguments: Sequence[str], folder: Path) -> None:
+    """Run gcc in a folder that holds `sources`; it must have nothing to say."""
     gcc = shutil.which("gcc")
     if gcc is None:
         pytest.skip("no gcc on this machine")
     for name, text in sources.items():
         (folder / name).write_text(text)
-    done = subprocess.run([gcc, *flags, *arguments], cwd=folder, capture_output=True, text=True)
+    done = subprocess.run([gcc, *arguments], cwd=folder, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("pragma", [True, False], ids=["as delivered", "without the pragma"])
+def test_floats_are_not_contracted_by_a_build_that_is_not_told(pragma: bool, tmp_path: Path) -> None:
+    """gcc fuses products and sums unless told otherwise, and an Arduino library cannot tell it: a pragma does.
+
+    Without it the bytes differ, so the test can see the fault.
+    """
+    if "fma" not in Path("/proc/cpuinfo").read_text().split():
+        pytest.skip("this processor has no fused multiply-add")
+    graph = GRAPHS["float32"]
+    program = program_of(graph)
+    if not pragma:
+        program = planted(program, "_kernels.h", '#pragma GCC optimize("fp-contract=off")\n', "")
+    arguments = ["-O2", "-mfma", "-ffp-contract=fast", "-fPIC", "-shared", f"{program.name}.c", "-o", "fused.so"]
+    run_gcc(program.files, arguments, tmp_path)
+    invoke = getattr(ctypes.CDLL(str(tmp_path / "fused.so")), f"{program.name}_invoke")
+    differing = 0
+    for sample in range(10):
+        inputs = [np.ascontiguousarray(values[sample]) for values in samples(graph, 10)]
+        outputs = [np.zeros(graph[name].shape, graph[name].dtype) for name in graph.outputs]
+        arrays = (np.zeros(program.context_bytes, np.uint8), *inputs, *outputs)
+        assert invoke(*(ctypes.c_void_p(array.ctypes.data) for array in arrays)) == 0
+        values = interpret(graph, [array[None] for array in inputs])
+        differing += sum(
+            values[name][0].tobytes() != output.tobytes() for name, output in zip(graph.outputs, outputs, strict=True)
+        )
+    assert (differing == 0) == pragma
 
 
 def test_two_models_live_in_one_image(tmp_path: Path) -> None:

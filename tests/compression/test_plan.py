@@ -2,13 +2,14 @@
 
 import pytest
 import torch
-from small_models import Chain, normal
+from small_models import Chain, lowered, normal
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from smidgen.compression import FloatProgram, Input, Plan, Recipe, Rule, calibrate, find_recipe, import_model, make_plan
 from smidgen.compression.structure import op_name
 from smidgen.errors import ConfigError, GraphError
+from smidgen.ir import Quantity
 from smidgen.models.selective_scan import selective_scan
 from smidgen.numerics.gru import HIDDEN
 
@@ -133,6 +134,29 @@ def test_the_sensor_decides_over_calibration() -> None:
     declared = {"x": Input(dtype="int8", scale=1.0, zero_point=-5)}
     plan = make_plan(program, calibrate(program, normal(20, 6, 4)), find_recipe("int16"), declared)
     assert plan.qparams["x"] == declared["x"].qparams
+
+
+@pytest.mark.parametrize("recipe", ["int8", "float32"])
+def test_what_an_input_is_reaches_the_graph(recipe: str) -> None:
+    """Unit, axes and description follow the input under every recipe; without a type, calibration decides the scale."""
+    x = normal(20, 6, 4)
+    declared = {"x": Input(unit="g", axes=("time", "channel"), description="at the wrist")}
+    plain, told = lowered(Chain(), (x,), recipe), lowered(Chain(), (x,), recipe, declared)
+    assert told.graph["x"].quantity == Quantity(unit="g", axes=("time", "channel"), description="at the wrist")
+    assert told.graph["x"].qparams == plain.graph["x"].qparams
+    assert plain.graph["x"].quantity == Quantity()
+
+
+def test_a_half_declared_input_is_refused() -> None:
+    """A type without a scale says nothing; axes must be as many as the input has; text is one printable line."""
+    with pytest.raises(ConfigError, match="by type and scale together, got dtype='int8', scale=None"):
+        Input(dtype="int8")
+    with pytest.raises(GraphError, match=r"one line of printable text, got 'dBm\\n'"):
+        Input(unit="dBm\n")
+    with pytest.raises(
+        ConfigError, match=r"input x has shape \(6, 4\) without batch, but 1 names of axes: \('time',\)"
+    ):
+        lowered(Chain(), (normal(2, 6, 4),), "float32", {"x": Input(axes=("time",))})
 
 
 def test_a_float_recipe_plans_nothing() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smidgen.errors import GraphError
-from smidgen.ir import Graph, graph_text, interpret, load_graph, save_graph
+from smidgen.ir import Graph, Quantity, graph_sha256, graph_text, interpret, load_graph, save_graph
 
 INTEGERS = every_integer_operator()
 
@@ -56,6 +57,42 @@ def test_every_operator_survives(graph: Graph, tmp_path: Path) -> None:
 def test_random_graphs_survive(tmp_path_factory: pytest.TempPathFactory, graph: Graph) -> None:
     """Branches, views and several outputs too."""
     assert_round_trip(graph, tmp_path_factory.mktemp("random"))
+
+
+def test_what_a_port_is_survives(tmp_path: Path) -> None:
+    """Unit, axes and description come back; wrong text for them is refused."""
+    quantity = Quantity(unit="m/s²", axes=("time", "channel"), description="at the wrist")
+    graph = replace(INTEGERS, tensors={**INTEGERS.tensors, "x": replace(INTEGERS["x"], quantity=quantity)})
+    assert_round_trip(graph, tmp_path)
+    assert load_graph(tmp_path / "first")["x"].quantity == quantity
+    assert graph_sha256(graph) != graph_sha256(INTEGERS)
+    path = tmp_path / "first" / "graph.json"
+    for right, wrong, message in (
+        ('"unit": "m/s\\u00b2"', '"unit": 3', "printable text, got 3"),
+        ('   "axes": [\n     "time",', '   "axes": [', r"shape \(6, 4\), but 1 names of axes"),
+    ):
+        text = path.read_text()
+        assert right in text
+        path.write_text(text.replace(right, wrong))
+        with pytest.raises(GraphError, match=message):
+            load_graph(path.parent)
+        path.write_text(text)
+
+
+def test_the_hash_is_of_the_meaning() -> None:
+    """Names of tensors inside and the order in which they are listed do not count; a name outside does."""
+    inner = next(op.output for op in INTEGERS.ops if op.output not in INTEGERS.outputs)
+    renamed = {name: "other" if name == inner else name for name in reversed(INTEGERS.tensors)}
+    alike = replace(
+        INTEGERS,
+        tensors={new: replace(INTEGERS[old], name=new) for old, new in renamed.items()},
+        ops=tuple(
+            replace(op, inputs=tuple(renamed[name] for name in op.inputs), output=renamed[op.output])
+            for op in INTEGERS.ops
+        ),
+    )
+    assert graph_sha256(alike) == graph_sha256(INTEGERS)
+    assert graph_sha256(replace(INTEGERS, name="other")) != graph_sha256(INTEGERS)
 
 
 @pytest.mark.parametrize("name", ["graph.json", "graph.safetensors"])

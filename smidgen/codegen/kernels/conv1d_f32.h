@@ -5,7 +5,7 @@
 #ifndef SMIDGEN_CONV1D_F32_H
 #define SMIDGEN_CONV1D_F32_H
 
-#include "memory.h"
+#include "exact_float.h"
 
 SMIDGEN_KERNEL void conv1d_f32(const smidgen_f32 *x, const float *w, const float *bias, smidgen_f32 *y, uint32_t steps_in,
                                uint32_t channels_in, uint32_t steps_out, uint32_t channels_out, uint32_t taps,

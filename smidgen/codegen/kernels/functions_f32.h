@@ -5,7 +5,7 @@
 #ifndef SMIDGEN_FUNCTIONS_F32_H
 #define SMIDGEN_FUNCTIONS_F32_H
 
-#include "memory.h"
+#include "exact_float.h"
 
 /* MISRA C:2012 19.2 departure: C99 defines reading another member as reinterpreting the bytes. */
 typedef union {

@@ -3,7 +3,7 @@
 #ifndef SMIDGEN_LINEAR_F32_H
 #define SMIDGEN_LINEAR_F32_H
 
-#include "memory.h"
+#include "exact_float.h"
 
 SMIDGEN_KERNEL void linear_f32(const smidgen_f32 *x, const float *w, const float *bias, smidgen_f32 *y, uint32_t rows,
                                uint32_t in_width, uint32_t out_width)

@@ -3,7 +3,7 @@
 #ifndef SMIDGEN_NORM_F32_H
 #define SMIDGEN_NORM_F32_H
 
-#include "memory.h"
+#include "exact_float.h"
 
 /* y = x / sqrt(mean(x^2) + eps) * gain */
 SMIDGEN_KERNEL void rms_norm_f32(const smidgen_f32 *x, const float *gain, smidgen_f32 *y, uint32_t rows, uint32_t width,
