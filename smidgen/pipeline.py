@@ -13,8 +13,8 @@ from torch.export import ExportedProgram
 from smidgen.codegen import emit
 from smidgen.compression import FloatProgram, Input, Recipe, calibrate, find_recipe, import_model, make_plan
 from smidgen.compression.program import as_batch, batches
-from smidgen.errors import ExportError
 from smidgen.firmware import MEASURED_WINDOWS, Firmware, quantize_inputs
+from smidgen.importing import load_pt2
 from smidgen.lowering import lower
 from smidgen.passes import fold, plan_memory
 from smidgen.targets import Target, find_target
@@ -95,14 +95,4 @@ class _StageClock:
 
 
 def _loaded(model: nn.Module | ExportedProgram | str | Path, trust: bool) -> nn.Module | ExportedProgram:
-    if not isinstance(model, str | Path):
-        return model
-    if not trust:
-        raise ExportError(
-            f"{model}: loading a .pt2 file can run code that it contains. Pass trust=True only for a file of your own, "
-            "or give the module itself"
-        )
-    try:
-        return torch.export.load(model)
-    except Exception as error:  # torch raises many unrelated types for a damaged archive
-        raise ExportError(f"{model} is no readable .pt2 file: {error}") from error
+    return load_pt2(model, trust=trust) if isinstance(model, str | Path) else model
