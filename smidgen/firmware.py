@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import fx
 
 from smidgen.codegen import Port, Program
 from smidgen.compression import FloatProgram
@@ -256,18 +255,16 @@ class Firmware:
 
     def _fidelity(self, batch: Batch) -> tuple[LayerFidelity, ...]:
         """Compare every layer of the graph before folding with the float program's node of the same name."""
-        recorder = _Recorder(self.float_program)
         with torch.no_grad():
-            self.float_program.run(batch, recorder)
+            reals = self.float_program.record(batch)
         values = interpret(self.lowered, self.quantize_inputs(batch))
         layers = []
         for op in self.lowered.ops:
             tensor = self.lowered[op.output]
-            if op.output in recorder.values and tensor.dtype != "int32":
+            if op.output in reals and reals[op.output].is_floating_point():
                 found = values[op.output] if tensor.qparams is None else tensor.qparams.dequantize(values[op.output])
-                layers.append(
-                    LayerFidelity(name=op.name, op=op.kind, sqnr_db=sqnr_db(recorder.values[op.output], found))
-                )
+                expected = reals[op.output].numpy().reshape(found.shape)
+                layers.append(LayerFidelity(name=op.name, op=op.kind, sqnr_db=sqnr_db(expected, found)))
         return tuple(layers)
 
     def _require_budget(self, measurement: Measurement) -> None:
@@ -286,20 +283,6 @@ class Firmware:
                 f"{self.program.name} needs {measurement.flash_bytes} B of flash, {self.target.name} has "
                 f"{self.target.flash_bytes} B; the largest weights are {names}. Make those layers narrower"
             )
-
-
-class _Recorder(fx.Interpreter):
-    """Keeps the value of every node."""
-
-    def __init__(self, program: FloatProgram) -> None:
-        super().__init__(program.graph_module)
-        self.values: dict[str, Array] = {}
-
-    def run_node(self, node: fx.Node) -> Any:
-        result = super().run_node(node)
-        if isinstance(result, torch.Tensor) and result.is_floating_point():
-            self.values[node.name] = result.numpy()
-        return result
 
 
 def quantize_inputs(program: FloatProgram, graph: Graph, inputs: Batch) -> list[Array]:

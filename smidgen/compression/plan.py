@@ -11,7 +11,7 @@ from torch import fx
 from smidgen.compression.calibration import Calibration
 from smidgen.compression.program import FloatProgram
 from smidgen.compression.recipe import Recipe
-from smidgen.compression.structure import LAYOUT, effective_users, label, op_name
+from smidgen.compression.structure import LAYOUT, effective_users, label, op_name, readers
 from smidgen.errors import ConfigError
 from smidgen.ir import Quantity
 from smidgen.numerics.gru import HIDDEN
@@ -144,5 +144,5 @@ def _share_with_concat(program: FloatProgram, qparams: dict[str, QParams]) -> No
     for node in program.nodes:
         if node.target is aten.cat.default and node.name in qparams:
             for part in node.all_input_nodes:
-                if part.op != "placeholder" and part.name in qparams and list(part.users) == [node]:
+                if part.op != "placeholder" and part.name in qparams and readers(part) == [node]:
                     qparams[part.name] = qparams[node.name]

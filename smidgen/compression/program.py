@@ -4,27 +4,40 @@ Everything that follows (calibration, fake quantisation, lowering) reads this on
 """
 
 import copy
-import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch.export import Dim, ExportedProgram, ShapesCollection, export
-from torch.export.graph_signature import InputKind, OutputKind, TensorArgument
+from torch.export import ExportedProgram
+from torch.utils import _pytree as pytree
 
-from smidgen.compression.structure import Structure, analyse
+from smidgen.compression.batch import BatchAxis, BatchPlace, free_sizes, locate_batch
+from smidgen.compression.capture import (
+    export_free,
+    export_single,
+    functional,
+    output_positions,
+    placeholder_values,
+)
+from smidgen.compression.constants import fold_constants, mark_computed
+from smidgen.compression.structure import COMPUTED, Structure, analyse
 from smidgen.errors import ConfigError, ExportError
 
 Batch = tuple[Tensor, ...]
+
+#: Largest relative error of a captured program against its module: float32 sums in another order.
+_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FloatProgram:
     """A functional float graph with its weights.
 
-    `constants` holds every node that depends on weights alone (weights themselves, -exp(A_log), sliced positions).
+    `constants` holds every node that depends on weights and sizes alone (weights themselves, -exp(A_log), positions),
+    at a batch of one. `places` says how samples lie in every other tensor; it is empty in a program that takes one
+    sample at a time.
     """
 
     graph_module: fx.GraphModule
@@ -36,26 +49,44 @@ class FloatProgram:
     output_positions: tuple[int, ...]  # among what the graph returns, which also holds inputs that a model changed
     constants: dict[str, Tensor]
     structure: Structure
+    batch: BatchAxis
+    places: Mapping[str, BatchPlace]
 
     @property
-    def nodes(self) -> Iterable[fx.Node]:
-        """All nodes in execution order."""
-        return self.graph_module.graph.nodes
+    def nodes(self) -> list[fx.Node]:
+        """What is computed from the inputs, and the constants, in execution order."""
+        return [node for node in self.graph_module.graph.nodes if node.meta[COMPUTED] or node.name in self.constants]
 
     @property
     def parameter_count(self) -> int:
         """Number of trained values."""
         return sum(value.numel() for value in self.placeholders if value is not None)
 
+    @property
+    def takes_single_samples(self) -> bool:
+        """True where the module could only be captured at a batch of one; `run` then goes sample by sample."""
+        return not self.batch.symbols
+
     def run(
         self, inputs: Sequence[Tensor], interpreter: type[fx.Interpreter] | fx.Interpreter = fx.Interpreter
     ) -> Batch:
-        """Run a batch through the graph, by default as it is; returns the outputs."""
+        """Run a batch through the graph, by default as it is; returns the outputs, each (B, *shape of a sample)."""
         runner = interpreter(self.graph_module) if isinstance(interpreter, type) else interpreter
-        remaining = iter(inputs)
-        arguments = [value if value is not None else next(remaining) for value in self.placeholders]
-        result = runner.run(*arguments)
-        return tuple(result[position] for position in self.output_positions)
+        parts = [self._outputs(part, runner) for part in self._calls(inputs)]
+        return parts[0] if len(parts) == 1 else tuple(torch.cat(column) for column in zip(*parts, strict=True))
+
+    def record(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Run a batch and return the value of every node that is a tensor of the samples, each (B, *sample shape)."""
+        parts: list[dict[str, Tensor]] = []
+        for part in self._calls(inputs):
+            recorder = _Recorder(self.graph_module)
+            self._results(part, recorder)
+            parts.append({
+                node.name: self._samples_first(node, recorder.values[node.name], len(part[0]))
+                for node in self.nodes
+                if node.name in recorder.values and node.name not in self.constants
+            })  # fmt: skip
+        return {name: torch.cat([values[name] for values in parts]) for name in parts[0]}
 
     def check_inputs(self, inputs: Sequence[Tensor]) -> None:
         """Raise ConfigError unless `inputs` are this program's, finite, each with a leading batch axis."""
@@ -71,41 +102,126 @@ class FloatProgram:
             if not torch.isfinite(value).all():
                 raise ConfigError(f"input {name} holds NaN or infinity; give the code of a missing reading instead")
 
+    def _calls(self, inputs: Sequence[Tensor]) -> list[Batch]:
+        """Return the batches that one call of the graph takes."""
+        if self.takes_single_samples:
+            return [tuple(x[i : i + 1] for x in inputs) for i in range(len(inputs[0]))]
+        return [tuple(inputs)]
+
+    def _results(self, inputs: Sequence[Tensor], runner: fx.Interpreter) -> Any:
+        remaining = iter(inputs)
+        return runner.run(*(value if value is not None else next(remaining) for value in self.placeholders))
+
+    def _outputs(self, inputs: Batch, runner: fx.Interpreter) -> Batch:
+        results = self._results(inputs, runner)
+        nodes = {node.name: node for node in self.graph_module.graph.nodes}
+        return tuple(
+            self._samples_first(nodes[name], results[position], len(inputs[0]))
+            for name, position in zip(self.output_names, self.output_positions, strict=True)
+        )
+
+    def _samples_first(self, node: fx.Node, value: Tensor, n_samples: int) -> Tensor:
+        if node.name in self.places:
+            return self.places[node.name].samples_first(value, n_samples)
+        if node.name in self.constants or n_samples != 1:
+            return value
+        return value.reshape(1, *(size or 1 for size in self.batch.sample_shape(node.meta["val"])))
+
 
 def import_model(model: nn.Module | ExportedProgram, example_input: Tensor | Batch) -> FloatProgram:
-    """Capture a module at a free batch size.
+    """Capture a module at a free batch size, or at a batch of one where its code asks for that.
 
     Args: model, left untouched (it is copied first); example_input, a tensor or a tuple of them, batch first.
-    Raises ExportError where torch.export cannot capture it, or a weight is not finite.
+    Raises ExportError where torch.export cannot capture it, or a weight is not finite; UnsupportedError, with the
+    user's line, where one sample of a batch reaches another.
     """
     example = as_batch(example_input)
-    if not isinstance(model, nn.Module | ExportedProgram):
+    if isinstance(model, ExportedProgram):
+        return _imported(model, example)
+    if not isinstance(model, nn.Module):
         raise ConfigError(f"expected a torch.nn.Module or an ExportedProgram, got {type(model).__name__}")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's own deprecations, and nn.GRU's flattened weights
-        exported = model if isinstance(model, ExportedProgram) else _export(model, example)
-        exported = exported.run_decompositions({})
-    placeholders = tuple(
-        None if spec.kind is InputKind.USER_INPUT else _stored_value(exported, str(spec.target))
-        for spec in exported.graph_signature.input_specs
-    )
-    names = tuple(exported.graph_signature.user_inputs)
-    graph_module = exported.graph_module
-    constants = _fold_constants(graph_module, placeholders)
-    positions = _output_positions(exported)
-    output_node = next(node for node in graph_module.graph.nodes if node.op == "output")
-    outputs = tuple(output_node.args[0][position].name for position in positions)
-    return FloatProgram(
+    try:
+        return _faithful(model, _imported(export_free(model, example), example), example)
+    except ExportError as error:
+        try:
+            return _faithful(model, _imported(export_single(model, example), example), example)
+        except ExportError:
+            raise error from error.__cause__
+
+
+def _imported(exported: ExportedProgram, example: Batch) -> FloatProgram:
+    exported = functional(exported)
+    graph_module, graph = exported.graph_module, exported.graph_module.graph
+    placeholders = placeholder_values(exported)
+    names = tuple(str(name) for name in exported.graph_signature.user_inputs)
+    batch = free_sizes(graph, names)
+    fixed = [node.meta["val"].shape[0] for node in graph.nodes if node.op == "placeholder" and node.name in names]
+    if not batch.symbols and fixed[0] != 1:
+        raise ExportError(
+            f"the program was exported at a fixed batch of {fixed[0]}; export it with the batch as a free size "
+            "(dynamic_shapes), or at a batch of 1"
+        )
+    constants = fold_constants(graph_module, placeholders, batch)
+    mark_computed(graph, constants)
+    positions = output_positions(exported)
+    output_node = next(node for node in graph.nodes if node.op == "output")
+    program = FloatProgram(
         graph_module=graph_module,
         placeholders=placeholders,
-        input_names=tuple(str(name) for name in names),
+        input_names=names,
         input_shapes=tuple(tuple(x.shape[1:]) for x in example),
         input_dtypes=tuple(x.dtype for x in example),
-        output_names=outputs,
+        output_names=tuple(output_node.args[0][position].name for position in positions),
         output_positions=positions,
         constants=constants,
-        structure=analyse(graph_module.graph, set(constants)),
+        structure=analyse(graph, set(constants)),
+        batch=batch,
+        places={},
     )
+    if program.takes_single_samples:
+        return program
+
+    def record(inputs: Sequence[Tensor]) -> dict[str, Tensor]:
+        recorder = _Recorder(graph_module)
+        program._results(inputs, recorder)
+        return recorder.values
+
+    with torch.no_grad():
+        return replace(program, places=locate_batch(program.nodes, batch, constants, record, example))
+
+
+def _faithful(model: nn.Module, program: FloatProgram, example: Batch) -> FloatProgram:
+    """Return the program if it gives what the module gives for one sample; raise ExportError if not."""
+    first = tuple(x[:1] for x in example)
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        result = copy.deepcopy(model).eval()(*first)
+        results = program._results(first, fx.Interpreter(program.graph_module))
+    expected = [value for value in pytree.tree_leaves(result) if isinstance(value, Tensor)]
+    found = [results[position] for position in program.output_positions]
+    for index, (value, other) in enumerate(zip(expected, found, strict=True)):
+        scale = max(1.0, float(value.abs().max())) if value.numel() else 1.0
+        if value.shape != other.shape or not torch.allclose(
+            value.double(), other.double(), rtol=_TOLERANCE, atol=_TOLERANCE * scale, equal_nan=True
+        ):
+            raise ExportError(
+                f"output {index} of {type(model).__name__} for one sample is not what its exported graph computes; "
+                "remove branches on the batch size"
+            )
+    return program
+
+
+class _Recorder(fx.Interpreter):
+    """Keeps the value of every node that is a tensor."""
+
+    def __init__(self, graph_module: fx.GraphModule) -> None:
+        super().__init__(graph_module)
+        self.values: dict[str, Tensor] = {}
+
+    def run_node(self, node: fx.Node) -> Any:
+        result = super().run_node(node)
+        if isinstance(result, Tensor):
+            self.values[node.name] = result
+        return result
 
 
 def as_batch(inputs: Any) -> Batch:
@@ -127,63 +243,3 @@ def batches(data: Any, size: int = 256) -> Iterator[Batch]:
         raise ConfigError(f"expected a tensor, a tuple of tensors or an iterable of such, got {type(data).__name__}")
     for part in data:
         yield as_batch(part)
-
-
-def _export(model: nn.Module, example: Batch) -> ExportedProgram:
-    copied = copy.deepcopy(model).eval()
-    # A batch of one specialises to one, so that the example is doubled where it has to be.
-    doubled = tuple(torch.cat([x, x]) if x.shape[0] == 1 else x for x in example)
-    free_batch: Any = ShapesCollection()  # type: ignore[no-untyped-call]
-    for x in doubled:
-        free_batch[x] = {0: Dim.DYNAMIC}
-    try:
-        return export(copied, doubled, dynamic_shapes=free_batch.dynamic_shapes(copied, doubled))
-    except Exception as error:  # torch.export raises many unrelated types
-        reason = " ".join(str(error).split("\n\n")[0].split()).rstrip(".") or type(error).__name__
-        raise ExportError(
-            f"torch.export cannot capture {type(model).__name__}: {reason}. "
-            "Remove control flow that depends on values, and keep the batch as the first, free axis"
-        ) from error
-
-
-def _output_positions(exported: ExportedProgram) -> tuple[int, ...]:
-    """Return which of the graph's results the user returns; refuse state that a call would leave behind."""
-    positions: list[int] = []
-    for position, spec in enumerate(exported.graph_signature.output_specs):
-        if spec.kind is OutputKind.BUFFER_MUTATION:
-            raise ExportError(
-                f"the model changes its buffer {spec.target!r}; a result must not depend on the call before"
-            )
-        if spec.kind is OutputKind.USER_OUTPUT:
-            if not isinstance(spec.arg, TensorArgument):
-                raise ExportError(f"output {len(positions)} of the model is no tensor; return tensors only")
-            positions.append(position)
-    return tuple(positions)
-
-
-def _stored_value(exported: ExportedProgram, target: str) -> Tensor:
-    value = exported.state_dict.get(target, exported.constants.get(target))
-    if not isinstance(value, Tensor):
-        raise ExportError(f"the exported program holds no tensor for {target!r}")
-    if not torch.isfinite(value).all():
-        raise ExportError(f"weight {target} holds NaN or infinity; a firmware cannot be made from it")
-    return value.detach()
-
-
-def _fold_constants(graph_module: fx.GraphModule, placeholders: Sequence[Tensor | None]) -> dict[str, Tensor]:
-    """Evaluate every node that no user input reaches."""
-    values: dict[str, Any] = {}
-    stored = iter(placeholders)
-    for node in graph_module.graph.nodes:
-        if node.op == "placeholder":
-            value = next(stored)
-            if value is not None:
-                values[node.name] = value
-        elif node.op == "get_attr":
-            values[node.name] = getattr(graph_module, str(node.target)).detach()
-        elif node.op == "call_function":
-            known = all(parent.name in values for parent in node.all_input_nodes)
-            if known and torch.Tag.nondeterministic_seeded not in getattr(node.target, "tags", ()):
-                args, kwargs = fx.node.map_arg((node.args, node.kwargs), lambda parent: values[parent.name])
-                values[node.name] = node.target(*args, **kwargs)
-    return {name: value for name, value in values.items() if isinstance(value, Tensor)}

@@ -7,11 +7,14 @@ Two facts are read off the graph once, for calibration, fake quantisation and lo
 
 import operator
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import fx
+
+from smidgen.errors import UnsupportedError
 
 aten = torch.ops.aten
 
@@ -42,10 +45,11 @@ LAYOUT = frozenset({
     aten._unsafe_view.default, aten.flatten.using_ints, aten.chunk.default, aten.dropout.default, operator.getitem,
 })  # fmt: skip
 
-#: What torch.export inserts to check a type while tracing: it reads a tensor and computes nothing.
-_CHECK = aten._assert_tensor_metadata.default
-
 _SPLITS = (aten.split.Tensor, aten.split_with_sizes.default, aten.chunk.default)
+
+
+#: Key of `node.meta`: True where an output needs the node and it depends on a value of an input.
+COMPUTED = "smidgen_computed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,14 +64,15 @@ class Structure:
 def analyse(graph: fx.Graph, constants: set[str]) -> Structure:
     """Read the structure of a graph; `constants` are the nodes that no input reaches."""
     roots: dict[str, fx.Node] = {}
-    for node in graph.nodes:
-        if node.op == "call_function" and node.target in POINTWISE and node.name not in constants:
+    nodes = [node for node in graph.nodes if node.meta[COMPUTED]]
+    for node in nodes:
+        if node.op == "call_function" and node.target in POINTWISE:
             parents = [parent for parent in node.all_input_nodes if not _is_scalar_constant(parent, constants)]
             sources = {roots.get(parent.name, parent) for parent in parents}
             if len(sources) == 1 and not any(source.name in constants for source in sources):
                 roots[node.name] = sources.pop()
     split_parts = {}
-    for node in graph.nodes:
+    for node in nodes:
         if node.target is aten.linear.default:
             parts = _split_parts(node)
             if parts:
@@ -75,7 +80,7 @@ def analyse(graph: fx.Graph, constants: set[str]) -> Structure:
     return Structure(
         roots=roots,
         split_parts=split_parts,
-        materialised=frozenset(_materialised(graph, constants, roots, split_parts)),
+        materialised=frozenset(_materialised(nodes, roots, split_parts)),
     )
 
 
@@ -112,6 +117,12 @@ def source_line(node: fx.Node) -> str:
     return " ".join(f"File {frames[-1]}".split()) if frames else ""
 
 
+def unsupported(node: fx.Node, why: str) -> UnsupportedError:
+    """Return the error that names an operator and the user's line."""
+    where = source_line(node)
+    return UnsupportedError(f"{label(node)}: {why}" + (f" ({where})" if where else ""))
+
+
 def arguments(node: fx.Node) -> dict[str, Any]:
     """Return every argument of the node's operator by its name in torch's schema, defaults included."""
     schema = node.target._schema  # type: ignore[union-attr]
@@ -119,10 +130,15 @@ def arguments(node: fx.Node) -> dict[str, Any]:
     return {argument.name: given.get(argument.name, argument.default_value) for argument in schema.arguments}
 
 
+def readers(node: fx.Node) -> list[fx.Node]:
+    """Return the users that compute something from the node's values; others read its shape, or nobody reads them."""
+    return [user for user in node.users if user.meta[COMPUTED]]
+
+
 def effective_users(node: fx.Node) -> list[tuple[fx.Node, fx.Node]]:
     """Return (user, operand) for every user that computes, looking through nodes that only move elements."""
     found = []
-    for user in node.users:
+    for user in readers(node):
         if user.target in LAYOUT:
             found += effective_users(user)
         else:
@@ -136,7 +152,7 @@ def _is_scalar_constant(node: fx.Node, constants: set[str]) -> bool:
 
 def _split_parts(linear: fx.Node) -> tuple[tuple[fx.Node, int, int], ...]:
     """Return the parts of a linear layer whose only user splits its last axis, () if that is not so."""
-    users = list(linear.users)
+    users = readers(linear)
     if len(users) != 1 or users[0].target not in _SPLITS:
         return ()
     split = users[0]
@@ -144,7 +160,7 @@ def _split_parts(linear: fx.Node) -> tuple[tuple[fx.Node, int, int], ...]:
     if arguments(split)["dim"] not in (-1, rank - 1):
         return ()
     parts = []
-    for part in split.users:
+    for part in readers(split):
         widths = [piece.shape[-1] for piece in split.meta["val"]]
         index = part.args[1]
         assert isinstance(index, int)
@@ -163,24 +179,16 @@ def _split_linear(part: fx.Node) -> fx.Node | None:
 
 
 def _materialised(
-    graph: fx.Graph,
-    constants: set[str],
-    roots: dict[str, fx.Node],
-    split_parts: dict[str, tuple[tuple[fx.Node, int, int], ...]],
+    nodes: Sequence[fx.Node], roots: dict[str, fx.Node], split_parts: dict[str, tuple[tuple[fx.Node, int, int], ...]]
 ) -> set[str]:
     inner = {part.name for parts in split_parts.values() for part, _, _ in parts}
-    hidden = set(split_parts) | {next(iter(node.users)).name for node in graph.nodes if node.name in split_parts}
+    hidden = set(split_parts) | {readers(node)[0].name for node in nodes if node.name in split_parts}
     result = set()
-    for node in graph.nodes:
-        parents = node.all_input_nodes
-        of_weights = node.name in constants or (parents and all(parent.name in constants for parent in parents))
-        if node.op == "output" or of_weights or node.name in hidden or node.target is _CHECK:
-            continue
+    for node in nodes:
         if node.op == "placeholder" or node.name in inner:
             result.add(node.name)
-        elif node.op == "call_function":
-            readers = (user for user in node.users if user.target is not _CHECK)
-            ends_chain = any(roots.get(user.name) is not roots.get(node.name) for user in readers)
+        elif node.op == "call_function" and node.name not in hidden:
+            ends_chain = any(roots.get(user.name) is not roots.get(node.name) for user in readers(node))
             if node.name not in roots or ends_chain:
                 result.add(node.name)
     return result

@@ -5,12 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import fx
 
 from smidgen.compression import FloatProgram, Plan
-from smidgen.compression.structure import label, module_path, op_name, source_line
+from smidgen.compression.structure import module_path, op_name, unsupported
 from smidgen.errors import GraphError, UnsupportedError
 from smidgen.ir.graph import Attribute, Op, Quantity, Tensor
 from smidgen.numerics.quantization import QParams
@@ -75,23 +74,21 @@ class Builder:
         return [tensor.qparams for tensor in tensors if tensor.qparams is not None]
 
     def shape(self, node: fx.Node) -> tuple[int, ...]:
-        """Return the node's shape without the batch axis."""
-        return tuple(self.static(node, size) for size in node.meta["val"].shape[1:])
-
-    def static(self, node: fx.Node, size: Any) -> int:
-        """Return a size as a number; raise UnsupportedError for one that varies from call to call."""
-        if isinstance(size, fx.Node):
-            raise self.unsupported(node, "a size is computed at run time; use fixed sizes")
-        if isinstance(size, torch.SymInt):
-            raise self.unsupported(node, f"the axis of size {size} varies from call to call; only the batch may")
-        return int(size)
+        """Return the shape of one sample of the node's value."""
+        shape = self.program.batch.sample_shape(node.meta["val"])
+        free = [str(size) for size in node.meta["val"].shape if self.program.batch.at_one(size) is None]
+        if free:
+            raise self.unsupported(node, f"the axis of size {free[0]} varies from call to call; only the batch may")
+        return tuple(size for size in shape if size is not None)
 
     def axis(self, node: fx.Node, source: fx.Node, axis: int) -> int:
-        """Return an axis of `source`, along which `node` works, counted without batch; refuse the batch axis."""
-        positive: int = axis % source.meta["val"].dim()
-        if positive == 0:
+        """Return an axis of `source`, along which `node` works, as an axis of one sample; refuse the batch axis."""
+        value, batch = source.meta["val"], self.program.batch
+        positive: int = axis % value.dim()
+        sample_axis = batch.of(value)
+        if positive == sample_axis or batch.varies(value.shape[positive]):
             raise self.unsupported(node, "it works along the batch axis; each sample must be computed alone")
-        return positive - 1
+        return positive - (sample_axis is not None and sample_axis < positive)
 
     def module_class(self, node: fx.Node) -> str:
         """Return the name of the class of the module that made the node, "" if none is known."""
@@ -100,8 +97,7 @@ class Builder:
 
     def unsupported(self, node: fx.Node, why: str) -> UnsupportedError:
         """Return the error that names an operator and the user's line."""
-        where = source_line(node)
-        return UnsupportedError(f"{label(node)}: {why}" + (f" ({where})" if where else ""))
+        return unsupported(node, why)
 
     # ---- writing the integer graph ----
 

@@ -30,25 +30,17 @@ def reshape(builder: Builder, node: fx.Node) -> None:
 
 def transpose(builder: Builder, node: fx.Node) -> None:
     """aten.transpose(x, a, b)."""
-    source = _source(node)
-    if builder.module_class(node) == "MultiheadAttention":
-        raise builder.unsupported(
-            node,
-            "nn.MultiheadAttention moves the batch axis inside; make q, k and v by linear layers as "
-            "(batch, heads, steps, width) and call F.scaled_dot_product_attention(q, k, v)",
-        )
-    first, second = (builder.axis(node, source, arguments(node)[key]) for key in ("dim0", "dim1"))
-    permutation = list(range(source.meta["val"].dim() - 1))
-    permutation[first], permutation[second] = permutation[second], permutation[first]
-    _add_transpose(builder, node, permutation)
+    rank = _source(node).meta["val"].dim()
+    first, second = (arguments(node)[key] % rank for key in ("dim0", "dim1"))
+    axes = list(range(rank))
+    axes[first], axes[second] = axes[second], axes[first]
+    _add_transpose(builder, node, axes)
 
 
 def permute(builder: Builder, node: fx.Node) -> None:
     """aten.permute(x, axes)."""
-    source, axes = _source(node), arguments(node)["dims"]
-    if axes[0] != 0:
-        raise builder.unsupported(node, "it moves the batch axis; keep the batch first")
-    _add_transpose(builder, node, [builder.axis(node, source, axis) for axis in axes[1:]])
+    rank = _source(node).meta["val"].dim()
+    _add_transpose(builder, node, [axis % rank for axis in arguments(node)["dims"]])
 
 
 def expand(builder: Builder, node: fx.Node) -> None:
@@ -164,14 +156,21 @@ def _moved(builder: Builder, node: fx.Node, x: Tensor) -> Tensor:
     return y
 
 
-def _add_transpose(builder: Builder, node: fx.Node, permutation: Sequence[int]) -> None:
+def _add_transpose(builder: Builder, node: fx.Node, axes: Sequence[int]) -> None:
+    """Add a transpose of a sample; `axes` count the batch, which may stand anywhere, before and after."""
+    source, batch = _source(node).meta["val"], builder.program.batch
+    sample_axes = [axis for axis in range(len(axes)) if axis != batch.of(source)]
+    moved_axes = [axis for position, axis in enumerate(axes) if position != batch.of(node.meta["val"])]
+    x = builder.operand(node.args[0])
+    if sorted(moved_axes) != sample_axes:  # at a fixed batch of 1: another axis of size one counts as the batch
+        moved_axes = [axis for axis in moved_axes if axis in sample_axes]
+    permutation = [sample_axes.index(axis) for axis in moved_axes]
     if len(permutation) > _LARGEST_RANK:
         raise builder.unsupported(
             node,
             f"it permutes {len(permutation)} axes besides the batch, at most {_LARGEST_RANK} are supported; "
             "reshape axes that stay together to one first",
         )
-    x = builder.operand(node.args[0])
     y = _moved(builder, node, x)
     builder.add_op(node, "transpose", [x], y, attrs={"permutation": tuple(permutation)})
 

@@ -7,10 +7,11 @@ import pytest
 import torch
 from small_models import Chain, normal
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from smidgen.compression import FloatProgram, import_model
 from smidgen.compression.program import as_batch, batches
-from smidgen.errors import ConfigError, ExportError
+from smidgen.errors import ConfigError, ExportError, UnsupportedError
 
 
 class Function(nn.Module):
@@ -91,10 +92,15 @@ def test_what_depends_on_weights_alone_is_folded() -> None:
     assert all(name not in program.constants for name in (*program.input_names, *program.output_names))
 
 
-def test_random_numbers_are_not_folded() -> None:
+@pytest.mark.parametrize(
+    ("function", "operator"),
+    [(lambda x: x + torch.rand(4), "rand"), (lambda x: F.dropout(x, 0.5), "native_dropout")],
+    ids=["noise", "dropout that never rests"],
+)
+def test_random_numbers_are_refused(function: Callable[[Tensor], object], operator: str) -> None:
     """A draw at import time would freeze one sample into the firmware."""
-    program = import_model(Function(lambda x: x + torch.rand(4)), normal(2, 4))
-    assert not program.constants
+    with pytest.raises(UnsupportedError, match=f":{operator}: it draws random numbers; .*self.training .File "):
+        import_model(Function(function), normal(2, 4))
 
 
 @pytest.mark.parametrize(

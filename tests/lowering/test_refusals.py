@@ -41,20 +41,18 @@ CASES: dict[str, tuple[Callable[..., object], tuple[nn.Module, ...], str]] = {
     "attention without heads": (
         lambda m, x: F.scaled_dot_product_attention(x, x, x), (), ":scaled_dot_product_attention: q, k and v must be"
     ),
-    "attention of torch": (
-        lambda m, x: m.layers[0](x), (nn.TransformerEncoderLayer(4, 2, 8, batch_first=True),),
-        "layers.0.self_attn:transpose: nn.MultiheadAttention moves the batch axis inside; make q, k and v by linear",
-    ),
     "conversion": (lambda m, x: x.to(torch.float64), (), ":_to_copy: "),
     "unknown layer": (lambda m, x: m.layers[0](x), (nn.BatchNorm1d(6),), "layers.0:.*batch_norm.* has no lowering"),
     "along the batch": (lambda m, x: torch.cat([x, x]), (), ":cat: it works along the batch axis; each sample must be"),
-    "batch moved": (lambda m, x: x.transpose(0, 1), (), ":transpose: it works along the batch axis"),
-    "batch permuted": (lambda m, x: x.permute(1, 0, 2), (), ":permute: it moves the batch axis; keep the batch first"),
     "batch reduced": (lambda m, x: x.mean(0), (), ":mean: it works along the batch axis"),
     "batch sliced": (lambda m, x: x[1:], (), ":slice: it works along the batch axis"),
-    "batch flattened": (lambda m, x: x.reshape(-1, 4), (), ":view: it mixes the batch axis with others"),
+    "one sample taken": (lambda m, x: x[0], (), ":select: it works along the batch axis; .* by unsqueeze.0. where"),
+    "batch reversed": (lambda m, x: x.flip(0) + x, (), ":flip: it works along the batch axis"),
+    "batch mixed in a view": (
+        lambda m, x: x.transpose(0, 1).reshape(-1, 6, 4), (), ":reshape: it works along the batch axis"
+    ),
     "whole mean": (lambda m, x: x.mean((1, 2)), (), r":mean: a mean over axes \[1, 2\] is not supported; average one"),
-    "whole argmax": (lambda m, x: x.argmax(), (), ":argmax: an argmax over the whole tensor is not supported"),
+    "whole argmax": (lambda m, x: x.argmax(), (), ":argmax: it works along the batch axis"),
     "slice with a step": (lambda m, x: x[:, ::2], (), ":slice: a slice with step 2 is not supported; use step 1"),
     "alpha": (lambda m, x: torch.add(m.layers[0](x), x, alpha=2), (nn.Linear(4, 4),), ":add: alpha other than 1 is"),
     "shapes that differ": (

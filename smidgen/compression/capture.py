@@ -1,0 +1,143 @@
+"""torch.export: a user's module as a functional graph, at a free batch size or, where that fails, for one sample."""
+
+import copy
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.export import Dim, ExportedProgram, ShapesCollection, export
+from torch.export.graph_signature import InputKind, OutputKind, TensorArgument
+
+from smidgen.compression.batch import written_shape
+from smidgen.compression.structure import unsupported
+from smidgen.errors import ExportError
+
+aten = torch.ops.aten
+
+#: What torch.export inserts to check types and sizes while tracing: it reads values and computes nothing.
+_CHECKS = frozenset({
+    aten._assert_tensor_metadata.default, aten._assert_scalar.default, aten._assert_async.msg,
+    aten.sym_constrain_range.default, aten.sym_constrain_range_for_size.default,
+})  # fmt: skip
+
+#: Operators that change nothing where shape and type stay.
+_IDLE = frozenset({
+    aten.alias.default, aten.clone.default, aten.contiguous.default, aten.detach.default, aten.dropout.default,
+    aten.expand.default, aten.flatten.using_ints, aten.lift_fresh_copy.default, aten.repeat.default,
+    aten.reshape.default, aten.slice.Tensor, aten.squeeze.default, aten.squeeze.dim, aten.squeeze.dims,
+    aten.tile.default, aten._to_copy.default,
+})  # fmt: skip
+
+#: Views demand that strides fit, which depends on copies that a firmware does not make.
+_VIEWS = (aten.view.default, aten._unsafe_view.default)
+
+#: Operators that are random only in training.
+_AT_REST = frozenset({
+    aten.dropout.default, aten.gru.input, aten.lstm.input, aten.rnn_relu.input, aten.rnn_tanh.input, aten.rrelu.default,
+    aten.scaled_dot_product_attention.default,
+})  # fmt: skip
+
+
+def export_free(model: nn.Module, example: Sequence[Tensor]) -> ExportedProgram:
+    """Export a copy of a module with the batch as a free size; raises ExportError where torch cannot."""
+    # A batch of one specialises to one, so that the example is doubled where it has to be.
+    doubled = tuple(torch.cat([x, x]) if x.shape[0] == 1 else x for x in example)
+    free: Any = ShapesCollection()  # type: ignore[no-untyped-call]
+    for x in doubled:
+        free[x] = {0: Dim.DYNAMIC}
+    copied = copy.deepcopy(model).eval()
+    return _exported(copied, doubled, free.dynamic_shapes(copied, doubled))
+
+
+def export_single(model: nn.Module, example: Sequence[Tensor]) -> ExportedProgram:
+    """Export a copy of a module at a fixed batch of one; raises ExportError where torch cannot."""
+    return _exported(copy.deepcopy(model).eval(), tuple(x[:1] for x in example), None)
+
+
+def functional(exported: ExportedProgram) -> ExportedProgram:
+    """Return the program without in-place operators, checks of the tracer, and operators that change nothing."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's own deprecations
+        exported = exported.run_decompositions({})
+    graph = exported.graph_module.graph
+    _refuse_random(graph)
+    _drop_idle(graph)
+    exported.graph_module.recompile()
+    return exported
+
+
+def placeholder_values(exported: ExportedProgram) -> tuple[Tensor | None, ...]:
+    """Return the stored tensor of each placeholder, None for the user's inputs; refuse weights that are not finite."""
+    return tuple(
+        None if spec.kind is InputKind.USER_INPUT else _stored_value(exported, str(spec.target))
+        for spec in exported.graph_signature.input_specs
+    )
+
+
+def output_positions(exported: ExportedProgram) -> tuple[int, ...]:
+    """Return which of the graph's results the user returns; refuse state that a call would leave behind."""
+    positions: list[int] = []
+    for position, spec in enumerate(exported.graph_signature.output_specs):
+        if spec.kind is OutputKind.BUFFER_MUTATION:
+            raise ExportError(
+                f"the model changes its buffer {spec.target!r}; a result must not depend on the call before"
+            )
+        if spec.kind is OutputKind.USER_OUTPUT:
+            if not isinstance(spec.arg, TensorArgument):
+                raise ExportError(f"output {len(positions)} of the model is no tensor; return tensors only")
+            positions.append(position)
+    return tuple(positions)
+
+
+def _exported(model: nn.Module, example: tuple[Tensor, ...], dynamic_shapes: Any) -> ExportedProgram:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's own deprecations, and nn.GRU's flattened weights
+            return export(model, example, dynamic_shapes=dynamic_shapes)
+    except Exception as error:  # torch.export raises many unrelated types
+        reason = " ".join(str(error).split("\n\n")[0].split()).rstrip(".") or type(error).__name__
+        raise ExportError(
+            f"torch.export cannot capture {type(model).__name__}: {reason}. "
+            "Remove control flow that depends on values, and keep the batch as the first, free axis"
+        ) from error
+
+
+def _stored_value(exported: ExportedProgram, target: str) -> Tensor:
+    value = exported.state_dict.get(target, exported.constants.get(target))
+    if not isinstance(value, Tensor):
+        raise ExportError(f"the exported program holds no tensor for {target!r}")
+    trained = isinstance(value, nn.Parameter)
+    # A buffer may hold -inf: an attention mask does.
+    if not (torch.isfinite(value) | (torch.isneginf(value.float()) & (not trained))).all():
+        raise ExportError(f"weight {target} holds NaN or infinity; a firmware cannot be made from it")
+    return value.detach()
+
+
+def _refuse_random(graph: fx.Graph) -> None:
+    for node in graph.nodes:
+        if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()) and node.target not in _AT_REST:
+            raise unsupported(
+                node,
+                "it draws random numbers; a result must depend on the inputs alone. Dropout rests in nn.Dropout, or "
+                "with training=self.training",
+            )
+
+
+def _drop_idle(graph: fx.Graph) -> None:
+    for node in list(graph.nodes):
+        if node.target in _VIEWS:
+            node.target = aten.reshape.default
+        if node.target in _CHECKS:
+            graph.erase_node(node)
+        elif node.target in _IDLE and isinstance(node.meta.get("val"), Tensor):
+            (source, *_) = node.args
+            if _kind(node.meta["val"]) == _kind(source.meta["val"]):
+                node.replace_all_uses_with(source)
+                graph.erase_node(node)
+    graph.eliminate_dead_code()
+
+
+def _kind(value: Tensor) -> tuple[Any, ...]:
+    return value.dtype, *written_shape(value)
