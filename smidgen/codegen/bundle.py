@@ -9,6 +9,9 @@ from smidgen.errors import ConfigError
 
 PORT_ITEM_BYTES: Mapping[str, int] = {"int8": 1, "int16": 2, "int32": 4, "float32": 4}
 
+#: What runs a program: a whole window, or one frame on from the state that the frames before left.
+ENTRIES = ("invoke", "step")
+
 _C_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -48,7 +51,7 @@ class Layer:
     name: str  # of the source, e.g. "layers.0.in_proj"
     op: str  # e.g. "linear"
     function: str  # C symbol of the static noinline function that runs it, e.g. "rooms_op_003_layers_0_in_proj"
-    macs: int  # multiply-accumulates of one invoke
+    macs: int  # multiply-accumulates of one call
     result: Place | None = None  # for traces; None: the layer cannot be traced
 
     def __post_init__(self) -> None:
@@ -72,17 +75,19 @@ class Program:
     """Generated C of one model.
 
     `<name>.c` is the only translation unit. It defines `<name>_init(ctx)`, `<name>_reset(ctx)`, `<name>_selftest(ctx)`
-    and `<name>_invoke(ctx, inputs..., outputs...)`, each returning a `<name>_status` that is 0 when all went well.
+    and `<name>_<entry>(ctx, inputs..., outputs...)`, each returning a `<name>_status` that is 0 when all went well. A
+    program that runs windows is called by `invoke`, one that takes frame after frame and keeps a state by `step`.
     """
 
     name: str  # C prefix, e.g. "rooms"
     files: Mapping[str, str]  # by file name: "rooms.h", "rooms.c", "rooms_weights.h", "rooms_kernels.h"
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
-    layers: tuple[Layer, ...]  # in the order in which invoke runs them
+    layers: tuple[Layer, ...]  # in the order in which a call runs them
     context_bytes: int  # sizeof(<name>_context) is at least this: state and arena
     state_bytes: int
     arena_bytes: int
+    entry: str = "invoke"  # one of ENTRIES
     identity: Identity | None = None  # None: written by hand
 
     def __post_init__(self) -> None:
@@ -91,6 +96,8 @@ class Program:
         missing = [name for name in (f"{self.name}.h", f"{self.name}.c") if name not in self.files]
         if missing:
             raise ConfigError(f"program {self.name} has no {' and no '.join(missing)}; it has {', '.join(self.files)}")
+        if self.entry not in ENTRIES:
+            raise ConfigError(f"program {self.name} is called by {self.entry!r}; known: {', '.join(ENTRIES)}")
         unsafe = [name for name in self.files if "/" in name or "\\" in name or name.startswith(".")]
         if unsafe:
             raise ConfigError(f"program {self.name} has file names that leave its folder: {', '.join(unsafe)}")
@@ -102,5 +109,5 @@ class Program:
 
     @property
     def ports(self) -> tuple[Port, ...]:
-        """Inputs, then outputs: the order of invoke's pointers."""
+        """Inputs, then outputs: the order of a call's pointers."""
         return self.inputs + self.outputs

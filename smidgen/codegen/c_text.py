@@ -19,7 +19,7 @@ _WORDS_OF_CPP = """
 bool catch class delete explicit export friend mutable namespace new operator private protected public template this
 throw try typename using virtual
 """
-_NAMES_IN_USE = "arena constant crc ctx i"  # by the generated functions
+_NAMES_IN_USE = "arena constant crc ctx frame i state"  # by the generated functions
 
 #: What a parameter of the generated functions cannot be called.
 RESERVED = frozenset(f"{_WORDS_OF_C} {_WORDS_OF_CPP} {_NAMES_IN_USE}".split())
@@ -90,6 +90,11 @@ def floating(value: float) -> str:
     if "inf" in text or "nan" in text:
         raise ValueError(f"{value} has no C literal")
     return f"{text}f" if any(mark in text for mark in ".e") else f"{text}.0f"
+
+
+def bit_pattern(value: float, dtype: str) -> int:
+    """Return a number as the integer with the same bytes in memory."""
+    return int(np.float32(value).view(np.int32)) if dtype == "float32" else int(value)
 
 
 def array_definition(name: str, array: NDArray[Any], *, storage: str = "static ") -> str:

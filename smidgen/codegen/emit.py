@@ -13,8 +13,16 @@ from numpy.typing import NDArray
 
 from smidgen.codegen.bundle import Identity, Layer, Place, Port, Program
 from smidgen.codegen.c_text import array_definition, commentable, identifier, is_parameter_name, is_program_name
-from smidgen.codegen.calls import Call, Site, call_for
-from smidgen.codegen.header import context_bytes, described, generated_by, header_file, parameter, signature
+from smidgen.codegen.calls import Call, Site, call_for, reset_statements
+from smidgen.codegen.header import (
+    context_bytes,
+    described,
+    entry_point,
+    generated_by,
+    header_file,
+    parameter,
+    signature,
+)
 from smidgen.codegen.selftest import KnownAnswer, constants_table, selftest_function
 from smidgen.codegen.weights import Constants
 from smidgen.errors import ConfigError
@@ -23,11 +31,15 @@ from smidgen.ir.io import graph_sha256
 from smidgen.ir.ops import OP_SPECS
 from smidgen.passes.memory import MemoryPlan, check_plan
 
+#: The context's memory by region, in C.
+_MEMORY = {"arena": "ctx->arena.bytes", "state": "ctx->state.bytes"}
+
 
 def emit(graph: Graph, plan: MemoryPlan, *, known_inputs: Sequence[NDArray[Any]]) -> Program:
     """Return the C program of a graph.
 
-    Args: known_inputs, one sample (*shape) for each graph input; with the reference's answer it backs the self-test.
+    Args: known_inputs, one sample (*shape) for each graph input, or the first frames (n, *shape) of a step graph; with
+    the reference's answer it backs the self-test.
     Raises ConfigError if a name cannot stand in C, GraphError if the plan is not sound.
     """
     if not is_program_name(graph.name):
@@ -48,7 +60,7 @@ def emit(graph: Graph, plan: MemoryPlan, *, known_inputs: Sequence[NDArray[Any]]
     return Program(
         name=name,
         files={
-            f"{name}.h": header_file(graph, plan, constants),
+            f"{name}.h": header_file(graph, plan, constants, known.arrays),
             f"{name}.c": _source(graph, plan, constants, functions, known),
             f"{name}_weights.h": _weights(graph, constants, known),
             f"{name}_kernels.h": kernels,
@@ -57,7 +69,8 @@ def emit(graph: Graph, plan: MemoryPlan, *, known_inputs: Sequence[NDArray[Any]]
         outputs=tuple(_port(graph[tensor]) for tensor in graph.outputs),
         layers=tuple(function.layer for function in functions),
         context_bytes=context_bytes(plan),
-        state_bytes=0,
+        state_bytes=plan.state_bytes,
+        entry=entry_point(graph),
         arena_bytes=plan.arena_bytes,
         identity=Identity(
             model_sha256=graph_sha256(graph),
@@ -72,7 +85,9 @@ class _OpFunction:
 
     def __init__(self, graph: Graph, plan: MemoryPlan, constants: Constants, index: int, op: Op) -> None:
         self.graph, self.plan, self.op = graph, plan, op
-        self.call: Call = call_for(Site(graph=graph, plan=plan, constants=constants, op=op))
+        site = Site(graph=graph, plan=plan, constants=constants, op=op)
+        self.call: Call = call_for(site)
+        self.reset = reset_statements(site)
         self.symbol = f"{graph.name}_{index:03d}_{identifier(op.name)}"
         x, y = graph.operands(op), graph[op.output]
         placement = plan.placements[op.output]
@@ -85,24 +100,26 @@ class _OpFunction:
         )
 
     def _buffers(self) -> list[str]:
-        """Return the caller's buffers that the op touches, the arena first."""
+        """Return the caller's buffers that the op touches, arena and state first."""
         tensors = (*self.op.inputs, self.op.output)
         regions = {self.plan.placements[name].region for name in tensors} - {"constant"}
+        regions |= {placement.region for placement in self.plan.states.get(self.op.name, {}).values()}
         if self.op.name in self.plan.scratch:
             regions.add("arena")
-        order = ("arena", *self.graph.inputs, *self.graph.outputs)
+        order = (*_MEMORY, *self.graph.inputs, *self.graph.outputs)
         return [region for region in order if region in regions]
 
     def definition(self) -> str:
         parameters = ", ".join(parameter(self.graph, region) for region in self._buffers())
-        body = "\n".join(f"    {statement}" for statement in self.call.statements)
+        begin = () if self.graph.is_step else self.reset
+        body = "\n".join(f"    {statement}" for statement in (*begin, *self.call.statements))
         return (
             f"/* {self._comment()} */\n"
             f"static SMIDGEN_NOINLINE void {self.symbol}({parameters})\n{{\n{_wrapped(body)}\n}}\n"
         )
 
     def invocation(self) -> str:
-        arguments = ", ".join("ctx->arena.bytes" if region == "arena" else region for region in self._buffers())
+        arguments = ", ".join(_MEMORY.get(region, region) for region in self._buffers())
         return f"    {self.symbol}({arguments});"
 
     def _comment(self) -> str:
@@ -130,7 +147,7 @@ def _source(
     name, macro = graph.name, graph.name.upper()
     ports = [*graph.inputs, *graph.outputs]
     nulls = " || ".join(f"({pointer} == 0)" for pointer in ("ctx", *ports))
-    uses_arena = any("arena" in function._buffers() for function in functions)
+    uses_context = any(set(_MEMORY) & set(function._buffers()) for function in functions)
     return "\n".join(
         [
             f"/* {generated_by(graph, constants)} */",
@@ -144,18 +161,14 @@ def _source(
             f"    return {name}_reset(ctx);",
             "}",
             "",
-            "/* A window carries no state from one call to the next. */",
-            f"{name}_status {name}_reset({name}_context *ctx)",
-            "{",
-            f"    return (ctx == 0) ? {macro}_ERROR_NULL : {macro}_OK;",
-            "}",
+            *_reset_function(graph, functions),
             "",
-            f"{name}_status {name}_invoke({signature(graph)})",
+            f"{name}_status {name}_{entry_point(graph)}({signature(graph)})",
             "{",
             f"    if ({nulls}) {{",
             f"        return {macro}_ERROR_NULL;",
             "    }",
-            *([] if uses_arena else ["    (void)ctx;"]),
+            *([] if uses_context else ["    (void)ctx;"]),
             *(function.invocation() for function in functions),
             f"    return {macro}_OK;",
             "}",
@@ -163,6 +176,32 @@ def _source(
             selftest_function(graph, constants, known),
         ]
     )
+
+
+def _reset_function(graph: Graph, functions: Sequence[_OpFunction]) -> list[str]:
+    name, macro = graph.name, graph.name.upper()
+    statements = [f"    {statement}" for function in functions for statement in function.reset] if graph.is_step else []
+    if not statements:
+        return [
+            "/* No state goes from one call to the next. */",
+            f"{name}_status {name}_reset({name}_context *ctx)",
+            "{",
+            f"    return (ctx == 0) ? {macro}_ERROR_NULL : {macro}_OK;",
+            "}",
+        ]
+    return [
+        "/* Every state as it is before the first frame. */",
+        f"{name}_status {name}_reset({name}_context *ctx)",
+        "{",
+        "    uint8_t *state;",
+        "    if (ctx == 0) {",
+        f"        return {macro}_ERROR_NULL;",
+        "    }",
+        "    state = ctx->state.bytes;",
+        *statements,
+        f"    return {macro}_OK;",
+        "}",
+    ]
 
 
 def _weights(graph: Graph, constants: Constants, known: KnownAnswer) -> str:

@@ -1,8 +1,11 @@
 """The public header of a program: API, shapes, scales, memory and identity; and how its parameters are spelled."""
 
+from collections.abc import Mapping
 from importlib import metadata
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smidgen.codegen.c_text import C_TYPES, comment_text, commentable, floating, identifier, unsigned
 from smidgen.codegen.weights import Constants
@@ -10,17 +13,20 @@ from smidgen.ir.graph import Graph, Tensor
 from smidgen.ir.io import graph_sha256
 from smidgen.passes.memory import MemoryPlan
 
+_LEAST_BYTES = 4  # of the arena, since C has no empty struct
 
-def header_file(graph: Graph, plan: MemoryPlan, constants: Constants) -> str:
-    """Return `<name>.h`: the API, sizes, scales and identity of the program."""
+
+def header_file(graph: Graph, plan: MemoryPlan, constants: Constants, known: Mapping[str, NDArray[Any]]) -> str:
+    """Return `<name>.h`: the API, sizes, scales and identity of the program; `known`, the known answer by symbol."""
     name, macro = graph.name, graph.name.upper()
     ports = (*graph.inputs, *graph.outputs)
+    kept = f", and {plan.state_bytes} B state" if plan.state_bytes else ""
     lines = [
         f"/* {generated_by(graph, constants)}",
         *(f" * In:  {_port_comment(graph[tensor])}" for tensor in graph.inputs),
         *(f" * Out: {_port_comment(graph[tensor])}" for tensor in graph.outputs),
         f" * Flash {constants.n_bytes} B constants.   "
-        f"RAM {plan.arena_bytes} B arena, peak at {commentable(plan.peak_op)}. */",
+        f"RAM {plan.arena_bytes} B arena, peak at {commentable(plan.peak_op)}{kept}. */",
         f"#ifndef {macro}_H",
         f"#define {macro}_H",
         "",
@@ -34,7 +40,7 @@ def header_file(graph: Graph, plan: MemoryPlan, constants: Constants) -> str:
         f'#define {macro}_MODEL_SHA256 "{graph_sha256(graph)}"',
         f'#define {macro}_WEIGHTS_SHA256 "{constants.sha256}"',
         f"#define {macro}_ARENA_BYTES {unsigned(plan.arena_bytes)}",
-        f"#define {macro}_STATE_BYTES 0U",
+        f"#define {macro}_STATE_BYTES {unsigned(plan.state_bytes)}",
     ]
     for tensor in (graph[port] for port in ports):
         lines += _port_macros(f"{macro}_{identifier(tensor.name).upper()}", tensor)
@@ -50,21 +56,19 @@ def header_file(graph: Graph, plan: MemoryPlan, constants: Constants) -> str:
         "",
         "/* All memory the model needs, owned by the caller. sizeof gives its bytes; the content is private. */",
         f"typedef struct {name}_context {{",
-        "    union {",
-        f"        uint8_t bytes[{context_bytes(plan)}];",
-        "        uint32_t align;",
-        "    } arena;",
+        *_memory_member("arena", max(plan.arena_bytes, _LEAST_BYTES)),
+        *(_memory_member("state", plan.state_bytes) if plan.state_bytes else []),
         f"}} {name}_context;",
         "",
         f"{name}_status {name}_init({name}_context *ctx);",
         f"{name}_status {name}_reset({name}_context *ctx);",
-        "/* Run one window. Buffers belong to the caller and must not overlap. int16 inputs lie in -32767..32767. */",
-        f"{name}_status {name}_invoke({signature(graph)});",
+        *_entry_comment(graph),
+        f"{name}_status {name}_{entry_point(graph)}({signature(graph)});",
         "/* Check the constants and one known answer on this very device. */",
         f"{name}_status {name}_selftest({name}_context *ctx);",
         "",
         "/* The self-test's input and the reference's answer to it. */",
-        *(f"extern const {C_TYPES[graph[port].dtype]} {name}_known_{port}[{graph[port].size}];" for port in ports),
+        *(f"extern const {C_TYPES[str(array.dtype)]} {symbol}[{array.size}];" for symbol, array in known.items()),
         "",
         "#ifdef __cplusplus",
         "}",
@@ -74,6 +78,20 @@ def header_file(graph: Graph, plan: MemoryPlan, constants: Constants) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _memory_member(name: str, n_bytes: int) -> list[str]:
+    return ["    union {", f"        uint8_t bytes[{n_bytes}];", "        uint32_t align;", f"    }} {name};"]
+
+
+def _entry_comment(graph: Graph) -> list[str]:
+    buffers = "Buffers belong to the caller and must not overlap. int16 inputs lie in -32767..32767. */"
+    if not graph.is_step:
+        return [f"/* Run one window. {buffers}"]
+    return [
+        f"/* Take the next frame. {graph.name}_reset begins again, as before the first frame; so does the self-test.",
+        f" * {buffers}",
+    ]
 
 
 def generated_by(graph: Graph, constants: Constants) -> str:
@@ -86,20 +104,25 @@ def _version() -> str:
 
 
 def context_bytes(plan: MemoryPlan) -> int:
-    """Return the bytes of the context's arena member; a struct needs at least one."""
-    return max(plan.arena_bytes, 4)
+    """Return the bytes of the context: arena and state."""
+    return max(plan.arena_bytes, _LEAST_BYTES) + plan.state_bytes
+
+
+def entry_point(graph: Graph) -> str:
+    """Return what the function that runs the graph is called after the program's name."""
+    return "step" if graph.is_step else "invoke"
 
 
 def parameter(graph: Graph, region: str) -> str:
-    """Return the C parameter of a region: the arena, or a port by name."""
-    if region == "arena":
-        return "uint8_t *arena"
+    """Return the C parameter of a region: arena or state, or a port by name."""
+    if region in ("arena", "state"):
+        return f"uint8_t *{region}"
     const = "const " if region in graph.inputs else ""
     return f"{const}{C_TYPES[graph[region].dtype]} *{region}"
 
 
 def signature(graph: Graph) -> str:
-    """Return the parameters of invoke."""
+    """Return the parameters of invoke or step."""
     ports = [parameter(graph, name) for name in (*graph.inputs, *graph.outputs)]
     return ", ".join([f"{graph.name}_context *ctx", *ports])
 

@@ -8,22 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smidgen.codegen.c_text import C_TYPES, floating, unsigned
+from smidgen.codegen.header import entry_point
 from smidgen.codegen.weights import Constants
 from smidgen.ir.graph import Graph
-from smidgen.ir.interpret import interpret
+from smidgen.ir.interpret import Stepper, interpret
 
 #: Part of the largest output by which a float self-test may be off, as another compiler may have built it.
 _FLOAT_TOLERANCE = 1e-4
 
 
 class KnownAnswer:
-    """One input with the reference's output, stored for the self-test."""
+    """Inputs with the reference's outputs, stored for the self-test: one window, or the first frames from reset."""
 
     def __init__(self, graph: Graph, constants: Constants, known_inputs: Sequence[NDArray[Any]]) -> None:
-        inputs = [np.ascontiguousarray(value)[None] for value in known_inputs]
-        values = interpret(graph, inputs)
-        self.inputs = {f"{graph.name}_known_{name}": values[name][0] for name in graph.inputs}
-        self.outputs = {f"{graph.name}_known_{name}": values[name][0] for name in graph.outputs}
+        inputs = [np.ascontiguousarray(value) for value in known_inputs]
+        answers = _stepped(graph, inputs) if graph.is_step else _interpreted(graph, inputs)
+        self.n_frames = len(inputs[0])  # of a step graph
+        self.inputs = {f"{graph.name}_known_{name}": value for name, value in zip(graph.inputs, inputs, strict=True)}
+        self.outputs = {f"{graph.name}_known_{name}": answers[name] for name in graph.outputs}
         self.weights_crc = _crc32(constants.arrays.values())
         self.outputs_crc = _crc32(self.outputs.values())
 
@@ -40,6 +42,17 @@ def _crc32(arrays: Iterable[NDArray[Any]]) -> int:
     return crc
 
 
+def _interpreted(graph: Graph, inputs: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    values = interpret(graph, [value[None] for value in inputs])
+    return {name: values[name][0] for name in graph.outputs}
+
+
+def _stepped(graph: Graph, inputs: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    stepper = Stepper(graph, batch=1)
+    answers = [stepper.step([value[None] for value in frame]) for frame in zip(*inputs, strict=True)]
+    return {name: np.concatenate([values[name] for values in answers]) for name in graph.outputs}
+
+
 def constants_table(graph: Graph, constants: Constants) -> list[str]:
     """Return the table of all constants, in the order in which their CRC is taken."""
     if not constants.arrays:
@@ -53,7 +66,7 @@ def constants_table(graph: Graph, constants: Constants) -> list[str]:
 
 
 def selftest_function(graph: Graph, constants: Constants, known: KnownAnswer) -> str:
-    """Return `<name>_selftest`: the CRC of all constants, then one known answer."""
+    """Return `<name>_selftest`: the CRC of all constants, then the known answer; it leaves a step program reset."""
     name, macro = graph.name, graph.name.upper()
     lines = [f"{name}_status {name}_selftest({name}_context *ctx)", "{"]
     for tensor in (graph[output] for output in graph.outputs):
@@ -68,19 +81,45 @@ def selftest_function(graph: Graph, constants: Constants, known: KnownAnswer) ->
             f"        return {macro}_ERROR_WEIGHTS;",
             "    }",
         ]
-    arguments = ", ".join(["ctx", *known.inputs, *graph.outputs])
-    lines += [
-        f"    if ({name}_invoke({arguments}) != {macro}_OK) {{",
+    if graph.is_step:
+        lines += [
+            f"    if ({name}_reset(ctx) != {macro}_OK) {{",
+            f"        return {macro}_ERROR_NULL;",
+            "    }",
+            f"    for (uint32_t frame = 0U; frame < {unsigned(known.n_frames)}; frame++) {{",
+            *(f"    {line}" for line in _answer(graph, known)),
+            "    }",
+            f"    return {name}_reset(ctx);",
+        ]
+    else:
+        lines += [*_answer(graph, known), f"    return {macro}_OK;"]
+    return "\n".join([*lines, "}", ""])
+
+
+def _answer(graph: Graph, known: KnownAnswer) -> list[str]:
+    """Return the statements that run one known input, that of `frame` in a step graph, and compare its outputs."""
+    name, macro = graph.name, graph.name.upper()
+
+    def first(port: str) -> str:
+        return f"(frame * {unsigned(graph[port].size)})"
+
+    inputs = [
+        f"&{symbol}[{first(port)}]" if graph.is_step else symbol
+        for symbol, port in zip(known.inputs, graph.inputs, strict=True)
+    ]
+    lines = [
+        f"    if ({name}_{entry_point(graph)}({', '.join(['ctx', *inputs, *graph.outputs])}) != {macro}_OK) {{",
         f"        return {macro}_ERROR_NULL;",
         "    }",
     ]
     for output in graph.outputs:
         tensor = graph[output]
-        expected = f"{name}_known_{output}[i]"
+        symbol = f"{name}_known_{output}"
+        expected = f"{symbol}[{first(output)} + i]" if graph.is_step else f"{symbol}[i]"
         actual = f"{output}[i]"
         differs = f"{actual} != {expected}"
         if tensor.is_float:
-            largest = float(np.abs(known.outputs[f"{name}_known_{output}"]).max())
+            largest = float(np.abs(known.outputs[symbol]).max())
             tolerance = floating(_FLOAT_TOLERANCE * largest)
             above, below = (f"{a} - {b} <= {tolerance}" for a, b in ((actual, expected), (expected, actual)))
             differs = f"!(({above}) && ({below}))"
@@ -91,4 +130,4 @@ def selftest_function(graph: Graph, constants: Constants, known: KnownAnswer) ->
             "        }",
             "    }",
         ]
-    return "\n".join([*lines, f"    return {macro}_OK;", "}", ""])
+    return lines

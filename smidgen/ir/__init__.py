@@ -1,7 +1,7 @@
 """The integer graph: what a model means after compression, with its bit-exact reference interpreter. Free of torch."""
 
-from smidgen.ir.graph import Graph, Op, Quantity, Tensor
-from smidgen.ir.interpret import interpret
+from smidgen.ir.graph import Graph, Op, Quantity, State, Tensor
+from smidgen.ir.interpret import Stepper, interpret
 from smidgen.ir.io import graph_files, graph_sha256, load_graph, save_graph
 from smidgen.ir.spec import check_graph
 from smidgen.ir.text import graph_text
@@ -10,6 +10,8 @@ __all__ = [
     "Graph",
     "Op",
     "Quantity",
+    "State",
+    "Stepper",
     "Tensor",
     "check_graph",
     "graph_files",

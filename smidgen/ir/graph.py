@@ -79,14 +79,39 @@ class Op:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What an op carries from one element along time to the next; `role` names it within its op."""
+
+    role: str
+    shape: tuple[int, ...]
+    dtype: str
+    initial: float = 0  # every element, before the first element along time
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes in memory."""
+        return self.size * DTYPE_BYTES[self.dtype]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Graph:
-    """Operators in execution order over named tensors."""
+    """Operators in execution order over named tensors.
+
+    The ops of a window begin each run with their states as they are at reset. Those of a step graph (`is_step`) go on
+    from where the run before left them: a run takes one frame of each input.
+    """
 
     name: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     tensors: Mapping[str, Tensor]
     ops: tuple[Op, ...]
+    is_step: bool = False
 
     def __getitem__(self, name: str) -> Tensor:
         if name not in self.tensors:

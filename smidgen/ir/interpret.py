@@ -1,12 +1,12 @@
 """The bit-exact reference: runs a graph over a batch in numpy. Host C, emulated C and wasm must equal its bytes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from smidgen.errors import GraphError
-from smidgen.ir.graph import Graph
-from smidgen.ir.ops import OP_SPECS, Array
+from smidgen.ir.graph import Graph, Op
+from smidgen.ir.ops import OP_SPECS, Array, states_of
 
 
 def interpret(graph: Graph, inputs: Sequence[Array]) -> dict[str, Array]:
@@ -15,7 +15,37 @@ def interpret(graph: Graph, inputs: Sequence[Array]) -> dict[str, Array]:
     Args: inputs, one array (B, *shape) of the input's type for each graph input, same B.
     Raises GraphError for a wrong number, shape or type of inputs, or an illegal value.
     """
-    values: dict[str, Array] = dict(zip(graph.inputs, _checked_inputs(graph, inputs), strict=True))
+    return _run(graph, _checked_inputs(graph, inputs), lambda op: initial_states(graph, op, len(inputs[0])))
+
+
+class Stepper:
+    """Runs a step graph frame by frame over a batch of recordings, all from reset."""
+
+    def __init__(self, graph: Graph, batch: int) -> None:
+        self._graph = graph
+        self._batch = batch
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin again."""
+        self._states = {op.name: initial_states(self._graph, op, self._batch) for op in self._graph.ops}
+
+    def step(self, frame: Sequence[Array]) -> dict[str, Array]:
+        """Take one frame (batch, *shape) of each input and return every tensor by name, as `interpret` does."""
+        return _run(self._graph, _checked_inputs(self._graph, frame), lambda op: self._states[op.name])
+
+
+def initial_states(graph: Graph, op: Op, batch: int) -> list[Array]:
+    """Return the states of an op at reset, each (batch, *shape); integers as int64, in which the reference computes."""
+    return [
+        np.full((batch, *state.shape), state.initial, np.float32 if state.dtype == "float32" else np.int64)
+        for state in states_of(graph, op)
+    ]
+
+
+def _run(graph: Graph, inputs: Sequence[Array], states: Callable[[Op], list[Array]]) -> dict[str, Array]:
+    """Evaluate every op in order; `states` gives the arrays in which an op finds and leaves its states."""
+    values: dict[str, Array] = dict(zip(graph.inputs, inputs, strict=True))
     batch = len(inputs[0])
     for tensor in graph.tensors.values():
         if tensor.data is not None:
@@ -29,7 +59,7 @@ def interpret(graph: Graph, inputs: Sequence[Array]) -> dict[str, Array]:
             form = OP_SPECS[op.kind].integer
             arrays = [array.astype(np.int64) for array in arrays]
         assert form is not None, f"{op.name}: check_graph lets no {op.kind} of this arithmetic pass"
-        values[op.output] = form.evaluate(op, x, y, arrays).astype(y.dtype)
+        values[op.output] = form.evaluate(op, x, y, [*arrays, *states(op)]).astype(y.dtype)
     return values
 
 

@@ -17,7 +17,7 @@ from smidgen.ir.spec import check_graph
 from smidgen.numerics.quantization import QParams
 from smidgen.whole_file import write_whole
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 def save_graph(graph: Graph, folder: str | Path) -> None:
@@ -40,6 +40,7 @@ def graph_files(graph: Graph) -> Mapping[str, bytes]:
     document = {
         "format": FORMAT_VERSION,
         "name": graph.name,
+        "is_step": graph.is_step,
         "inputs": graph.inputs,
         "outputs": graph.outputs,
         "tensors": [_tensor_document(tensor) for tensor in graph.tensors.values()],
@@ -92,6 +93,7 @@ def load_graph(folder: str | Path) -> Graph:
             outputs=tuple(document["outputs"]),
             tensors={tensor.name: tensor for tensor in tensors},
             ops=tuple(_read_op(entry, arrays) for entry in document["ops"]),
+            is_step=document["is_step"],
         )
         check_graph(graph)
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -62,10 +62,14 @@ def gru(
     shift: int,
     sigmoid: Integers,
     tanh: Integers,
+    carried: Integers | None = None,
 ) -> Integers:
-    """Return the hidden states (b, t, h) in Q15 for projected inputs (b, t, 3h), weight (3h, h) and a zero state."""
+    """Return the hidden states (b, t, h) in Q15 for projected inputs (b, t, 3h) and weight (3h, h).
+
+    Goes on from the state `carried` (b, h) and leaves the last one there; without it, from zero.
+    """
     batch, steps, width = projected.shape[0], projected.shape[1], weight.shape[1]
-    hidden = np.zeros((batch, width), np.int64)
+    hidden = np.zeros((batch, width), np.int64) if carried is None else carried
     out = np.empty((batch, steps, width), np.int64)
     for t in range(steps):
         acc = dot_products(hidden, weight) + bias
@@ -81,4 +85,6 @@ def gru(
         candidate = table_lookup(saturate(candidate, "int16"), tanh, "int16")
         hidden = saturate(rounded_shift(update * hidden + (32768 - update) * candidate, 15), "int16")
         out[:, t] = hidden
+    if carried is not None:
+        carried[...] = hidden
     return out

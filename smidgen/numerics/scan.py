@@ -99,9 +99,13 @@ def selective_scan(
     state_limit: int,
     zero_point: int,
     dtype: str,
+    carried: Integers | None = None,
 ) -> Integers:
-    """Return y (b, t, d) for u, delta (b, t, d) and B, C (b, t, n), from a zero state."""
-    state = np.zeros((u.shape[0], *decay_multiplier.shape), np.int64)
+    """Return y (b, t, d) for u, delta (b, t, d) and B, C (b, t, n).
+
+    Goes on from the state `carried` (b, d, n) and leaves the last one there; without it, from zero.
+    """
+    state = np.zeros((u.shape[0], *decay_multiplier.shape), np.int64) if carried is None else carried
     y = np.empty_like(u)
     for t in range(u.shape[1]):
         step_delta = np.maximum(delta[:, t], 0)
@@ -114,4 +118,6 @@ def selective_scan(
         acc = rounded_shift(state * C[:, t, None, :], 16).sum(axis=-1)
         total = acc * output_multiplier + (u[:, t] << 15) * skip_multiplier
         y[:, t] = saturate(rounded_shift(total, 32 - output_shift) + zero_point, dtype)
+    if carried is not None:
+        carried[...] = state
     return y

@@ -1,21 +1,24 @@
-"""Where each tensor lives: the user's buffers, flash, or an offset in the arena; and a proof that no two collide."""
+"""Where tensors and states live: the user's buffers, flash, arena or state bytes; and a proof that no two collide."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smidgen.errors import GraphError
-from smidgen.ir.graph import DTYPE_BYTES, Graph, Op, Tensor
-from smidgen.ir.ops import OP_SPECS
+from smidgen.ir.graph import DTYPE_BYTES, Graph, Op, State, Tensor
+from smidgen.ir.ops import OP_SPECS, states_of
 
 ALIGNMENT = 4
+
+_Span = tuple[str, int, int]  # region, first byte, one past the last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """Memory of one tensor: `region` is "arena", "constant", or the name of a graph input or output."""
+    """Memory of one tensor or state: `region` is "arena", "state", "constant", or the name of an input or output."""
 
     region: str
     offset: int
@@ -23,12 +26,14 @@ class Placement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryPlan:
-    """Placements by tensor, scratch offsets by op, and what decided the size of the arena."""
+    """Placements by tensor, those of states and scratch by op, and what decided the size of the arena."""
 
     placements: Mapping[str, Placement]
+    states: Mapping[str, Mapping[str, Placement]]  # by op and role: state bytes in a step graph, the arena in a window
     scratch: Mapping[str, int]
     views: frozenset[str]  # ops that need no code: their result is bytes that already stand where they should
     arena_bytes: int
+    state_bytes: int
     lower_bound_bytes: int  # the largest sum of live bytes in this order of ops
     peak_op: str
 
@@ -68,9 +73,14 @@ def plan_memory(graph: Graph) -> MemoryPlan:
         if owner not in fixed:
             block = storages.setdefault(owner, _Storage(graph[op.output].n_bytes, index, index))
             block.last = max(block.last, last_use.get(op.output, index))
-    scratch = {op.name: _Storage(size, i, i) for i, op in enumerate(graph.ops) if (size := _scratch_bytes(graph, op))}
+    # The states of a window's op live as long as its scratch, and stand in front of it.
+    working = {
+        op.name: _Storage(size, i, i)
+        for i, op in enumerate(graph.ops)
+        if (size := (0 if graph.is_step else _state_bytes(graph, op)) + _scratch_bytes(graph, op))
+    }
 
-    blocks = [*storages.values(), *scratch.values()]
+    blocks = [*storages.values(), *working.values()]
     _place(blocks)
     live = [sum(_aligned(b.n_bytes) for b in blocks if b.first <= i <= b.last) for i in range(len(graph.ops))]
     peak = max(range(len(graph.ops)), key=lambda i: live[i], default=0)
@@ -79,12 +89,15 @@ def plan_memory(graph: Graph) -> MemoryPlan:
         block_offset = storages[owner].offset if owner in storages else fixed[owner].offset
         region = "arena" if owner in storages else fixed[owner].region
         placements[name] = Placement(region=region, offset=block_offset + offset)
+    states, scratch, state_bytes = _place_states(graph, {name: block.offset for name, block in working.items()})
     plan = MemoryPlan(
         placements=placements,
-        scratch={name: block.offset for name, block in scratch.items()},
+        states=states,
+        scratch=scratch,
         views=frozenset(views)
         | {op.name for op in graph.ops if op.kind == "reshape" and home[op.output] == home[op.inputs[0]]},
         arena_bytes=max((_aligned(b.offset + b.n_bytes) for b in blocks), default=0),
+        state_bytes=state_bytes,
         lower_bound_bytes=max(live, default=0),
         peak_op=graph.ops[peak].name if graph.ops else "",
     )
@@ -100,7 +113,8 @@ def check_plan(graph: Graph, plan: MemoryPlan) -> None:
     """
     memory = {name: np.zeros(graph[name].n_bytes, np.int64) for name in (*graph.inputs, *graph.outputs)}
     memory["arena"] = np.zeros(plan.arena_bytes, np.int64)
-    values: dict[str, NDArray[np.int64]] = {}  # the labels of each tensor's bytes
+    memory["state"] = np.zeros(plan.state_bytes, np.int64)
+    values: dict[str, NDArray[np.int64]] = {}  # the labels of each tensor's bytes, and of each state's of a step graph
     written = 0
 
     def write(region: str, start: int, n_bytes: int) -> NDArray[np.int64]:
@@ -110,14 +124,21 @@ def check_plan(graph: Graph, plan: MemoryPlan) -> None:
         written += n_bytes
         return labels
 
+    def require_at(place: Placement, name: str, reader: str) -> None:
+        end = place.offset + len(values[name])
+        if not np.array_equal(memory[place.region][place.offset : end], values[name]):
+            where = f"{place.region} [{place.offset}, {end})"
+            raise GraphError(f"{reader}: the bytes of {name} are not at {where}, or were overwritten")
+
     def require(name: str, reader: str) -> None:
-        place = plan.placements[name]
-        held = memory[place.region][place.offset : place.offset + graph[name].n_bytes]
-        if not np.array_equal(held, values[name]):
-            raise GraphError(f"{reader}: the bytes of {name} are not at {_at(graph, plan, name)}, or were overwritten")
+        require_at(plan.placements[name], name, reader)
 
     for name in graph.inputs:
         values[name] = write(name, 0, graph[name].n_bytes)
+    kept = list(_kept_states(graph, plan))
+    for op, state, place in kept:
+        _check_bounds(op, f"its state {state.role}", _span(place, state.n_bytes), graph, plan)
+        values[_state_name(op, state)] = write("state", place.offset, state.n_bytes)
     for op in graph.ops:
         operands = [name for name in op.inputs if graph[name].data is None]
         for name in operands:
@@ -127,12 +148,14 @@ def check_plan(graph: Graph, plan: MemoryPlan) -> None:
             require(op.output, op.name)
             continue
         _check_writes(graph, plan, op, operands)
-        if op.name in plan.scratch:
-            write("arena", plan.scratch[op.name], _scratch_bytes(graph, op))
+        for region, start, stop in _working_spans(graph, plan, op).values():
+            write(region, start, stop - start)
         place = plan.placements[op.output]
         values[op.output] = write(place.region, place.offset, graph[op.output].n_bytes)
     for name in graph.outputs:
         require(name, f"graph {graph.name}")
+    for op, state, place in kept:
+        require_at(place, _state_name(op, state), f"graph {graph.name}")
 
 
 def _viewed(op: Op, x: Tensor, labels: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -150,34 +173,60 @@ def _viewed(op: Op, x: Tensor, labels: NDArray[np.int64]) -> NDArray[np.int64]:
 def _check_writes(graph: Graph, plan: MemoryPlan, op: Op, operands: Sequence[str]) -> None:
     """Raise GraphError if what op writes leaves its region, is misaligned, or meets what op still reads."""
     place, y = plan.placements[op.output], graph[op.output]
-    spans = {"its result": (place.region, place.offset, place.offset + y.n_bytes)}
-    if _scratch_bytes(graph, op):
-        start = plan.scratch[op.name]
-        spans["its scratch"] = ("arena", start, start + _scratch_bytes(graph, op))
-        if _meet(spans["its result"], spans["its scratch"]):
-            raise GraphError(f"{op.name}: its result {spans['its result']} meets its scratch {spans['its scratch']}")
+    spans = {"its result": _span(place, y.n_bytes), **_working_spans(graph, plan, op)}
+    for (what, span), (other, other_span) in combinations(spans.items(), 2):
+        if _meet(span, other_span):
+            raise GraphError(f"{op.name}: {what} {span} meets {other} {other_span}")
     for what, span in spans.items():
-        region, start, stop = span
-        end = plan.arena_bytes if region == "arena" else graph[region].n_bytes
-        if start < 0 or stop > end or start % ALIGNMENT or region in graph.inputs:
-            raise GraphError(f"{op.name}: {what} at {span} is misplaced; {region} has {end} B, aligned by {ALIGNMENT}")
+        _check_bounds(op, what, span, graph, plan)
         for name in operands:
             source, x = plan.placements[name], graph[name]
             in_place = (
                 what == "its result" and OP_SPECS[op.kind].in_place and source == place
                 and DTYPE_BYTES[x.dtype] == DTYPE_BYTES[y.dtype]
             )  # fmt: skip
-            if not in_place and _meet(span, (source.region, source.offset, source.offset + x.n_bytes)):
+            if not in_place and _meet(span, _span(source, x.n_bytes)):
                 raise GraphError(f"{op.name}: {what} at {span} overwrites its operand {name} before it is read")
 
 
-def _meet(a: tuple[str, int, int], b: tuple[str, int, int]) -> bool:
+def _check_bounds(op: Op, what: str, span: _Span, graph: Graph, plan: MemoryPlan) -> None:
+    """Raise GraphError where bytes that op writes leave their region, are misaligned, or belong to an input."""
+    region, start, stop = span
+    sizes = {"arena": plan.arena_bytes, "state": plan.state_bytes}
+    end = sizes[region] if region in sizes else graph[region].n_bytes
+    if start < 0 or stop > end or start % ALIGNMENT or region in graph.inputs:
+        raise GraphError(f"{op.name}: {what} at {span} is misplaced; {region} has {end} B, aligned by {ALIGNMENT}")
+
+
+def _working_spans(graph: Graph, plan: MemoryPlan, op: Op) -> dict[str, _Span]:
+    """Return the arena bytes that op overwrites besides its result: scratch, and in a window its states."""
+    spans = {}
+    if not graph.is_step:
+        for state in states_of(graph, op):
+            spans[f"its state {state.role}"] = _span(plan.states[op.name][state.role], state.n_bytes)
+    if _scratch_bytes(graph, op):
+        start = plan.scratch[op.name]
+        spans["its scratch"] = ("arena", start, start + _scratch_bytes(graph, op))
+    return spans
+
+
+def _kept_states(graph: Graph, plan: MemoryPlan) -> Iterator[tuple[Op, State, Placement]]:
+    """Yield what outlives a run of a step graph."""
+    for op in graph.ops if graph.is_step else ():
+        for state in states_of(graph, op):
+            yield op, state, plan.states[op.name][state.role]
+
+
+def _state_name(op: Op, state: State) -> str:
+    return f"{op.name}, state {state.role}"
+
+
+def _span(place: Placement, n_bytes: int) -> _Span:
+    return place.region, place.offset, place.offset + n_bytes
+
+
+def _meet(a: _Span, b: _Span) -> bool:
     return a[0] == b[0] and max(a[1], b[1]) < min(a[2], b[2])
-
-
-def _at(graph: Graph, plan: MemoryPlan, name: str) -> str:
-    place = plan.placements[name]
-    return f"{place.region} [{place.offset}, {place.offset + graph[name].n_bytes})"
 
 
 def _last_use(graph: Graph) -> dict[str, int]:
@@ -232,8 +281,38 @@ def _in_place_owner(
     return owner if all(home[name][0] != owner for name in op.inputs[1:]) else None
 
 
+def _place_states(
+    graph: Graph, working: Mapping[str, int]
+) -> tuple[dict[str, dict[str, Placement]], dict[str, int], int]:
+    """Return the placements of states and scratch by op, and the bytes of state.
+
+    States of a step graph follow each other in the state bytes; those of a window stand at the op's `working` bytes in
+    the arena, with the scratch behind them.
+    """
+    states: dict[str, dict[str, Placement]] = {}
+    scratch: dict[str, int] = {}
+    state_bytes = 0
+    for op in graph.ops:
+        region, offset = ("state", state_bytes) if graph.is_step else ("arena", working.get(op.name, 0))
+        places = {}
+        for state in states_of(graph, op):
+            places[state.role] = Placement(region=region, offset=offset)
+            offset += _aligned(state.n_bytes)
+        if places:
+            states[op.name] = places
+        if graph.is_step:
+            state_bytes, offset = offset, working.get(op.name, 0)
+        if _scratch_bytes(graph, op):
+            scratch[op.name] = offset
+    return states, scratch, state_bytes
+
+
 def _scratch_bytes(graph: Graph, op: Op) -> int:
     return OP_SPECS[op.kind].scratch_bytes(op, graph.operands(op), graph[op.output])
+
+
+def _state_bytes(graph: Graph, op: Op) -> int:
+    return sum(_aligned(state.n_bytes) for state in states_of(graph, op))
 
 
 def _aligned(n_bytes: int) -> int:

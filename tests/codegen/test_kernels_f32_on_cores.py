@@ -63,7 +63,8 @@ CASES = {
         )[0],
     ),
     "selective_scan": Case(
-        call="selective_scan_f32(x, x + 30, x + 60, x + 78, x + 96, x + 111, y, ctx->scratch, 6U, 5U, 3U)",
+        call="fill_q(ctx->scratch, 15U, 0, 32U);\n"
+        "    selective_scan_f32(x, x + 30, x + 60, x + 78, x + 96, x + 111, y, ctx->scratch, 6U, 5U, 3U)",
         shape=(6, 5),
         twin=lambda x: float32.selective_scan(
             piece(x, 0, 1, 6, 5), piece(x, 30, 1, 6, 5), piece(x, 60, 1, 6, 3), piece(x, 78, 1, 6, 3),
@@ -71,7 +72,8 @@ CASES = {
         )[0],
     ),
     "gru": Case(
-        call="gru_f32(x, x + 60, x + 108, y, ctx->scratch, 5U, 4U)",
+        call="fill_q(ctx->scratch, 4U, 0, 32U);\n"
+        "    gru_f32(x, x + 60, x + 108, y, ctx->scratch, ctx->scratch + 4, 5U, 4U)",
         shape=(5, 4),
         twin=lambda x: float32.gru(piece(x, 0, 1, 5, 12), piece(x, 60, 12, 4), piece(x, 108, 12))[0],
     ),

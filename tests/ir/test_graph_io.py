@@ -118,8 +118,8 @@ def test_a_truncated_file_is_an_error(name: str, stored: Path, part: float, tmp_
 def test_another_format_is_refused(copy: Path) -> None:
     """A graph of a later version says which version this is."""
     document = json.loads((copy / "graph.json").read_text())
-    (copy / "graph.json").write_text(json.dumps({**document, "format": 2}))
-    with pytest.raises(GraphError, match="graph format 2, this version reads 1"):
+    (copy / "graph.json").write_text(json.dumps({**document, "format": 3}))
+    with pytest.raises(GraphError, match="graph format 3, this version reads 2"):
         load_graph(copy)
 
 

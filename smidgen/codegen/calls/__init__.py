@@ -3,11 +3,13 @@
 Sizes are literals, so the compiler specialises each call.
 """
 
+from smidgen.codegen.c_text import BITS, bit_pattern, signed, unsigned
 from smidgen.codegen.calls import attention, layout, normalization, pointwise, projections, recurrences, reductions
 from smidgen.codegen.calls.site import Call, Emitters, Site
 from smidgen.errors import GraphError
+from smidgen.ir.ops import states_of
 
-__all__ = ["Call", "Site", "call_for"]
+__all__ = ["Call", "Site", "call_for", "reset_statements"]
 
 _INTEGER: Emitters = {
     **projections.INTEGER, **pointwise.INTEGER, **normalization.INTEGER, **attention.INTEGER, **recurrences.INTEGER,
@@ -27,3 +29,12 @@ def call_for(site: Site) -> Call:
     if site.op.kind not in emitters:
         raise GraphError(f"{site.op.name}: {site.op.kind} has no C kernel for {site.x[0].dtype}")
     return emitters[site.op.kind](site)
+
+
+def reset_statements(site: Site) -> tuple[str, ...]:
+    """Return the C that sets the states of an op to what they are before the first element along time."""
+    return tuple(
+        f"fill_q({site.state(state.role)}, {unsigned(state.size)}, {signed(bit_pattern(state.initial, state.dtype))}, "
+        f"{unsigned(BITS[state.dtype])});"
+        for state in states_of(site.graph, site.op)
+    )

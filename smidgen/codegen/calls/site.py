@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from smidgen.codegen.c_text import BITS, signed, unsigned
 from smidgen.codegen.weights import Constants
 from smidgen.ir.graph import DTYPE_BYTES, Graph, Op, Tensor
+from smidgen.ir.ops import states_of
 from smidgen.passes.memory import MemoryPlan
 
 _TYPED = {"int8": "s8", "int16": "s16", "int32": "s32", "float32": "f32"}
@@ -49,6 +50,12 @@ class Site:
         if placement.offset:
             return f"&{placement.region}[{placement.offset // DTYPE_BYTES[tensor.dtype]}]"
         return placement.region
+
+    def state(self, role: str) -> str:
+        """Return the expression for the memory of one of the op's states."""
+        placement = self.plan.states[self.op.name][role]
+        dtypes = {state.role: state.dtype for state in states_of(self.graph, self.op)}
+        return f"arena_{_TYPED[dtypes[role]]}({placement.region}, {placement.offset}U)"
 
     def scratch(self, dtype: str) -> str:
         """Return the expression for the op's scratch memory."""

@@ -1,6 +1,6 @@
-/* Gated recurrent unit (Cho et al. 2014, PyTorch's variant) on integers from a zero state: projected (steps, 3 width) int16,
- * weight (3 width, width) int8 in the order reset, update, candidate, y (steps, width) int16 in Q15. Gate sums are int16
- * in Q12; `gates` holds 3 width words. The state of step t - 1 is row t - 1 of y. Twin of numerics/gru.py. */
+/* Gated recurrent unit (Cho et al. 2014, PyTorch's variant) on integers: projected (steps, 3 width) int16, weight
+ * (3 width, width) int8 in the order reset, update, candidate, y (steps, width) int16 in Q15. Gate sums are int16 in Q12;
+ * `gates` holds 3 width words. Goes on from `hidden` (width) and leaves the last state there. Twin of numerics/gru.py. */
 #ifndef SMIDGEN_GRU_H
 #define SMIDGEN_GRU_H
 
@@ -8,15 +8,13 @@
 
 SMIDGEN_KERNEL void gru_q(const smidgen_s16 *projected, const int8_t *weight, const int32_t *bias,
                           const int32_t *multiplier, const int16_t *sigmoid, const int16_t *tanh_knots, smidgen_s16 *y,
-                          smidgen_s32 *gates, uint32_t steps, uint32_t width, int32_t input_multiplier, int32_t shift)
+                          smidgen_s16 *hidden, smidgen_s32 *gates, uint32_t steps, uint32_t width, int32_t input_multiplier, int32_t shift)
 {
     for (uint32_t t = 0U; t < steps; t++) {
         for (uint32_t g = 0U; g < (3U * width); g++) {
             int32_t acc = bias[g];
-            if (t > 0U) {
-                for (uint32_t k = 0U; k < width; k++) {
-                    acc += (int32_t)weight[(g * width) + k] * (int32_t)y[((t - 1U) * width) + k];
-                }
+            for (uint32_t k = 0U; k < width; k++) {
+                acc += (int32_t)weight[(g * width) + k] * (int32_t)hidden[k];
             }
             gates[g] = acc;
         }
@@ -37,9 +35,10 @@ SMIDGEN_KERNEL void gru_q(const smidgen_s16 *projected, const int8_t *weight, co
             const int64_t candidate_sum =
                 rounded_shift_s64(input_sum, 32 - shift) + rounded_shift_s64((int64_t)reset * recurrent, 15);
             const int32_t candidate = interpolate_s16(tanh_knots, clamp_s64(candidate_sum, -32767, 32767), 16U);
-            const int32_t before = (t > 0U) ? (int32_t)y[((t - 1U) * width) + i] : 0;
-            const int32_t hidden = rounded_shift_s32((update * before) + ((32768 - update) * candidate), 15);
-            store_q(y, (t * width) + i, hidden, 16U);
+            const int32_t mixed =
+                rounded_shift_s32((update * (int32_t)hidden[i]) + ((32768 - update) * candidate), 15);
+            store_q(hidden, i, mixed, 16U);
+            y[(t * width) + i] = hidden[i];
         }
     }
 }

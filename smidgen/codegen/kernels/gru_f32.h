@@ -1,6 +1,6 @@
-/* GRU layer from a zero state, float32, PyTorch's variant: projected (steps, 3 width) holds W_i x + b_i, w (3 width, width)
- * and bias (3 width) are the recurrent ones, y (steps, width); gates is scratch for 3 width floats. Rows: reset, update,
- * candidate.
+/* GRU layer, float32, PyTorch's variant: projected (steps, 3 width) holds W_i x + b_i, w (3 width, width) and bias (3 width)
+ * are the recurrent ones, y (steps, width); gates is scratch for 3 width floats. Rows: reset, update, candidate. Goes on
+ * from `hidden` (width) and leaves the last state there.
  *     r, z = sigmoid(projected + w h + bias),  n = tanh(projected + r (w h + bias)),  h = n + z (h - n)
  * Sums as in linear_f32.h. Twin of numerics/float32/gru.py. */
 #ifndef SMIDGEN_GRU_F32_H
@@ -10,25 +10,18 @@
 #include "linear_f32.h"
 
 SMIDGEN_KERNEL void gru_f32(const smidgen_f32 *projected, const float *w, const float *bias, smidgen_f32 *y,
-                            smidgen_f32 *gates, uint32_t steps, uint32_t width)
+                            smidgen_f32 *hidden, smidgen_f32 *gates, uint32_t steps, uint32_t width)
 {
-    /* The first step reads its zero state from where it will write its own. */
-    const smidgen_f32 *hidden = y;
-
-    for (uint32_t i = 0U; i < width; ++i) {
-        y[i] = 0.0f;
-    }
     for (uint32_t t = 0U; t < steps; ++t) {
         const smidgen_f32 *incoming = projected + (t * 3U * width);
-        smidgen_f32 *next = y + (t * width);
         linear_f32(hidden, w, bias, gates, 1U, width, 3U * width);
         for (uint32_t i = 0U; i < width; ++i) {
             const float reset = smidgen_sigmoidf(incoming[i] + gates[i]);
             const float update = smidgen_sigmoidf(incoming[width + i] + gates[width + i]);
             const float candidate = smidgen_tanhf(incoming[(2U * width) + i] + (reset * gates[(2U * width) + i]));
-            next[i] = candidate + (update * (hidden[i] - candidate));
+            hidden[i] = candidate + (update * (hidden[i] - candidate));
+            y[(t * width) + i] = hidden[i];
         }
-        hidden = next;
     }
 }
 

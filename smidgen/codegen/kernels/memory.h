@@ -64,4 +64,12 @@ SMIDGEN_KERNEL void store_q(void *y, uint32_t i, int32_t value, uint32_t bits)
     }
 }
 
+/* Set `count` elements of `bits` bits to one value, as a state begins; a float state begins at 0, which is 0 in 32 bits. */
+SMIDGEN_KERNEL void fill_q(void *y, uint32_t count, int32_t value, uint32_t bits)
+{
+    for (uint32_t i = 0U; i < count; i++) {
+        store_q(y, i, value, bits);
+    }
+}
+
 #endif

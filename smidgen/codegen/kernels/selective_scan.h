@@ -1,5 +1,5 @@
-/* Selective scan (Gu & Dao 2023, Algorithm 2) on integers from a zero state: u (steps, d), delta (steps, d) int16,
- * B, C (steps, n) int16, y (steps, d); `state` holds d * n words, one step of channel c being 2^state_exponent[c].
+/* Selective scan (Gu & Dao 2023, Algorithm 2) on integers: u (steps, d), delta (steps, d) int16, B, C (steps, n) int16,
+ * y (steps, d); goes on from `state`, d * n words, one unit of channel c being 2^state_exponent[c], and leaves the last one.
  *   decay = 2^-(delta decay_multiplier), h = decay h + (delta u) B, y = sum_n C h + D u, each product rounded.
  * Twin of numerics/scan.py; |h| is held at state_limit, so that the sum over n stays below 2^30. */
 #ifndef SMIDGEN_SELECTIVE_SCAN_H
@@ -14,9 +14,6 @@ SMIDGEN_KERNEL void selective_scan_q(const void *u, const smidgen_s16 *delta, co
                                      uint32_t y_bits, int32_t decay_shift, int32_t drive_shift, int32_t output_shift,
                                      int32_t state_limit, int32_t zero_point)
 {
-    for (uint32_t i = 0U; i < (d * n); i++) {
-        state[i] = 0;
-    }
     for (uint32_t t = 0U; t < steps; t++) {
         for (uint32_t c = 0U; c < d; c++) {
             const int32_t step_u = load_q(u, (t * d) + c, u_bits);

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
+from smidgen.ir.graph import Graph, Op, State
 from smidgen.ir.ops import attention, layout, normalization, pointwise, projections, recurrences, reductions
 from smidgen.ir.ops.op_spec import Array, Form, Operands, OpSpec
 
-__all__ = ["OP_SPECS", "Array", "Form", "OpSpec", "Operands"]
+__all__ = ["OP_SPECS", "Array", "Form", "OpSpec", "Operands", "states_of"]
 
 OP_SPECS: Mapping[str, OpSpec] = {
     **projections.SPECS,
@@ -16,3 +17,8 @@ OP_SPECS: Mapping[str, OpSpec] = {
     **layout.SPECS,
     **reductions.SPECS,
 }
+
+
+def states_of(graph: Graph, op: Op) -> tuple[State, ...]:
+    """Return what an op of the graph carries from one element along time to the next."""
+    return OP_SPECS[op.kind].states(op, graph.operands(op), graph[op.output])

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smidgen.errors import GraphError
-from smidgen.ir.graph import Op, Tensor
+from smidgen.ir.graph import Op, State, Tensor
 from smidgen.numerics.fixed_point import integer_range
 
 Array = NDArray[Any]
@@ -22,7 +22,8 @@ Shape = tuple[int, ...]
 #: What an attribute may hold: a whole number between two ends, or a value of a type.
 Legal = range | type
 
-#: op, operands, result, values (batch, *shape) of the operands (int64 for integers) -> values of the result.
+#: op, operands, result, values (batch, *shape) of the operands and then of the op's states (int64 for integers) ->
+#: values of the result. The arrays of the states are left holding what the op carries on.
 Evaluate = Callable[[Op, Operands, Tensor, list[Array]], Array]
 
 
@@ -58,6 +59,8 @@ class OpSpec:
     `time`: how the op behaves along the first axis, for the streaming pass (DESIGN section 5).
     `in_place`: its kernel reads element i of its first input before it writes element i of its output.
     `moves`: it only moves elements, so that type and scale stay as they are.
+    `states`: what it carries from one element along time to the next.
+    `scratch_bytes`: memory that it needs while it runs, besides its states.
     """
 
     arity: int | None  # None: one or more
@@ -68,6 +71,7 @@ class OpSpec:
     in_place: bool = False
     moves: bool = False
     macs: Callable[[Op, Operands, Tensor], int] = lambda op, x, y: 0
+    states: Callable[[Op, Operands, Tensor], tuple[State, ...]] = lambda op, x, y: ()
     scratch_bytes: Callable[[Op, Operands, Tensor], int] = lambda op, x, y: 0
 
 

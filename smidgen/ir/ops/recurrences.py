@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from smidgen.errors import GraphError
-from smidgen.ir.graph import Op, Tensor
+from smidgen.ir.graph import Op, State, Tensor
 from smidgen.ir.ops.op_spec import (
     ACCUMULATOR,
     MULTIPLIER,
@@ -35,10 +35,15 @@ def _scan_shape(op: Op, x: Operands) -> Shape:
 
 
 def _scan(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
-    u, delta, B, C = arrays
+    u, delta, B, C, state = arrays
     return scan.selective_scan(
-        u, delta, B, C, **wide_params(op), **arithmetic_attrs(op), zero_point=y.zero_point, dtype=y.dtype
+        u, delta, B, C, **wide_params(op), **arithmetic_attrs(op), zero_point=y.zero_point, dtype=y.dtype, carried=state
     )
+
+
+def _float_scan(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
+    *operands, state = arrays
+    return float32.selective_scan(*operands, **float_params(op), carried=state)
 
 
 def _prove_scan(op: Op, x: Operands, y: Tensor) -> None:
@@ -47,8 +52,9 @@ def _prove_scan(op: Op, x: Operands, y: Tensor) -> None:
     require_below(op, "the sum over states", x[2].shape[1] * integer(op, "state_limit") // 2, 30)
 
 
-def _scan_state_bytes(op: Op, x: Operands, y: Tensor) -> int:
-    return 4 * x[0].shape[1] * x[2].shape[1]
+def _scan_states(op: Op, x: Operands, y: Tensor) -> tuple[State, ...]:
+    dtype = "float32" if y.is_float else "int32"
+    return (State(role="state", shape=(x[0].shape[1], x[2].shape[1]), dtype=dtype),)
 
 
 # ---- GRU -------------------------------------------------------------------------------------------------------------
@@ -64,7 +70,17 @@ def _gru_shape(op: Op, x: Operands) -> Shape:
 
 
 def _gru(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
-    return gru.gru(arrays[0], **wide_params(op), **arithmetic_attrs(op))
+    projected, hidden = arrays
+    return gru.gru(projected, **wide_params(op), **arithmetic_attrs(op), carried=hidden)
+
+
+def _float_gru(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
+    projected, hidden = arrays
+    return float32.gru(projected, **float_params(op), carried=hidden)
+
+
+def _gru_states(op: Op, x: Operands, y: Tensor) -> tuple[State, ...]:
+    return (State(role="hidden", shape=(y.shape[-1],), dtype=y.dtype),)
 
 
 def _prove_gru(op: Op, x: Operands, y: Tensor) -> None:
@@ -75,7 +91,7 @@ def _prove_gru(op: Op, x: Operands, y: Tensor) -> None:
 SPECS: Mapping[str, OpSpec] = {
     "selective_scan": OpSpec(
         arity=4, shape=_scan_shape, time="recurrence",
-        macs=lambda op, x, y: 3 * x[0].size * x[2].shape[1], scratch_bytes=_scan_state_bytes,
+        macs=lambda op, x, y: 3 * x[0].size * x[2].shape[1], states=_scan_states,
         integer=Form(
             params={
                 "decay_multiplier": ("int32", "on"), "drive_multiplier": ("int32", "o"),
@@ -87,13 +103,13 @@ SPECS: Mapping[str, OpSpec] = {
             prove=_prove_scan, evaluate=_scan,
         ),
         float32=Form(
-            params={"A": ("float32", "on"), "D": ("float32", "o")},
-            evaluate=lambda op, x, y, arrays: float32.selective_scan(*arrays, **float_params(op)),
+            params={"A": ("float32", "on"), "D": ("float32", "o")}, evaluate=_float_scan,
         ),
     ),
     "gru": OpSpec(
         arity=1, shape=_gru_shape, time="recurrence",
-        macs=lambda op, x, y: x[0].size * y.shape[-1], scratch_bytes=lambda op, x, y: 4 * x[0].shape[-1],
+        macs=lambda op, x, y: x[0].size * y.shape[-1], states=_gru_states,
+        scratch_bytes=lambda op, x, y: 4 * x[0].shape[-1],
         integer=Form(
             params={
                 "weight": ("int8", "io"), "bias": ("int32", "i"), "multiplier": ("int32", "i"),
@@ -102,8 +118,7 @@ SPECS: Mapping[str, OpSpec] = {
             attrs={**ACCUMULATOR, "input_multiplier": MULTIPLIER}, prove=_prove_gru, evaluate=_gru,
         ),
         float32=Form(
-            params={"weight": ("float32", "io"), "bias": ("float32", "i")},
-            evaluate=lambda op, x, y, arrays: float32.gru(arrays[0], **float_params(op)),
+            params={"weight": ("float32", "io"), "bias": ("float32", "i")}, evaluate=_float_gru,
         ),
     ),
 }  # fmt: skip

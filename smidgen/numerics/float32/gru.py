@@ -8,14 +8,14 @@ from smidgen.numerics.float32.linear import linear
 
 
 @float32_only
-def gru(projected: Floats, weight: Floats, bias: Floats) -> Floats:
-    """Return the hidden states (b, t, h) from a zero state.
+def gru(projected: Floats, weight: Floats, bias: Floats, *, carried: Floats | None = None) -> Floats:
+    """Return the hidden states (b, t, h).
 
     Args: projected (b, t, 3h), W_i x + b_i; weight (3h, h) and bias (3h,), the recurrent ones. Rows: reset, update,
-    candidate.
+    candidate. Goes on from the state `carried` (b, h) and leaves the last one there; without it, from zero.
     """
     batch, steps, width = projected.shape[0], projected.shape[1], weight.shape[1]
-    hidden = np.zeros((batch, width), np.float32)
+    hidden = np.zeros((batch, width), np.float32) if carried is None else carried
     y = np.empty((batch, steps, width), np.float32)
     for t in range(steps):
         incoming, recurrent = projected[:, t], linear(hidden, weight, bias)
@@ -24,4 +24,6 @@ def gru(projected: Floats, weight: Floats, bias: Floats) -> Floats:
         candidate = tanh(incoming[:, 2 * width :] + reset * recurrent[:, 2 * width :])
         hidden = candidate + update * (hidden - candidate)
         y[:, t] = hidden
+    if carried is not None:
+        carried[...] = hidden
     return y

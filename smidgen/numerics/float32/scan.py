@@ -11,17 +11,22 @@ from smidgen.numerics.float32.reduction import ordered_sum
 
 
 @float32_only
-def selective_scan(u: Floats, delta: Floats, B: Floats, C: Floats, A: Floats, D: Floats) -> Floats:
-    """Return y (b, t, d) for u, delta (b, t, d), B, C (b, t, n), A (d, n) and D (d,), from a zero state.
+def selective_scan(
+    u: Floats, delta: Floats, B: Floats, C: Floats, A: Floats, D: Floats, *, carried: Floats | None = None
+) -> Floats:
+    """Return y (b, t, d) for u, delta (b, t, d), B, C (b, t, n), A (d, n) and D (d,).
 
     h = exp(delta A) h + (delta u) B;  y = sum over n of C h, in order, + D u.
+    Goes on from the state `carried` (b, d, n) and leaves the last one there; without it, from zero.
     """
     batch, steps, channels = u.shape
     states_first_A = np.ascontiguousarray(A.T)[:, None, :]  # (n, 1, d)
-    h = np.zeros((A.shape[1], batch, channels), np.float32)
+    h = np.zeros((A.shape[1], batch, channels), np.float32) if carried is None else carried.transpose(2, 0, 1)
     y = np.empty_like(u)
     for t in range(steps):
         drive = delta[:, t] * u[:, t]
         h = exp(delta[:, t] * states_first_A) * h + drive * B[:, t].T[:, :, None]
         y[:, t] = ordered_sum(h * C[:, t].T[:, :, None]) + D * u[:, t]
+    if carried is not None:
+        carried[...] = h.transpose(1, 2, 0)
     return y
