@@ -16,6 +16,7 @@ from smidgen.compression.program import as_batch, batches
 from smidgen.firmware import MEASURED_WINDOWS, Firmware, quantize_inputs
 from smidgen.importing import load_pt2
 from smidgen.lowering import lower
+from smidgen.models import load_model
 from smidgen.passes import fold, plan_memory
 from smidgen.targets import Target, find_target
 
@@ -35,8 +36,9 @@ def compile(
 
     Args:
         model: any module that torch.export accepts (left untouched), an ExportedProgram, a FloatProgram imported before
-            (to compile one model under several recipes), or the path of a `.pt2` file; reading such a file can run code
-            that it contains, so a path is refused without `trust=True`.
+            (to compile one model under several recipes), the folder of a model of our own (`save_pretrained`), or the
+            path of a `.pt2` file; reading such a file can run code that it contains, so it is refused without
+            `trust=True`.
         example_input: a tensor or a tuple of tensors, batch first; gives the shapes.
         calibration: windows of the training set that set the ranges of activations: a tensor with a leading batch axis,
             a tuple of them, or an iterable of such. A float32 recipe needs none.
@@ -95,4 +97,6 @@ class _StageClock:
 
 
 def _loaded(model: nn.Module | ExportedProgram | str | Path, trust: bool) -> nn.Module | ExportedProgram:
-    return load_pt2(model, trust=trust) if isinstance(model, str | Path) else model
+    if not isinstance(model, str | Path):
+        return model
+    return load_model(model) if Path(model).is_dir() else load_pt2(model, trust=trust)

@@ -161,8 +161,8 @@ def test_printing_shows_every_layer_and_the_totals():
 # ---- refusals --------------------------------------------------------------------------------------------------------
 
 
-def test_pt2_needs_trust(tmp_path):
-    """The path of a .pt2 file is refused without trust, and compiles to the same program with it."""
+def test_paths_compile_to_the_program_of_the_module(tmp_path):
+    """A .pt2 file is refused without trust, a model folder needs none; both give the bytes that the module gives."""
     model, x = network("gru"), windows(2)
     path = tmp_path / "rooms.pt2"
     with warnings.catch_warnings():
@@ -170,8 +170,10 @@ def test_pt2_needs_trust(tmp_path):
         torch.export.save(torch.export.export(model, x), path)
     with pytest.raises(ExportError, match="trust=True"):
         smidgen.compile(path, x, recipe="float32", name="rooms")
-    firmware = smidgen.compile(path, x, recipe="float32", name="rooms", trust=True)
-    assert firmware.program.files == smidgen.compile(model, x, recipe="float32", name="rooms").program.files
+    expected = smidgen.compile(model, x, recipe="float32", name="rooms").program.files
+    assert expected == smidgen.compile(path, x, recipe="float32", name="rooms", trust=True).program.files
+    folder = model.save_pretrained(tmp_path / "rooms")
+    assert expected == smidgen.compile(folder, x, recipe="float32", name="rooms").program.files
 
 
 def test_a_damaged_pt2_is_refused(tmp_path):

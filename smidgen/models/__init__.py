@@ -3,7 +3,9 @@
 from smidgen.models.attention import CausalSelfAttention
 from smidgen.models.classifier import MODEL_NAMES, ClassifierConfig, LastStep, RoomClassifier, build_model
 from smidgen.models.gru import GRUConfig, GRUEncoder
-from smidgen.models.mamba import MambaBlock, MambaConfig, MambaEncoder
+from smidgen.models.mamba import MambaBlock, MambaBlockConfig, MambaConfig, MambaEncoder, MambaMixer
+from smidgen.models.mamba_backbone import MambaBackbone, MambaBackboneConfig
+from smidgen.models.pretrained import PretrainedModel, load_model
 from smidgen.models.radio import NOT_HEARD_DBM, RadioFrontEnd
 from smidgen.models.selective_scan import (
     selective_scan,
@@ -21,15 +23,21 @@ __all__ = [
     "GRUConfig",
     "GRUEncoder",
     "LastStep",
+    "MambaBackbone",
+    "MambaBackboneConfig",
     "MambaBlock",
+    "MambaBlockConfig",
     "MambaConfig",
     "MambaEncoder",
+    "MambaMixer",
+    "PretrainedModel",
     "RadioFrontEnd",
     "RoomClassifier",
     "TransformerBlock",
     "TransformerConfig",
     "TransformerEncoder",
     "build_model",
+    "load_model",
     "selective_scan",
     "selective_scan_reference",
     "selective_scan_states",

@@ -5,13 +5,14 @@ Shapes: b batch, t time steps, A access points, M motion channels, R rooms.
 
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from torch import Tensor, nn
 
 from smidgen.errors import ConfigError, nearest
 from smidgen.models.gru import GRUConfig, GRUEncoder
 from smidgen.models.mamba import MambaConfig, MambaEncoder
+from smidgen.models.pretrained import PretrainedModel
 from smidgen.models.radio import RadioFrontEnd
 from smidgen.models.transformer import TransformerConfig, TransformerEncoder
 
@@ -56,14 +57,17 @@ class ClassifierConfig:
         return 2 * self.n_access_points + self.n_motion
 
     def encoder(self) -> EncoderConfig:
-        return _ENCODER_CONFIGS[self.name](d_input=self.n_features, **self.shape)
+        sizes: Mapping[str, Any] = self.shape
+        return _ENCODER_CONFIGS[self.name](d_input=self.n_features, **sizes)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
-class RoomClassifier(nn.Module):
+class RoomClassifier(PretrainedModel):
     """rssi (b, t, A) in dBm, 127 = not heard, and motion (b, t, M) in g, to room logits (b, t, R), one row a step."""
+
+    config_class = ClassifierConfig
 
     def __init__(self, config: ClassifierConfig) -> None:
         super().__init__()
@@ -77,12 +81,19 @@ class RoomClassifier(nn.Module):
         return logits
 
 
-class LastStep(nn.Module):
+class LastStep(PretrainedModel):
     """Room logits (b, R) of the last step: how a classifier is deployed where it reads one window per decision."""
+
+    config_class = ClassifierConfig
 
     def __init__(self, classifier: RoomClassifier) -> None:
         super().__init__()
+        self.config = classifier.config
         self.classifier = classifier
+
+    @classmethod
+    def from_config(cls, config: ClassifierConfig) -> Self:
+        return cls(RoomClassifier(config))
 
     def forward(self, rssi: Tensor, motion: Tensor) -> Tensor:
         last: Tensor = self.classifier(rssi, motion).select(1, -1)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from smidgen.errors import ConfigError
+from smidgen.models.pretrained import PretrainedModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,11 +22,14 @@ class GRUConfig:
                 raise ConfigError(f"GRUConfig: {name} must be at least 1, got {getattr(self, name)}")
 
 
-class GRUEncoder(nn.Module):
+class GRUEncoder(PretrainedModel):
     """Features (b, t, d_input) to hidden states (b, t, d_model), causal."""
+
+    config_class = GRUConfig
 
     def __init__(self, config: GRUConfig) -> None:
         super().__init__()
+        self.config = config
         self.d_model = config.d_model
         self.in_proj = nn.Linear(config.d_input, config.d_model)
         self.gru = nn.GRU(config.d_model, config.d_model, num_layers=config.n_layers, batch_first=True)

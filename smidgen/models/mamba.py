@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from smidgen.errors import ConfigError
+from smidgen.models.pretrained import PretrainedModel
 from smidgen.models.selective_scan import selective_scan
 
 SMALLEST_STEP = 1e-3
@@ -19,40 +20,67 @@ LARGEST_STEP = 1e-1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MambaConfig:
-    """Shape of a selective-SSM encoder (Gu & Dao 2023, Section 3.4, Figure 3)."""
+class MambaBlockConfig:
+    """Shape of one selective-SSM block (Gu & Dao 2023, Section 3.4, Figure 3), with the options of published ones."""
 
-    d_input: int  # features per step
     d_model: int = 16  # D
     d_state: int = 8  # N
     d_conv: int = 4  # taps of the causal depthwise convolution
-    expand: int = 2  # E
-    n_layers: int = 1
+    expand: float = 2.0  # E; d_inner is E * D, rounded
+    dt_rank: int | None = None  # rank of the projection that makes delta; None: ceil(D / 16), as the authors choose
+    conv_bias: bool = True
+    proj_bias: bool = False  # of in_proj and out_proj
+    layer_norm: bool = False  # LayerNorm in front of the block instead of RMSNorm
+    norm_eps: float = 1e-5
 
     def __post_init__(self) -> None:
-        for name in ("d_input", "d_model", "d_state", "d_conv", "expand", "n_layers"):
+        kind = type(self).__name__
+        for name in ("d_model", "d_state", "d_conv", "expand", "delta_rank"):
             if getattr(self, name) < 1:
-                raise ConfigError(f"MambaConfig: {name} must be at least 1, got {getattr(self, name)}")
+                raise ConfigError(f"{kind}: {name} must be at least 1, got {getattr(self, name)}")
+        if not 0.0 < self.norm_eps < 1.0:
+            raise ConfigError(f"{kind}: norm_eps must lie between 0 and 1, got {self.norm_eps}")
 
     @property
     def d_inner(self) -> int:
-        return self.expand * self.d_model
+        return round(self.expand * self.d_model)
 
     @property
-    def dt_rank(self) -> int:
-        """Rank of the projection that makes delta, ceil(D / 16) as the authors choose."""
-        return math.ceil(self.d_model / 16)
+    def delta_rank(self) -> int:
+        return math.ceil(self.d_model / 16) if self.dt_rank is None else self.dt_rank
+
+    def norm(self) -> nn.RMSNorm | nn.LayerNorm:
+        """Return a norm over D, as it stands in front of every block and behind the last."""
+        kind = nn.LayerNorm if self.layer_norm else nn.RMSNorm
+        return kind(self.d_model, eps=self.norm_eps)
 
 
-class MambaEncoder(nn.Module):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MambaConfig(MambaBlockConfig):
+    """Shape of a selective-SSM encoder: a projection of the features, a stack of blocks, a norm."""
+
+    d_input: int  # features per step
+    n_layers: int = 1
+
+    def __post_init__(self) -> None:
+        MambaBlockConfig.__post_init__(self)
+        for name in ("d_input", "n_layers"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"MambaConfig: {name} must be at least 1, got {getattr(self, name)}")
+
+
+class MambaEncoder(PretrainedModel):
     """Features (b, t, d_input) to hidden states (b, t, D), causal: row t depends on rows up to t only."""
+
+    config_class = MambaConfig
 
     def __init__(self, config: MambaConfig) -> None:
         super().__init__()
+        self.config = config
         self.d_model = config.d_model
         self.in_proj = nn.Linear(config.d_input, config.d_model)
         self.layers = nn.ModuleList(MambaBlock(config) for _ in range(config.n_layers))
-        self.norm = nn.RMSNorm(config.d_model, eps=1e-5)
+        self.norm = config.norm()
 
     def forward(self, features: Tensor) -> Tensor:
         x = self.in_proj(features)
@@ -62,33 +90,52 @@ class MambaEncoder(nn.Module):
         return normed
 
 
-class MambaBlock(nn.Module):
-    """x + S6(RMSNorm(x)): the gated selective SSM of Figure 3, pre-norm and residual, (b, t, D) to (b, t, D)."""
+class MambaMixer(PretrainedModel):
+    """The gated selective SSM of Figure 3 without norm and residual, (b, t, D) to (b, t, D)."""
 
-    def __init__(self, config: MambaConfig) -> None:
+    config_class = MambaBlockConfig
+
+    def __init__(self, config: MambaBlockConfig) -> None:
         super().__init__()
-        d_inner, d_state, dt_rank = config.d_inner, config.d_state, config.dt_rank
+        self._add_layers(config)
+
+    def _add_layers(self, config: MambaBlockConfig) -> None:
+        self.config = config
+        d_inner, d_state, dt_rank = config.d_inner, config.d_state, config.delta_rank
         self.split_sizes = (dt_rank, d_state, d_state)
-        self.norm = nn.RMSNorm(config.d_model, eps=1e-5)
-        self.in_proj = nn.Linear(config.d_model, 2 * d_inner, bias=False)
-        self.conv1d = nn.Conv1d(d_inner, d_inner, config.d_conv, groups=d_inner, padding=config.d_conv - 1)
+        self.in_proj = nn.Linear(config.d_model, 2 * d_inner, bias=config.proj_bias)
+        self.conv1d = nn.Conv1d(
+            d_inner, d_inner, config.d_conv, groups=d_inner, padding=config.d_conv - 1, bias=config.conv_bias
+        )
         self.x_proj = nn.Linear(d_inner, dt_rank + 2 * d_state, bias=False)
         self.dt_proj = nn.Linear(dt_rank, d_inner)
         self.A_log = nn.Parameter(_s4d_real_log_decay(d_inner, d_state))
         self.D = nn.Parameter(torch.ones(d_inner))
-        self.out_proj = nn.Linear(d_inner, config.d_model, bias=False)
+        self.out_proj = nn.Linear(d_inner, config.d_model, bias=config.proj_bias)
         _initialise_step(self.dt_proj)
 
     def forward(self, x: Tensor) -> Tensor:
         steps = x.shape[1]
-        u, z = self.in_proj(self.norm(x)).chunk(2, dim=-1)  # (b, t, d_inner) each
+        u, z = self.in_proj(x).chunk(2, dim=-1)  # (b, t, d_inner) each
         u = self.conv1d(u.transpose(1, 2))[..., :steps].transpose(1, 2)  # the d_conv - 1 rows cut off look ahead
         u = F.silu(u)
         dt, B, C = self.x_proj(u).split(self.split_sizes, dim=-1)
         delta = F.softplus(self.dt_proj(dt))
         y = selective_scan(u, delta, -torch.exp(self.A_log), B, C, self.D)
-        gated: Tensor = x + self.out_proj(y * F.silu(z))
-        return gated
+        mixed: Tensor = self.out_proj(y * F.silu(z))
+        return mixed
+
+
+class MambaBlock(MambaMixer):
+    """x + S6(norm(x)): the mixer, pre-norm and residual, (b, t, D) to (b, t, D)."""
+
+    def __init__(self, config: MambaBlockConfig) -> None:
+        nn.Module.__init__(self)
+        self.norm = config.norm()  # first: sums over parameters, such as the norm of a gradient, keep their order
+        self._add_layers(config)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + super().forward(self.norm(x))
 
 
 def _s4d_real_log_decay(d_inner: int, d_state: int) -> Tensor:

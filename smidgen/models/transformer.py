@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from smidgen.errors import ConfigError
 from smidgen.models.attention import CausalSelfAttention
+from smidgen.models.pretrained import PretrainedModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +36,14 @@ class TransformerConfig:
             )
 
 
-class TransformerEncoder(nn.Module):
+class TransformerEncoder(PretrainedModel):
     """Features (b, t, d_input), t <= T, to hidden states (b, t, D), causal."""
+
+    config_class = TransformerConfig
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
+        self.config = config
         self.d_model = config.d_model
         self.in_proj = nn.Linear(config.d_input, config.d_model)
         self.positions = nn.Parameter(0.02 * torch.randn(config.n_positions, config.d_model))

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from smidgen.errors import DataError
 from smidgen.records import EvaluationRecord, Measurement
-from smidgen.report.typed_json import from_json
+from smidgen.typed_json import from_json
 
 UNLABELLED = -1
 """Room index of a time step whose true room nobody noted, or for which a program gave no answer."""

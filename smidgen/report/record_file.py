@@ -12,7 +12,7 @@ from typing import Any
 
 from smidgen.errors import DataError
 from smidgen.report.document import BaselineResult, Build, Document, PooledResult
-from smidgen.report.typed_json import from_json
+from smidgen.typed_json import from_json
 from smidgen.whole_file import write_whole
 
 _SEPARATOR = ", "

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smidgen.errors import DataError
-from smidgen.report.typed_json import from_json
+from smidgen.typed_json import from_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +29,7 @@ class Whole:
     parts: tuple[Part, ...]
     interval: tuple[float, float] | None = None
     notes: Mapping[str, str]
+    final: bool = False
 
 
 PARTS = st.builds(Part, name=st.text(), size=st.integers(0))
@@ -39,6 +40,7 @@ WHOLES = st.builds(
     parts=st.lists(PARTS).map(tuple),
     interval=st.none() | st.tuples(NUMBERS, NUMBERS),
     notes=st.dictionaries(st.text(), st.text()),
+    final=st.booleans(),
 )
 
 
@@ -74,6 +76,7 @@ def test_defaults_stand_in_and_other_keys_are_left_alone():
         ({"interval": [1.0]}, "w.interval: expected a list of 2, found [1.0]"),
         ({"notes": []}, "w.notes: expected an object, found []"),
         ({"notes": {"a": 1}}, "w.notes.a: expected text, found 1"),
+        ({"final": 1}, "w.final: expected true or false, found 1"),
     ],
 )
 def test_what_does_not_fit_is_named_by_its_path(change, message):
@@ -81,6 +84,15 @@ def test_what_does_not_fit_is_named_by_its_path(change, message):
     with pytest.raises(DataError) as raised:
         from_json(Whole, {**good(), **change}, "w")
     assert message == str(raised.value)
+
+
+def test_an_exact_reader_refuses_keys_that_are_not_fields():
+    """In every object of the document, with the nearest field."""
+    assert from_json(Whole, good(), "w", exact=True) == from_json(Whole, good(), "w")
+    with pytest.raises(DataError, match=r"^w has no field 'shares'; did you mean 'share'\?$"):
+        from_json(Whole, {**good(), "shares": 1}, "w", exact=True)
+    with pytest.raises(DataError, match=r"^w\.parts\[0\] has no field 'x'; choose from name, size$"):
+        from_json(Whole, {**good(), "parts": [{"name": "a", "size": 3, "x": 1}]}, "w", exact=True)
 
 
 def test_a_long_value_is_shortened_in_the_message():
