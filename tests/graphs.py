@@ -14,8 +14,10 @@ from smidgen.ir.graph import Attribute
 from smidgen.ir.ops import OP_SPECS
 from smidgen.ir.spec import integer_arrays, integer_attributes
 from smidgen.numerics.attention import attention_parameters
+from smidgen.numerics.attention_span import AttentionSpan
 from smidgen.numerics.elementwise import add_parameters, rescale_parameters
 from smidgen.numerics.fixed_point import fixed_point, integer_range
+from smidgen.numerics.float32.attention import HIDDEN_BIAS
 from smidgen.numerics.gru import HIDDEN, SIGMOID_TABLE, TANH_TABLE, gru_parameters
 from smidgen.numerics.linear import accumulator_parameters
 from smidgen.numerics.norm import norm_parameters
@@ -122,14 +124,24 @@ class GraphMaker:
         params = {"gain": p.gain.astype(np.int16), "bias": p.bias.astype(np.int32)}
         return self._op(kind, [x], source.shape, y, params, integer_attributes(p))
 
-    def attention(self, q: str, k: str, v: str, *, causal: bool = True, y: QParams = SYMMETRIC) -> str:
-        """Add attention on (T, H, w)."""
+    def attention(
+        self, q: str, k: str, v: str, *, causal: bool = True, window: int = 0, offset: int = 0, y: QParams = SYMMETRIC,
+        bias: Array | None = None,
+    ) -> str:  # fmt: skip
+        """Add attention on (T, H, w), (S, G, w), (S, G, u); `bias` is added to the scores, -inf hides a pair."""
         x = [self.tensors[name] for name in (q, k, v)]
+        steps, heads, width = x[0].shape
+        keys, shape = x[1].shape[0], (steps, heads, x[2].shape[2])
+        attrs: dict[str, Attribute] = {"causal": causal, "window": window, "offset": offset}
         if x[0].is_float:
-            return self._op("attention", [q, k, v], x[0].shape, None, attrs={"causal": causal, "scale": 0.5})
+            params = {} if bias is None else {"bias": np.maximum(bias, HIDDEN_BIAS).astype(np.float32)}
+            return self._op("attention", [q, k, v], shape, None, params, {**attrs, "scale": 0.5})
         scales = [tensor.qparams for tensor in x if tensor.qparams]
-        p = attention_parameters(*scales, y, width=x[0].shape[2], steps=x[1].shape[0], scale=0.5)
-        return self._op("attention", [q, k, v], x[0].shape, y, attrs={"causal": causal, **asdict(p)})
+        most_keys = AttentionSpan(causal=causal, window=window, offset=offset).most_keys(steps, keys)
+        p = attention_parameters(*scales, y, width=width, keys=most_keys, scale=0.5, bias=bias)
+        return self._op(
+            "attention", [q, k, v], shape, y, integer_arrays(p, "int16"), {**attrs, **integer_attributes(p)}
+        )
 
     def selective_scan(self, u: str, delta: str, B: str, C: str, y: QParams = INT8) -> str:
         """Add a scan over (t, d) and (t, n)."""
@@ -248,6 +260,13 @@ def _quantized(real: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np
     return np.rint(real / scale.reshape(-1, *[1] * (real.ndim - 1))).astype(np.int64), scale
 
 
+def relative_bias(*shape: int) -> NDArray[np.float64]:
+    """Return a bias of attention that falls along its last axis, every third pair hidden."""
+    bias = np.linspace(0.0, -4.0, int(np.prod(shape))).reshape(shape)
+    bias.reshape(-1)[2::3] = -np.inf
+    return bias
+
+
 def every_integer_operator() -> Graph:
     """Return a graph with every kind of operator that has an integer form, and every mix of widths that pays off."""
     m = GraphMaker("integers")
@@ -256,7 +275,10 @@ def every_integer_operator() -> Graph:
     joined = m.binary("add", m.linear(convolved, 4, INT16), wide, INT16)
     normed = m.norm("layer_norm", m.binary("add", joined, m.constant("positions", 6, 4), INT16), SYMMETRIC)
     heads = [m.reshape(m.linear(normed, 4, SYMMETRIC), 6, 2, 2) for _ in range(3)]
-    attended = m.reshape(m.attention(*heads), 6, 4)
+    shared = m.reshape(m.linear(normed, 2, SYMMETRIC), 6, 1, 2)
+    near = m.attention(heads[0], shared, shared, causal=False, window=3, bias=relative_bias(2, 5))
+    late = m.attention(near, *heads[1:], offset=2, y=INT16, bias=relative_bias(1, 6, 6))
+    attended = m.reshape(m.attention(heads[0], late, late), 6, 4)
     u = m.table(m.norm("rms_norm", attended, INT16), SYMMETRIC)
     delta, B, C = (m.linear(u, width, INT16) for width in (4, 3, 3))
     scanned = m.selective_scan(u, m.table(delta, INT16), B, C, INT16)
@@ -277,7 +299,9 @@ def every_float_operator() -> Graph:
     convolved = m.conv1d(m.concat(1, chosen, m.binary("div", x, m.constant("scales", 6, 4, qparams=None), None)), 8)
     normed = m.norm("layer_norm", m.binary("add", m.linear(convolved, 4), other, None))
     heads = [m.reshape(m.linear(normed, 4), 6, 2, 2) for _ in range(3)]
-    u = m.pointwise(m.norm("rms_norm", m.reshape(m.attention(*heads), 6, 4)), "silu")
+    near = m.attention(heads[0], *heads[1:], causal=False, window=3, bias=relative_bias(2, 5))
+    attended = m.attention(near, *heads[1:], offset=2, bias=relative_bias(1, 6, 6))
+    u = m.pointwise(m.norm("rms_norm", m.reshape(m.attention(attended, *heads[1:]), 6, 4)), "silu")
     delta = m.pointwise(m.linear(u, 4), "softplus")
     gated = m.binary("mul", m.selective_scan(u, delta, m.linear(u, 3), m.linear(u, 3)), u, None)
     hidden = m.gru(m.linear(gated, 12))

@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from smidgen.numerics.attention_span import AttentionSpan
 from smidgen.numerics.fixed_point import integer_range
 from smidgen.numerics.quantization import QParams
 
@@ -13,6 +14,9 @@ int32s = st.integers(-(2**31), 2**31 - 1) | st.sampled_from([-(2**31), 2**31 - 1
 multipliers = st.integers(0, 2**31 - 1) | st.sampled_from([0, 1, 2**30, 2**31 - 1])
 shifts = st.integers(-30, 31)
 activation_types = st.sampled_from(["int8", "int16"])
+attention_spans = st.builds(
+    AttentionSpan, causal=st.booleans(), window=st.sampled_from([0, 0, 1, 2, 5]), offset=st.sampled_from([0, 0, 1, 7])
+)
 
 
 @st.composite
@@ -42,3 +46,19 @@ def weights(draw: st.DrawFn, *shape: int) -> Integers:
     """int8 weights in -127..127, evenly spread or only the two ends."""
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     return random.choice([-127, 127], shape) if draw(st.booleans()) else random.integers(-127, 128, shape)
+
+
+@st.composite
+def attention_biases(
+    draw: st.DrawFn, span: AttentionSpan, heads: int, queries: int, keys: int
+) -> NDArray[np.float64] | None:
+    """Return no bias, or one by distance or by pair, of one head or all: small, large, with hidden pairs or rows."""
+    form = draw(st.sampled_from(["none", "distance", "pair"]))
+    if form == "none":
+        return None
+    distances = span.bias_columns(queries, keys) + (draw(st.integers(0, 2)) if span.causal else 0)
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    pairs = (distances,) if form == "distance" else (queries, keys)
+    bias = random.normal(size=(draw(st.sampled_from([1, heads])), *pairs)) * 10.0 ** draw(st.integers(-3, 2))
+    bias[random.random(bias.shape) < draw(st.sampled_from([0.0, 0.3, 1.0]))] = -np.inf
+    return bias

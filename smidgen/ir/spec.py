@@ -80,11 +80,11 @@ def _check_op(graph: Graph, op: Op) -> None:
     elif not is_float:
         _check_scales(op, x, y)
     _check_attributes(op, form.legal_attrs(op))
-    _check_params(op, form.params, y)
+    _check_params(op, form.legal_params(op), y)
     shape = spec.shape(op, x)
     if shape != y.shape:
         raise GraphError(f"{op.name}: {op.kind} gives {shape}, output {y.name} is declared {y.shape}")
-    _check_param_sizes(op, form.params, x, y)
+    _check_param_sizes(op, form.legal_params(op), x, y)
     form.prove(op, x, y)
 
 

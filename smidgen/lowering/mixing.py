@@ -75,14 +75,14 @@ def attention(builder: Builder, node: fx.Node) -> None:
     steps, heads, width = operands[0].shape
     scale = width**-0.5 if given["scale"] is None else given["scale"]
     by_time = builder.add_tensor(f"{node.name}_y", (steps, heads, width), builder.qparams(node))
-    attrs: dict[str, Attribute] = {"causal": given["is_causal"]}
+    attrs: dict[str, Attribute] = {"causal": given["is_causal"], "window": 0, "offset": 0}
     if builder.is_float:
         attrs["scale"] = scale
     else:
         q, k, v, target = builder.quantization(node, *operands, by_time)
         parameters = builder.integers(
             node,
-            lambda: attention_parameters(q, k, v, target, width=width, steps=operands[1].shape[0], scale=scale),
+            lambda: attention_parameters(q, k, v, target, width=width, keys=operands[1].shape[0], scale=scale),
         )
         attrs.update(integer_attributes(parameters))
     builder.add_op(node, "attention", operands, by_time, attrs=attrs, name=name)

@@ -9,10 +9,21 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 from kernel_library import Kernels, kernel_files
 from numpy.typing import NDArray
-from strategies import Integers, activation_types, multipliers, qparams, shifts, tensors, weights
+from strategies import (
+    Integers,
+    activation_types,
+    attention_biases,
+    attention_spans,
+    multipliers,
+    qparams,
+    shifts,
+    tensors,
+    weights,
+)
 
 from smidgen.errors import GraphError
 from smidgen.numerics import attention, elementwise, gru, linear, norm, reduction, scan, tables
+from smidgen.numerics.attention_span import AttentionSpan
 from smidgen.numerics.fixed_point import integer_range
 from smidgen.numerics.quantization import QParams
 
@@ -40,7 +51,7 @@ SIGNATURES = {
     "mul_q": "pppuuuuiiiii",
     "rescale_q": "ppuuuiiii",
     "norm_q": "ppppuuuuiiilii",
-    "attention_q": "pppppuuuuuuuuuiiiiiiii",
+    "attention_q": "ppppppuuuuuuuuuiiiiuuuuiiiiiiiii",
     "selective_scan_q": "ppppppppppuuuuuiiiii",
     "gru_q": "pppppppppuuii",
     "mean_q": "ppuuuuuiiii",
@@ -253,26 +264,38 @@ def test_norms(
 
 @given(
     data=st.data(), q_type=activation_types, k_type=activation_types, v_type=activation_types, y_type=activation_types,
-    queries=sizes, keys=st.integers(1, 30), heads=st.integers(1, 3), width=sizes, causal=st.booleans(),
-    peak=st.floats(0.05, 40.0),
+    queries=sizes, keys=st.integers(1, 30), groups=st.integers(1, 3), shared=st.integers(1, 2), width=sizes,
+    v_width=sizes, span=attention_spans, peak=st.floats(0.05, 40.0),
 )  # fmt: skip
 def test_attention(
     run: Run, data: st.DataObject, q_type: str, k_type: str, v_type: str, y_type: str, queries: int, keys: int,
-    heads: int, width: int, causal: bool, peak: float,
+    groups: int, shared: int, width: int, v_width: int, span: AttentionSpan, peak: float,
 ) -> None:  # fmt: skip
-    """attention_q equals its twin for every mix of widths: causal or not, few keys or many, flat or peaked."""
-    dtypes = (q_type, k_type, v_type)
+    """attention_q equals its twin for every mix of widths, any span, bias and hidden pairs, heads that share keys."""
+    dtypes, heads = (q_type, k_type, v_type), groups * shared
     scales = [QParams(dtype=dtype, scale=peak / integer_range(dtype)[1]) for dtype in dtypes]
     y_qparams = QParams(dtype=y_type, scale=peak / integer_range(y_type)[1], zero_point=5 if y_type == "int8" else 0)
-    p = attention.attention_parameters(*scales, y_qparams, width=width, steps=keys, scale=width**-0.5)
-    shapes = ((queries, heads, width), (keys, heads, width), (keys, heads, width))
+    bias = data.draw(attention_biases(span, heads, queries, keys))
+    most_keys = span.most_keys(queries, keys)
+    p = attention.attention_parameters(
+        *scales, y_qparams, width=width, keys=most_keys, scale=width**-0.5, bias=bias
+    )  # fmt: skip
+    constants = {f.name: getattr(p, f.name) for f in fields(p)}
+    shapes = ((queries, heads, width), (keys, groups, width), (keys, groups, v_width))
     x = [data.draw(tensors(dtype, BATCH, *shape)) for dtype, shape in zip(dtypes, shapes, strict=True)]
-    expected = attention.attention(*x, causal=causal, **asdict(p), zero_point=y_qparams.zero_point, dtype=y_type)
+    expected = attention.attention(
+        *x, **asdict(span), **constants, zero_point=y_qparams.zero_point, dtype=y_type
+    )  # fmt: skip
+    shifts = [value for name, value in constants.items() if name != "bias"]
+    stored = 0 if p.bias is None else narrow(p.bias, "int16")
+    strides = (0, 0, 0, 0) if p.bias is None else span.bias_strides(p.bias, queries, keys)
     for i, y in enumerate(expected):
         operands = [narrow(values[i], dtype) for values, dtype in zip(x, dtypes, strict=True)]
+        scores = np.empty(most_keys, np.int32)
         actual = run(
-            "attention_q", y.shape, y_type, *operands, None, np.empty(keys, np.int32), queries, keys, heads, width,
-            causal, *bits(*dtypes, y_type), *asdict(p).values(), y_qparams.zero_point,
+            "attention_q", y.shape, y_type, *operands, stored, None, scores, queries, keys, heads, groups, width,
+            v_width, span.causal, span.window, span.offset, *strides, *bits(*dtypes, y_type), *shifts,
+            y_qparams.zero_point,
         )  # fmt: skip
         np.testing.assert_array_equal(y, actual)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from ctypes import c_void_p
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -9,8 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kernel_library import Kernels, assert_same_floats, build_kernel_library, kernel_files
 from numpy.typing import NDArray
+from strategies import attention_biases, attention_spans
 
 from smidgen.numerics import float32
+from smidgen.numerics.attention_span import AttentionSpan
+from smidgen.numerics.float32.attention import HIDDEN_BIAS
 
 Floats = NDArray[np.float32]
 Run = Callable[..., NDArray[np.generic]]
@@ -34,7 +38,7 @@ SIGNATURES = {
     "conv1d_f32": "ppppuuuuuuuuu",
     "rms_norm_f32": "pppuuf",
     "layer_norm_f32": "ppppuuf",
-    "attention_f32": "pppppuuuufu",
+    "attention_f32": "ppppppuuuuuuuuuiiiif",
     "selective_scan_f32": "ppppppppuuu",
     "gru_f32": "ppppppuu",
     "mean_f32": "ppuuu",
@@ -157,25 +161,26 @@ def test_norms(run: Run, data: st.DataObject, rows: int, width: int, eps: float)
 
 
 @given(
-    data=st.data(),
-    queries=sizes,
-    keys=sizes,
-    heads=st.integers(1, 3),
-    width=sizes,
-    scale=st.sampled_from([1.0, 0.25, 0.35355338]),
-    causal=st.booleans(),
-)
+    data=st.data(), queries=sizes, keys=sizes, groups=st.integers(1, 3), shared=st.integers(1, 2), width=sizes,
+    v_width=sizes, scale=st.sampled_from([1.0, 0.25, 0.35355338]), span=attention_spans,
+)  # fmt: skip
 def test_attention(
-    run: Run, data: st.DataObject, queries: int, keys: int, heads: int, width: int, scale: float, causal: bool
-) -> None:
-    """attention_f32 equals its twin, causal or not, with any number of keys beside the queries."""
-    q = data.draw(tensors(BATCH, queries, heads, width))
-    k, v = data.draw(tensors(BATCH, keys, heads, width)), data.draw(tensors(BATCH, keys, heads, width))
-    expected = float32.attention(q, k, v, scale=scale, causal=causal)
-    scores = np.empty(keys, np.float32)
-    sizes = (queries, keys, heads, width, scale, causal)
+    run: Run, data: st.DataObject, queries: int, keys: int, groups: int, shared: int, width: int, v_width: int,
+    scale: float, span: AttentionSpan,
+) -> None:  # fmt: skip
+    """attention_f32 equals its twin for any span, bias and hidden pairs, with heads that share keys."""
+    heads = groups * shared
+    q, k = data.draw(tensors(BATCH, queries, heads, width)), data.draw(tensors(BATCH, keys, groups, width))
+    v = data.draw(tensors(BATCH, keys, groups, v_width))
+    real = data.draw(attention_biases(span, heads, queries, keys))
+    bias = None if real is None else np.maximum(real, HIDDEN_BIAS).astype(np.float32)
+    expected = float32.attention(q, k, v, scale=scale, **asdict(span), bias=bias)
+    strides = (0, 0, 0, 0) if bias is None else span.bias_strides(bias, queries, keys)
+    sizes = (queries, keys, heads, groups, width, v_width, span.causal, span.window, span.offset, *strides, scale)
     for i, y in enumerate(expected):
-        assert_same_floats(y, run("attention_f32", y.shape, q[i], k[i], v[i], None, scores, *sizes))
+        scores = np.empty(span.most_keys(queries, keys), np.float32)
+        stored = 0 if bias is None else bias
+        assert_same_floats(y, run("attention_f32", y.shape, q[i], k[i], v[i], stored, None, scores, *sizes))
 
 
 @given(data=st.data(), steps=sizes, channels=sizes, states=sizes, decaying=st.booleans())

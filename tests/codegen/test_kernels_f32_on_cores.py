@@ -56,10 +56,12 @@ CASES = {
         twin=lambda x: float32.layer_norm(piece(x, 0, 5, 12), piece(x, 60, 12), piece(x, 72, 12), eps=1e-5),
     ),
     "attention": Case(
-        call="attention_f32(x, x + 48, x + 96, y, ctx->scratch, 6U, 6U, 2U, 4U, 0.5f, 1U)",
-        shape=(6, 2, 4),
+        call="attention_f32(x, x + 48, x + 72, x + 84, y, ctx->scratch, "
+        "6U, 6U, 2U, 1U, 4U, 2U, 1U, 4U, 0U, 0, 4, 1, -1, 0.5f)",
+        shape=(6, 2, 2),
         twin=lambda x: float32.attention(
-            piece(x, 0, 1, 6, 2, 4), piece(x, 48, 1, 6, 2, 4), piece(x, 96, 1, 6, 2, 4), scale=0.5, causal=True
+            piece(x, 0, 1, 6, 2, 4), piece(x, 48, 1, 6, 1, 4), piece(x, 72, 1, 6, 1, 2), scale=0.5, causal=True,
+            window=4, offset=0, bias=piece(x, 84, 2, 4),
         )[0],
     ),
     "selective_scan": Case(

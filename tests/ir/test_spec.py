@@ -70,7 +70,7 @@ STRUCTURE: dict[str, tuple[Spoil, str]] = {
     "op name twice": (lambda g: replaced(g, g.ops[1], name=g.ops[0].name), "op name 'rescale.0' occurs twice"),
     "two writers": (lambda g: replaced(g, g.ops[1], output=g.ops[0].output), "tensor to be written 't2' occurs twice"),
     "input written": (lambda g: replaced(g, g.ops[0], output="x"), "tensor to be written 'x' occurs twice"),
-    "output twice": (lambda g: replace(g, outputs=(g.outputs[0],) * 2), "output 't34' occurs twice"),
+    "output twice": (lambda g: replace(g, outputs=(g.outputs[0],) * 2), f"output {INTEGERS.outputs[0]!r} occurs twice"),
     "read too early": (lambda g: replace(g, ops=g.ops[1:]), r"concat.1: input 't2' is read before anything writes it"),
     "input as output": (lambda g: replace(g, outputs=("x",)), "no op writes output 'x'"),
     "unknown tensor": (lambda g: replaced(g, g.ops[0], output="nowhere"), "graph integers has no tensor 'nowhere'"),
@@ -116,6 +116,9 @@ TYPES: dict[str, tuple[Spoil, str]] = {
         f"{SCAN.name}: {SCAN.inputs[0]} must be int16, it is int8",
     ),
     "gates in int8": (with_tensor(GRU.inputs[0], dtype="int8", qparams=SYMMETRIC), "must be int16, it is int8"),
+    "bias in int32": (
+        with_param("attention", "bias", lambda a: a.astype(np.int32)), "bias must be int16 with 2 axes, got int32"
+    ),
     "asymmetric q": (
         lambda _: asymmetric_attention(), "attention.0: q must be symmetric, its zero point is 3"
     ),
@@ -161,7 +164,7 @@ PARAMETERS: dict[str, tuple[Spoil, str]] = {
     ),
 }  # fmt: skip
 SHAPES: dict[str, tuple[Spoil, str]] = {
-    "declared": (with_tensor(LINEAR.output, shape=(6, 5)), r"linear gives \(6, 4\), output t5 is declared \(6, 5\)"),
+    "declared": (with_tensor(LINEAR.output, shape=(6, 5)), r"linear gives \(6, 4\), output \w+ is declared \(6, 5\)"),
     "features": (
         lambda g: replaced(g, LINEAR, inputs=("x",)), r"weight takes 8 features, input has shape \(6, 4\)"
     ),
@@ -172,6 +175,19 @@ SHAPES: dict[str, tuple[Spoil, str]] = {
     "channels": (with_attr("conv1d", "groups", 3), r"weight \(8, 8, 3\) in 3 groups and \(6, 8\)"),
     "heads": (
         lambda g: replaced(g, ATTENTION, inputs=(*ATTENTION.inputs[:2], "wide")), r"q, k, v must be \(T, H, w\)"
+    ),
+    "heads that do not share": (
+        lambda g: replaced(g, ATTENTION, inputs=(ATTENTION.inputs[1], *[ATTENTION.inputs[0]] * 2)),
+        r"q, k, v must be \(T, H, w\), .* with H a multiple of G; got \(6, 1, 2\), \(6, 2, 2\)",
+    ),
+    "bias of three heads": (
+        with_param("attention", "bias", lambda a: np.resize(a, (3, 5))), "its bias is for 3 heads, q has 2; give one,"
+    ),
+    "bias of few distances": (
+        with_param("attention", "bias", lambda a: a[:, 1:]), r"a bias by distance must be \(heads or 1, 5\), got"
+    ),
+    "bias of other pairs": (
+        with_param("attention", "bias", lambda a: np.resize(a, (2, 6, 5))), r"of pairs must be \(heads or 1, 6, 6\)"
     ),
     "scan": (
         lambda g: replaced(g, SCAN, inputs=(*SCAN.inputs[:2], SCAN.inputs[2], SCAN.inputs[1])),
@@ -192,6 +208,7 @@ BOUNDS: dict[str, tuple[Spoil, str]] = {
     "power of a row": (with_attr("layer_norm", "epsilon", 2**62 - 1), r"the power of a row can reach \d+"),
     "mean of a row": (with_attr("layer_norm", "mean_multiplier", 2**31 - 1), "says more than the mean of 4 features"),
     "score": (lambda _: wide_attention(score_prescale=0), r"a score can reach \d+, it must stay below 2\*\*30"),
+    "bias": (with_attr("attention", "bias_shift", 30), r"a score can reach \d+, it must stay below 2\*\*30"),
     "values": (lambda _: wide_attention(value_shift=0), r"a sum of values can reach \d+, it must stay below"),
     "places": (with_attr("attention", "output_shift", -16), "output_shift -16 asks for a shift by 64, 62 is most"),
     "states": (lambda _: scan_of_many_states(), r"the sum over states can reach 2147483648, it must stay below"),
@@ -276,10 +293,15 @@ def test_an_illegal_graph_is_refused(case: str) -> None:
         check_graph(spoil(INTEGERS))
 
 
-def test_causal_attention_counts_the_pairs_it_computes() -> None:
-    """A query meets the keys up to its own step: 1 + 2 + 2 + 2 pairs of 4 queries and 2 keys."""
+@pytest.mark.parametrize(
+    ("causal", "window", "offset", "pairs"),
+    [(True, 0, 0, 1 + 2 + 2 + 2), (True, 1, 0, 1 + 1), (False, 2, 0, 2 + 2 + 1), (True, 0, 1, 2 * 4)],
+)
+def test_attention_counts_the_pairs_it_computes(causal: bool, window: int, offset: int, pairs: int) -> None:
+    """Of 4 queries and 2 keys: causal, those up to the query's own step; with a window, those near it."""
     m = GraphMaker()
-    q, k = m.input("q", 4, 1, 3, qparams=SYMMETRIC), m.input("k", 2, 1, 3, qparams=SYMMETRIC)
-    graph = m.graph(m.attention(q, k, k, causal=True))
+    q, k = m.input("q", 4, 3, 3, qparams=SYMMETRIC), m.input("k", 2, 1, 3, qparams=SYMMETRIC)
+    v = m.input("v", 2, 1, 5, qparams=SYMMETRIC)
+    graph = m.graph(m.attention(q, k, v, causal=causal, window=window, offset=offset))
     op = graph.ops[-1]
-    assert OP_SPECS["attention"].macs(op, graph.operands(op), graph[op.output]) == 2 * 3 * 7
+    assert OP_SPECS["attention"].macs(op, graph.operands(op), graph[op.output]) == 3 * (3 + 5) * pairs

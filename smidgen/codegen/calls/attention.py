@@ -1,22 +1,32 @@
 """Calls of attention."""
 
-from smidgen.codegen.c_text import floating, signed, unsigned
+from smidgen.codegen.c_text import floating, signed
 from smidgen.codegen.calls.site import Call, Emitters, Site, bits, call, sizes
+from smidgen.ir.ops.attention import span_of
 
 
-def _attention_sizes(site: Site) -> list[str]:
-    (steps_q, heads, width), steps_k = site.x[0].shape, site.x[1].shape[0]
-    return sizes(steps_q, steps_k, heads, width)
+def _span(site: Site) -> list[str]:
+    """Return sizes, what a query sees, and the strides of the bias (0 where there is none)."""
+    (steps_q, heads, width), (steps_k, groups, _) = site.x[0].shape, site.x[1].shape
+    span, bias = span_of(site.op), site.op.params.get("bias")
+    strides = (0, 0, 0, 0) if bias is None else span.bias_strides(bias, steps_q, steps_k)
+    return [
+        *sizes(steps_q, steps_k, heads, groups, width, site.y.shape[-1]),
+        *sizes(span.causal, span.window, span.offset), *map(signed, strides),
+    ]  # fmt: skip
+
+
+def _operands(site: Site, scratch: str) -> list[str]:
+    bias = site.param("bias") if "bias" in site.op.params else "0"
+    return [*(site.at(x) for x in site.x), bias, site.at(site.y), site.scratch(scratch)]
 
 
 def _attention(site: Site) -> Call:
-    q, k, v = site.x
     arguments = [
-        site.at(q), site.at(k), site.at(v), site.at(site.y), site.scratch("int32"), *_attention_sizes(site),
-        unsigned(bool(site.op.attrs["causal"])), *bits(q, k, v, site.y),
+        *_operands(site, "int32"), *_span(site), *bits(*site.x, site.y),
         *site.signed(
-            "score_prescale", "score_multiplier", "score_shift", "score_limit", "value_shift", "output_multiplier",
-            "output_shift",
+            "score_prescale", "score_multiplier", "score_shift", "score_limit", "bias_shift", "value_shift",
+            "output_multiplier", "output_shift",
         ),
         signed(site.y.zero_point),
     ]  # fmt: skip
@@ -28,11 +38,7 @@ def _attention(site: Site) -> Call:
 
 def _float_attention(site: Site) -> Call:
     scale = floating(float(site.op.attrs["scale"]))  # type: ignore[arg-type]
-    arguments = [
-        *(site.at(x) for x in site.x), site.at(site.y), site.scratch("float32"), *_attention_sizes(site),
-        scale, unsigned(bool(site.op.attrs["causal"])),
-    ]  # fmt: skip
-    return call("attention_f32", "attention_f32", arguments)
+    return call("attention_f32", "attention_f32", [*_operands(site, "float32"), *_span(site), scale])
 
 
 INTEGER: Emitters = {"attention": _attention}

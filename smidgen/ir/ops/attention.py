@@ -1,6 +1,8 @@
 """Scaled dot-product attention as one operator, so that scores are never a tensor."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+
+import numpy as np
 
 from smidgen.errors import GraphError
 from smidgen.ir.graph import Op, Tensor
@@ -11,64 +13,120 @@ from smidgen.ir.ops.op_spec import (
     SHIFT,
     Array,
     Form,
+    Legal,
     Operands,
     OpSpec,
+    Params,
     Shape,
     arithmetic_attrs,
+    float_params,
+    integer,
     require_below,
     require_symmetric,
+    wide_params,
 )
 from smidgen.numerics import attention, float32
+from smidgen.numerics.attention_span import AttentionSpan
 from smidgen.numerics.fixed_point import integer_range
 
-_NUMERATOR_ONE = 2**15  # of the unnormalised weights
+
+def span_of(op: Op) -> AttentionSpan:
+    """Return which keys a query of an attention operator sees."""
+    return AttentionSpan(causal=bool(op.attrs["causal"]), window=integer(op, "window"), offset=integer(op, "offset"))
 
 
 def _shape(op: Op, x: Operands) -> Shape:
     q, k, v = (tensor.shape for tensor in x)
-    if len(q) != 3 or k != v or q[1:] != k[1:]:
-        raise GraphError(f"{op.name}: q, k, v must be (T, H, w), (S, H, w), (S, H, w); got {q}, {k}, {v}")
-    return q
+    if not (len(q) == len(k) == len(v) == 3 and k[:2] == v[:2] and q[2] == k[2] and q[1] % k[1] == 0):
+        raise GraphError(
+            f"{op.name}: q, k, v must be (T, H, w), (S, G, w), (S, G, u) with H a multiple of G; got {q}, {k}, {v}"
+        )
+    if "bias" in op.params:
+        _check_bias(op, op.params["bias"], x)
+    return (*q[:2], v[2])
+
+
+def _check_bias(op: Op, bias: Array, x: Operands) -> None:
+    """Raise GraphError unless `bias` is told by distance or by pair, for all heads at once or for each."""
+    steps, heads, _ = x[0].shape
+    keys = x[1].shape[0]
+    if bias.shape[0] not in (1, heads):
+        raise GraphError(f"{op.name}: its bias is for {bias.shape[0]} heads, q has {heads}; give one, or one a head")
+    try:
+        span_of(op).by_pair(bias, steps, keys)
+    except GraphError as error:
+        raise GraphError(f"{op.name}: {error}") from error
 
 
 def _macs(op: Op, x: Operands, y: Tensor) -> int:
     steps, heads, width = x[0].shape
-    keys = x[1].shape[0]
-    pairs = sum(min(i + 1, keys) for i in range(steps)) if op.attrs["causal"] else steps * keys
-    return 2 * heads * width * pairs
+    pairs = int(np.count_nonzero(span_of(op).visible(steps, x[1].shape[0])))
+    return heads * (width + y.shape[-1]) * pairs
+
+
+def _scratch_bytes(op: Op, x: Operands, y: Tensor) -> int:
+    return 4 * _most_keys(op, x)
+
+
+def _most_keys(op: Op, x: Operands) -> int:
+    return span_of(op).most_keys(x[0].shape[0], x[1].shape[0])
 
 
 def _attention(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
-    return attention.attention(*arrays, **arithmetic_attrs(op), zero_point=y.zero_point, dtype=y.dtype)
+    q, k, v = arrays
+    return attention.attention(
+        q, k, v, **wide_params(op), **arithmetic_attrs(op), zero_point=y.zero_point, dtype=y.dtype
+    )
+
+
+def _float_attention(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
+    q, k, v = arrays
+    return float32.attention(q, k, v, **float_params(op), **arithmetic_attrs(op))
 
 
 def _prove(op: Op, x: Operands, y: Tensor) -> None:
     require_symmetric(op, *x)
     attrs = arithmetic_attrs(op)
     q, k, v = (max(map(abs, integer_range(tensor.dtype))) for tensor in x)
-    keys, _, width = x[1].shape
-    require_below(op, "a score", width * q * k >> attrs["score_prescale"], 30)
-    require_below(op, "the sum of a row's weights", keys * _NUMERATOR_ONE, 32)
-    require_below(op, "a sum of values", keys * _NUMERATOR_ONE * v >> attrs["value_shift"], 31)
+    keys, width = _most_keys(op, x), x[1].shape[2]
+    bias = wide_params(op).get("bias", np.zeros(1, np.int64))
+    added = int(np.abs(bias[bias != attention.HIDDEN_BIAS]).max(initial=0)) << attrs["bias_shift"]
+    score = (width * q * k >> attrs["score_prescale"]) + (attrs["score_prescale"] > 0)  # the shift may round up
+    require_below(op, "a score", score + added, 30)
+    require_below(op, "the sum of a row's weights", keys * attention.NUMERATOR_ONE, 32)
+    require_below(op, "a sum of values", keys * attention.NUMERATOR_ONE * v >> attrs["value_shift"], 31)
     places = 45 + keys.bit_length() - attrs["output_shift"]
     if places > 62:
         raise GraphError(f"{op.name}: output_shift {attrs['output_shift']} asks for a shift by {places}, 62 is most")
 
 
+def _bias_of(dtype: str) -> Callable[[Op], Params]:
+    """Return the legal parameters of an op: none, or a bias by distance or by pair."""
+
+    def params(op: Op) -> Params:
+        return {"bias": (dtype, "." * max(2, min(3, op.params["bias"].ndim)))} if "bias" in op.params else {}
+
+    return params
+
+
+_SPAN: Mapping[str, Legal] = {"causal": bool, "window": COUNT, "offset": COUNT}
+
 SPECS: Mapping[str, OpSpec] = {
     "attention": OpSpec(
-        arity=3, shape=_shape, time="attention", macs=_macs, scratch_bytes=lambda op, x, y: 4 * x[1].shape[0],
+        arity=3, shape=_shape, time="attention", macs=_macs, scratch_bytes=_scratch_bytes,
         integer=Form(
+            params=_bias_of("int16"),
             attrs={
-                "causal": bool, "score_prescale": RIGHT_SHIFT, "score_multiplier": MULTIPLIER, "score_shift": SHIFT,
-                "score_limit": COUNT, "value_shift": RIGHT_SHIFT, "output_multiplier": MULTIPLIER,
-                "output_shift": range(-16, 47),
+                **_SPAN, "score_prescale": RIGHT_SHIFT, "score_multiplier": MULTIPLIER, "score_shift": SHIFT,
+                "score_limit": COUNT, "bias_shift": range(31), "value_shift": RIGHT_SHIFT,
+                "output_multiplier": MULTIPLIER, "output_shift": range(-16, 47),
             },
             prove=_prove, evaluate=_attention,
         ),
         float32=Form(
-            attrs={"causal": bool, "scale": float},
-            evaluate=lambda op, x, y, arrays: float32.attention(*arrays, **arithmetic_attrs(op)),
+            params=_bias_of("float32"),
+            attrs={**_SPAN, "scale": float},
+            evaluate=_float_attention,
         ),
     ),
 }  # fmt: skip

@@ -22,6 +22,9 @@ Shape = tuple[int, ...]
 #: What an attribute may hold: a whole number between two ends, or a value of a type.
 Legal = range | type
 
+#: role -> (dtype, axes) of the constant arrays of an op.
+Params = Mapping[str, tuple[str, str]]
+
 #: op, operands, result, values (batch, *shape) of the operands and then of the op's states (int64 for integers) ->
 #: values of the result. The arrays of the states are left holding what the op carries on.
 Evaluate = Callable[[Op, Operands, Tensor, list[Array]], Array]
@@ -35,17 +38,22 @@ def _proves_nothing(op: Op, x: Operands, y: Tensor) -> None:
 class Form:
     """A kind in one arithmetic, integer or float32.
 
-    `params`: role -> (dtype, axes) of a constant array. An axis is a letter: o and i for the last axis of the output
-    and of the first input, n for that of the last input, t for the entries of a table over the first input, k for the
-    knots of an int16 table, "." for any size. `attrs`: name -> legal values of a scalar, or a function of the op that
-    gives them. `evaluate` is the reference. `prove` raises GraphError, naming the op, where its operands are not what
-    the arithmetic needs or a sum could leave its register: whoever wrote the graph, lowering or a file.
+    `params`: role -> (dtype, axes) of a constant array, or a function of the op that gives them. An axis is a letter: o
+    and i for the last axis of the output and of the first input, n for that of the last input, t for the entries of a
+    table over the first input, k for the knots of an int16 table, "." for any size. `attrs`: name -> legal values of a
+    scalar, or a function of the op that gives them. `evaluate` is the reference. `prove` raises GraphError, naming the
+    op, where its operands are not what the arithmetic needs or a sum could leave its register: whoever wrote the graph,
+    lowering or a file.
     """
 
     evaluate: Evaluate
-    params: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    params: Params | Callable[[Op], Params] = field(default_factory=dict)
     attrs: Mapping[str, Legal] | Callable[[Op], Mapping[str, Legal]] = field(default_factory=dict)
     prove: Callable[[Op, Operands, Tensor], None] = _proves_nothing
+
+    def legal_params(self, op: Op) -> Params:
+        """Return the constant arrays that `op` must have."""
+        return self.params(op) if callable(self.params) else self.params
 
     def legal_attrs(self, op: Op) -> Mapping[str, Legal]:
         """Return the attributes that `op` must have."""

@@ -5,18 +5,32 @@ Row maximum, exponentials, their sum, products with V on the unnormalised expone
 
 import numpy as np
 
+from smidgen.numerics.attention_span import AttentionSpan
 from smidgen.numerics.float32.arithmetic import Floats, float32_only
 from smidgen.numerics.float32.functions import exp
 
-_ONE = np.float32(1.0)
+HIDDEN_BIAS = np.finfo(np.float32).min  # hides a pair
+_ONE, _ZERO = np.float32(1.0), np.float32(0.0)
 
 
 @float32_only
-def attention(q: Floats, k: Floats, v: Floats, *, scale: float, causal: bool) -> Floats:
-    """Return softmax(q k^T * scale) v, (B, T, H, w), for q (B, T, H, w), k and v (B, S, H, w).
+def attention(
+    q: Floats,
+    k: Floats,
+    v: Floats,
+    *,
+    scale: float,
+    causal: bool,
+    window: int,
+    offset: int,
+    bias: Floats | None = None,
+) -> Floats:
+    """Return softmax(q k^T * scale + bias) v, (B, T, H, u), for q (B, T, H, w), k (B, S, G, w), v (B, S, G, u).
 
-    Causal keeps the keys j <= i and skips the others. Sums run over channels for the scores, over keys for the rest.
+    H / G heads in a row share keys and values. What a query sees is told in `attention_span`; a row that sees no key
+    is 0. Sums run over channels for the scores, over keys for the rest.
     """
+    k, v = (np.repeat(x, q.shape[2] // x.shape[2], axis=2) for x in (k, v))
     query, key, value = (np.ascontiguousarray(tensor.transpose(3, 0, 2, 1)) for tensor in (q, k, v))  # (w, B, H, time)
     width, batch, heads, queries = query.shape
     keys = key.shape[-1]
@@ -24,14 +38,20 @@ def attention(q: Floats, k: Floats, v: Floats, *, scale: float, causal: bool) ->
     for channel in range(width):
         scores += key[channel, ..., :, None] * query[channel, ..., None, :]
     scores *= np.float32(scale)
-    if causal:
-        ahead = np.arange(keys)[:, None] > np.arange(queries)
-        scores[..., ahead] = -np.inf
-    weights = exp(scores - scores.max(axis=2, keepdims=True))
+    span = AttentionSpan(causal=causal, window=window, offset=offset)
+    visible = span.visible(queries, keys)[None]  # (H or 1, T, S)
+    if bias is not None:
+        added = span.by_pair(bias, queries, keys)
+        visible = visible & (added != HIDDEN_BIAS)
+        scores += added.transpose(0, 2, 1)
+    visible = np.broadcast_to(visible.transpose(0, 2, 1), scores.shape)
+    largest = np.where(visible, scores, -np.inf).max(axis=2, keepdims=True)
+    weights = np.where(visible, exp(scores - largest), _ZERO)
     total = np.zeros((batch, heads, queries), np.float32)
-    acc = np.zeros((width, batch, heads, queries), np.float32)
+    acc = np.zeros((len(value), batch, heads, queries), np.float32)
     for j in range(keys):
-        first = j if causal else 0
-        total[..., first:] += weights[..., j, first:]
-        acc[..., first:] += weights[..., j, first:] * value[..., j, None]
-    return np.ascontiguousarray((acc * (_ONE / total)).transpose(1, 3, 2, 0))
+        seen = visible[..., j, :]
+        np.add(total, weights[..., j, :], out=total, where=seen)
+        np.add(acc, weights[..., j, :] * value[..., j, None], out=acc, where=seen)
+    inverse = np.where(visible.any(axis=2), _ONE / total, _ZERO)
+    return np.ascontiguousarray((acc * inverse).transpose(1, 3, 2, 0))

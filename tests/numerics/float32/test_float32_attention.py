@@ -1,42 +1,46 @@
 """Attention against float64, and what causality means."""
 
+from dataclasses import asdict
+
 import numpy as np
+from attention_definition import exact_attention
 from hypothesis import given
 from hypothesis import strategies as st
+from strategies import attention_biases, attention_spans
 
 from smidgen.numerics import float32
+from smidgen.numerics.attention_span import AttentionSpan
+from smidgen.numerics.float32.attention import HIDDEN_BIAS
+
+EVERYTHING = {"causal": False, "window": 0, "offset": 0}
 
 
 @given(
-    seed=st.integers(0, 2**32 - 1),
-    queries=st.integers(1, 12),
-    keys=st.integers(1, 12),
-    heads=st.integers(1, 3),
-    width=st.integers(1, 8),
-    causal=st.booleans(),
-)
+    data=st.data(), seed=st.integers(0, 2**32 - 1), queries=st.integers(1, 12), keys=st.integers(1, 12),
+    groups=st.integers(1, 3), shared=st.integers(1, 2), width=st.integers(1, 8), span=attention_spans,
+)  # fmt: skip
 def test_attention_equals_its_definition(
-    seed: int, queries: int, keys: int, heads: int, width: int, causal: bool
+    data: st.DataObject, seed: int, queries: int, keys: int, groups: int, shared: int, width: int, span: AttentionSpan
 ) -> None:
-    """softmax(q k^T * scale) v within 1e-5 of float64; causal query i sees the keys 0 to i."""
+    """softmax(q k^T * scale + bias) v within 1e-5 of float64; a row that sees no key is 0."""
     random = np.random.default_rng(seed)
-    q = random.normal(size=(2, queries, heads, width)).astype(np.float32)
-    k, v = random.normal(size=(2, 2, keys, heads, width)).astype(np.float32)
+    q = random.normal(size=(2, queries, groups * shared, width)).astype(np.float32)
+    k = random.normal(size=(2, keys, groups, width)).astype(np.float32)
+    v = random.normal(size=(2, keys, groups, 3)).astype(np.float32)
+    bias = data.draw(attention_biases(span, groups * shared, queries, keys))
     scale = 1.0 / np.sqrt(width)
-    scores = np.einsum("bihw,bjhw->bhij", q.astype(np.float64), k.astype(np.float64)) * scale
-    if causal:
-        scores[..., np.arange(keys) > np.arange(queries)[:, None]] = -np.inf
-    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    expected = np.einsum("bhij,bjhw->bihw", weights / weights.sum(axis=-1, keepdims=True), v.astype(np.float64))
-    np.testing.assert_allclose(float32.attention(q, k, v, scale=scale, causal=causal), expected, rtol=1e-5, atol=1e-5)
+    expected = exact_attention(*(x.astype(np.float64) for x in (q, k, v)), scale=scale, span=span, bias=bias)
+    stored = None if bias is None else np.maximum(bias, HIDDEN_BIAS).astype(np.float32)
+    found = float32.attention(q, k, v, scale=scale, **asdict(span), bias=stored)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_causal_rows_equal_those_of_the_shorter_sequence() -> None:
     """Row i of a causal sequence has the bytes it has when the sequence ends there: what streaming counts on."""
     q, k, v = np.random.default_rng(5).normal(size=(3, 2, 9, 2, 4)).astype(np.float32)
-    whole = float32.attention(q, k, v, scale=0.5, causal=True)
+    whole = float32.attention(q, k, v, scale=0.5, causal=True, window=0, offset=0)
     for steps in range(1, 10):
-        part = float32.attention(q[:, :steps], k[:, :steps], v[:, :steps], scale=0.5, causal=True)
+        part = float32.attention(q[:, :steps], k[:, :steps], v[:, :steps], scale=0.5, causal=True, window=0, offset=0)
         np.testing.assert_array_equal(part, whole[:, :steps])
 
 
@@ -45,4 +49,4 @@ def test_large_scores_do_not_overflow() -> None:
     q = np.full((1, 1, 1, 1), 100.0, np.float32)
     k = np.array([100.0, 99.0, -100.0], np.float32).reshape(1, 3, 1, 1)
     v = np.array([1.0, 2.0, 3.0], np.float32).reshape(1, 3, 1, 1)
-    assert float32.attention(q, k, v, scale=1.0, causal=False).item() == 1.0
+    assert float32.attention(q, k, v, scale=1.0, **EVERYTHING).item() == 1.0
