@@ -214,7 +214,7 @@ class _Pool:
             "logit_error": max(record.logit_error for record in records),
             "ram_bytes": max(record.ram_bytes for record in records),
             "flash_bytes": max(record.flash_bytes for record in records),
-            "instructions": max(record.instructions for record in records),
+            "instructions": max(record.instructions or 0 for record in records),
             "parameters": max(record.parameters for record in records),
             "interval": self._interval([result for result, _ in chosen], recipe),
         }

@@ -19,7 +19,7 @@ from smidgen.ir import Graph, interpret, save_graph
 from smidgen.passes import MemoryPlan
 from smidgen.records import Measurement
 from smidgen.targets import Target
-from smidgen.verification import Comparison, Emulator, HostModel, build_image, compare
+from smidgen.verification import Comparison, Emulator, HostModel, Runner, TracedHostModel, compare, open_runner
 from smidgen.whole_file import write_whole
 
 Array = NDArray[Any]
@@ -51,14 +51,16 @@ class CheckReport:
     """What `Firmware.check` saw. Printing gives a summary; `to_dict` what JSON can hold."""
 
     n_windows: int
-    n_emulated: int
+    n_emulated: int  # run on the target
     host: Comparison
     emulated: Comparison
     outputs: tuple[OutputFidelity, ...]
     layers: tuple[LayerFidelity, ...]
     values: tuple[Array, ...] = field(repr=False)  # the reference's outputs as real numbers
     float_values: tuple[Array, ...] = field(repr=False)  # the float model's
-    first_divergent_layer: str | None  # on the emulated core, at the first sample that differs; None if all agree
+    label: str  # of what ran the target's C: "emulated cortex-m4", "WebAssembly"
+    first_divergent_layer: str | None  # at the first sample that differs, on the target where that is emulated, else on
+    # the host; None if all agree there
 
     @property
     def sqnr_db(self) -> float:
@@ -72,7 +74,7 @@ class CheckReport:
 
     @property
     def mismatched_bytes(self) -> int:
-        """Bytes in which host C or emulated C differ from the integer reference."""
+        """Bytes in which the host's or the target's C differ from the integer reference."""
         return self.host.mismatched_bytes + self.emulated.mismatched_bytes
 
     def to_dict(self) -> dict[str, Any]:
@@ -92,7 +94,7 @@ class CheckReport:
         worst = min(self.layers, key=lambda layer: layer.sqnr_db, default=None)
         lines = [
             f"host C against the reference: {self.host}",
-            f"emulated C against the reference: {self.emulated}",
+            f"{self.label} against the reference: {self.emulated}",
             f"against the float model: SQNR {self.sqnr_db:.1f} dB, same argmax {100 * self.argmax_agreement:.2f} %",
         ]
         if self.first_divergent_layer is not None:
@@ -130,8 +132,8 @@ class Firmware:
 
     @cached_property
     def measurement(self) -> Measurement:
-        """RAM, flash and exact instructions on the emulated core; raises BudgetError if the target is too small."""
-        measurement = self._emulator.measure(self._measured_on)
+        """RAM, flash and exact instructions on the target; raises BudgetError if the target is too small."""
+        measurement = self._runner.measure(self._measured_on)
         self._require_budget(measurement)
         return measurement
 
@@ -151,9 +153,12 @@ class Firmware:
         return joined[0] if len(joined) == 1 else joined
 
     def check(self, inputs: Any, *, emulate: int | None = None) -> CheckReport:
-        """Compare integer reference, host C and emulated C byte for byte, and all with the float model.
+        """Compare integer reference, host C and the target's C byte for byte, and all with the float model.
 
-        Args: inputs, as for calibration; emulate, how many windows also run on the emulated core (default all).
+        The target's C runs on its emulated core; WebAssembly in an engine; the host's in a process of its own, with
+        undefined behaviour trapped.
+
+        Args: inputs, as for calibration; emulate, how many windows also run there (default all).
         Raises ConfigError if there is no window, or nothing to emulate.
         """
         if emulate is not None and emulate < 1:
@@ -169,7 +174,7 @@ class Firmware:
         host = compare(expected, self._host.run(integers), self.graph.outputs)
         emulated = compare(
             [array[:n_emulated] for array in expected],
-            self._emulator.run([array[:n_emulated] for array in integers]),
+            self._runner.run([array[:n_emulated] for array in integers]),
             self.graph.outputs,
         )
         with torch.no_grad():
@@ -180,6 +185,7 @@ class Firmware:
             n_emulated=n_emulated,
             host=host,
             emulated=emulated,
+            label=self._runner.label,
             outputs=tuple(
                 _output_fidelity(name, expected, found)
                 for name, expected, found in zip(self.graph.outputs, floats, reals, strict=True)
@@ -228,8 +234,8 @@ class Firmware:
         return HostModel(self.program)
 
     @cached_property
-    def _emulator(self) -> Emulator:
-        return Emulator(build_image(self.program, self.target), self.program)
+    def _runner(self) -> Runner:
+        return open_runner(self.program, self.target)
 
     def _dequantize(self, outputs: list[Array]) -> list[Array]:
         reals = []
@@ -245,7 +251,8 @@ class Firmware:
         first = emulated.first or host.first
         if first is None:
             return None
-        traced = self._emulator.trace([array[first.sample : first.sample + 1] for array in integers])
+        tracer = self._runner if isinstance(self._runner, Emulator) else TracedHostModel(self.program)
+        traced = tracer.trace([array[first.sample : first.sample + 1] for array in integers])
         for layer in self.program.layers:
             if layer.result is not None:
                 expected = np.ascontiguousarray(values[layer.result.tensor][first.sample]).tobytes()

@@ -17,13 +17,16 @@ class LayerMeasurement:
     name: str  # of the source, e.g. "layers.0.in_proj"
     op: str
     macs: int
-    instructions: int  # in the invoke that `Measurement.instructions` counts, helpers that it calls included
-    flash_bytes: int  # code and constants that only this layer needs
+    instructions: int | None  # in the invoke that `Measurement.instructions` counts, helpers that it calls included
+    flash_bytes: int | None  # code and constants that only this layer needs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
-    """What one program costs on one core. Instructions are exact; only cycles are an estimate."""
+    """What one program costs on one target. Instructions are exact; cycles, time and energy are estimates.
+
+    None stands for what cannot be measured there: instructions on the host and in WebAssembly, the host's stack.
+    """
 
     program: str
     target: str
@@ -32,17 +35,20 @@ class Measurement:
     state_bytes: int
     arena_bytes: int
     io_bytes: int  # input and output buffers
-    stack_bytes: int  # deepest of init, self-test and every invoke measured
+    stack_bytes: int | None  # deepest of init, self-test and every invoke measured
     static_bytes: int  # .data and .bss
-    instructions: int  # of one invoke: the most over the inputs measured
-    instructions_min: int  # and the fewest
+    instructions: int | None  # of one invoke: the most over the inputs measured
+    instructions_min: int | None  # and the fewest
     n_inputs: int  # invokes measured
     cycles_estimate: int | None  # of the same invoke; None for cores without a cycle model
+    latency_us_estimate: float | None = None  # of these cycles at the board's fastest clock
+    energy_uj_estimate: float | None = None  # of these cycles at the board's run current
     layers: tuple[LayerMeasurement, ...]
 
     @property
     def ram_bytes(self) -> int:
-        return self.context_bytes + self.io_bytes + self.stack_bytes + self.static_bytes
+        """All of it, the stack where it is measured."""
+        return self.context_bytes + self.io_bytes + (self.stack_bytes or 0) + self.static_bytes
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold: the fields, the layers as objects, and `ram_bytes`."""
@@ -56,14 +62,9 @@ class Measurement:
             table.add_column(heading, justify="right")
         for layer in self.layers:
             _add_row(table, layer.name, layer.op, layer.macs, layer.instructions, layer.flash_bytes)
-        _add_row(
-            table,
-            "the rest",
-            "",
-            0,
-            self.instructions - sum(layer.instructions for layer in self.layers),
-            self.flash_bytes - sum(layer.flash_bytes for layer in self.layers),
-        )
+        rest_instructions = _rest(self.instructions, [layer.instructions for layer in self.layers])
+        rest_flash_bytes = _rest(self.flash_bytes, [layer.flash_bytes for layer in self.layers])
+        _add_row(table, "the rest", "", 0, rest_instructions, rest_flash_bytes)
         table.add_section()
         _add_row(table, "total", "", sum(layer.macs for layer in self.layers), self.instructions, self.flash_bytes)
         text = StringIO()
@@ -72,22 +73,44 @@ class Measurement:
         return "\n".join(line.rstrip() for line in text.getvalue().splitlines()) + "\n" + self._summary()
 
     def _summary(self) -> str:
-        varied = "" if self.instructions == self.instructions_min else f", fewest {self.instructions_min:,}"
-        cycles = (
-            "no cycle model" if self.cycles_estimate is None else f"about {self.cycles_estimate:,} cycles (estimate)"
-        )
+        stack = "not measured" if self.stack_bytes is None else f"{self.stack_bytes:,}"
         return (
             f"RAM   {self.ram_bytes:,} B = context {self.context_bytes:,} (state {self.state_bytes:,}, "
-            f"arena {self.arena_bytes:,}) + buffers {self.io_bytes:,} + stack {self.stack_bytes:,}"
+            f"arena {self.arena_bytes:,}) + buffers {self.io_bytes:,} + stack {stack}"
             f" + static {self.static_bytes:,}\n"
             f"Flash {self.flash_bytes:,} B\n"
-            f"Instructions {self.instructions:,}{varied} over {self.n_inputs:,} invokes; {cycles}"
+            f"{self._work()}"
         )
 
+    def _work(self) -> str:
+        """Say what one invoke takes, estimates by that name."""
+        if self.instructions is None:
+            return f"Instructions are not counted on {self.target}; {self.n_inputs:,} invokes ran"
+        varied = "" if self.instructions == self.instructions_min else f", fewest {self.instructions_min:,}"
+        counted = f"Instructions {self.instructions:,}{varied} over {self.n_inputs:,} invokes"
+        if self.cycles_estimate is None:
+            return f"{counted}; no cycle model"
+        estimates = [f"about {self.cycles_estimate:,} cycles"]
+        if self.latency_us_estimate is not None:
+            estimates.append(f"{self.latency_us_estimate:,.0f} us")
+        if self.energy_uj_estimate is not None:
+            estimates.append(f"{self.energy_uj_estimate:,.2f} uJ")
+        return f"{counted}; {', '.join(estimates)} ({'estimate' if len(estimates) == 1 else 'estimates'})"
 
-def _add_row(table: Table, name: str, op: str, macs: int, instructions: int, flash_bytes: int) -> None:
-    per_mac = f"{instructions / macs:.2f}" if macs else ""
-    table.add_row(name, op, f"{macs:,}" if macs else "", f"{instructions:,}", per_mac, f"{flash_bytes:,}")
+
+def _rest(whole: int | None, parts: list[int | None]) -> int | None:
+    """Return what of the whole lies in no part; None where something is not measured."""
+    measured = [part for part in parts if part is not None]
+    return None if whole is None or len(measured) < len(parts) else whole - sum(measured)
+
+
+def _add_row(table: Table, name: str, op: str, macs: int, instructions: int | None, flash_bytes: int | None) -> None:
+    per_mac = f"{instructions / macs:.2f}" if macs and instructions is not None else ""
+    table.add_row(name, op, f"{macs:,}" if macs else "", _counted(instructions), per_mac, _counted(flash_bytes))
+
+
+def _counted(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,9 +136,9 @@ class EvaluationRecord:
     ram_bytes: int
     state_bytes: int
     arena_bytes: int
-    stack_bytes: int
+    stack_bytes: int | None  # None where it is not measured, as in `Measurement`
     flash_bytes: int
-    instructions: int  # of one decision
+    instructions: int | None  # of one decision
     cycles_estimate: int | None
     parameters: int
     n_windows: int  # decisions scored, and run on the host

@@ -40,6 +40,28 @@ def test_a_measurement_survives_json() -> None:
     assert Measurement(**stored, layers=layers) == MEASUREMENT
 
 
+def test_what_is_not_measured_is_not_told_as_nothing() -> None:
+    """Where instructions and stack are unknown the table has blanks, and the text below says so."""
+    layers = tuple(replace(layer, instructions=None, flash_bytes=None) for layer in MEASUREMENT.layers)
+    blank = replace(
+        MEASUREMENT, target="host", instructions=None, instructions_min=None, stack_bytes=None, cycles_estimate=None,
+        layers=layers,
+    )  # fmt: skip
+    lines = [" ".join(line.replace("│", " ").split()) for line in str(blank).splitlines()]
+    assert "layers.0.in_proj linear 20,480" in lines
+    assert "the rest" in lines
+    assert "total 20,480 21,344" in lines
+    assert "RAM 1,856 B = context 1,608 (state 320, arena 1,280) + buffers 248 + stack not measured + static 0" in lines
+    assert lines[-1] == "Instructions are not counted on host; 900 invokes ran"
+
+
+def test_time_and_energy_are_called_estimates() -> None:
+    """Each that is known is printed with its unit, and one word for all of them."""
+    timed = replace(MEASUREMENT, latency_us_estimate=2343.75)
+    assert str(timed).endswith("about 150,000 cycles, 2,344 us (estimates)")
+    assert str(replace(timed, energy_uj_estimate=23.4)).endswith("150,000 cycles, 2,344 us, 23.40 uJ (estimates)")
+
+
 def test_the_table_shows_layers_the_rest_and_totals() -> None:
     """Each layer with its price per multiply, what is outside of the layers, and the sums."""
     lines = [" ".join(line.replace("│", " ").split()) for line in str(MEASUREMENT).splitlines()]

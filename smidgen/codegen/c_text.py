@@ -28,7 +28,8 @@ RESERVED = frozenset(f"{_WORDS_OF_C} {_WORDS_OF_CPP} {_NAMES_IN_USE}".split())
 #: Headers of the C library and files of the test harness: a program of that name would stand in their place.
 _TAKEN_FILES = frozenset({
     "assert", "ctype", "errno", "float", "limits", "locale", "math", "setjmp", "signal", "stdarg", "stddef", "stdint",
-    "stdio", "stdlib", "string", "time", "block_counter", "harness", "host", "host_main", "image",
+    "stdio", "stdlib", "string", "time", "block_counter", "context_bytes", "harness", "host", "host_main",
+    "host_trace", "image", "program",
 })  # fmt: skip
 
 

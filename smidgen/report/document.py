@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from smidgen.errors import DataError
-from smidgen.records import EvaluationRecord, Measurement
+from smidgen.records import EvaluationRecord, LayerMeasurement, Measurement
 from smidgen.typed_json import from_json
 
 UNLABELLED = -1
@@ -20,7 +20,10 @@ UNLABELLED = -1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Build(EvaluationRecord):
-    """One model under one recipe, trained and scored on one split with one seed."""
+    """One model under one recipe, trained and scored on one split with one seed; run on an emulated core."""
+
+    stack_bytes: int
+    instructions: int
 
     def __post_init__(self) -> None:
         _check_fractions(
@@ -119,11 +122,23 @@ class Timeline:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CountedLayer(LayerMeasurement):
+    """One operator call on an emulated core, where everything is measured."""
+
+    instructions: int
+    flash_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramMeasurement(Measurement):
-    """What one model under one recipe costs on the target."""
+    """What one model under one recipe costs on an emulated core, where everything is measured."""
 
     model: str
     recipe: str
+    stack_bytes: int
+    instructions: int
+    instructions_min: int
+    layers: tuple[CountedLayer, ...]
 
     def __post_init__(self) -> None:
         layers_bytes = sum(layer.flash_bytes for layer in self.layers)

@@ -8,6 +8,7 @@ from smidgen.targets.target import CORE_TARGETS, ActiveCurrent, Target
 __all__ = [
     "BOARDS",
     "CORES",
+    "CORE_TARGETS",
     "EMULATED_CORES",
     "FAMILIES",
     "TARGETS",

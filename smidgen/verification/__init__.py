@@ -2,19 +2,27 @@
 
 from smidgen.verification.compare import Comparison, Mismatch, compare
 from smidgen.verification.emulator import Emulator
-from smidgen.verification.host import HostModel, run_isolated
+from smidgen.verification.host import HostModel, HostRunner, run_isolated
+from smidgen.verification.host_trace import TracedHostModel
 from smidgen.verification.image import Image
+from smidgen.verification.runner import Runner, open_runner
 from smidgen.verification.toolchain import STRICT_FLAGS, build_host_library, build_image
+from smidgen.verification.wasm import WasmRunner
 
 __all__ = [
     "STRICT_FLAGS",
     "Comparison",
     "Emulator",
     "HostModel",
+    "HostRunner",
     "Image",
     "Mismatch",
+    "Runner",
+    "TracedHostModel",
+    "WasmRunner",
     "build_host_library",
     "build_image",
     "compare",
+    "open_runner",
     "run_isolated",
 ]

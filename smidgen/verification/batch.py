@@ -6,7 +6,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from smidgen.codegen.bundle import Port, Program
+from smidgen.codegen.bundle import Layer, Port, Program
 from smidgen.errors import DataError
 
 AnyArray = NDArray[np.generic]
@@ -37,3 +37,14 @@ def empty_outputs(program: Program, n: int) -> list[AnyArray]:
 def as_bytes(array: AnyArray, port: Port) -> NDArray[np.uint8]:
     """Return a view (n, bytes of one sample) of a contiguous array."""
     return array.reshape(len(array), prod(port.shape)).view(np.uint8)
+
+
+def result_bytes(
+    layer: Layer, program: Program, context: NDArray[np.uint8], outputs: Sequence[NDArray[np.uint8]]
+) -> dict[str, bytes]:
+    """Return the bytes of a layer's result by its tensor, from the context or the output in which it stands."""
+    place = layer.result
+    assert place is not None
+    names = [port.name for port in program.outputs]
+    region = context if place.region == "arena" else outputs[names.index(place.region)]
+    return {place.tensor: region[place.offset : place.offset + place.n_bytes].tobytes()}

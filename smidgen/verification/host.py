@@ -9,10 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from smidgen.codegen.bundle import Program
-from smidgen.errors import FirmwareFault
+from smidgen.errors import DataError, FirmwareFault
+from smidgen.records import Measurement
+from smidgen.targets import Target
 from smidgen.verification.batch import AnyArray, as_bytes, check_batch, empty_outputs
+from smidgen.verification.image import read_object_size
+from smidgen.verification.measurement import make_measurement
 from smidgen.verification.symbols import SymbolTable
-from smidgen.verification.toolchain import build_host_executable, build_host_library
+from smidgen.verification.toolchain import build_host_executable, build_host_library, build_host_object
 
 _BACKGROUND = 0xA5  # of a context before init: firmware must not count on zeros
 
@@ -22,9 +26,10 @@ class HostModel:
 
     def __init__(self, program: Program, folder: Path | None = None) -> None:
         self.program = program
-        self._library = ctypes.CDLL(str(build_host_library(program, folder)))
+        self._library = ctypes.CDLL(str(self._build(folder)))
         self._library.host_context_bytes.restype = ctypes.c_size_t
-        self._context = np.empty(self._library.host_context_bytes(), dtype=np.uint8)
+        self.context_bytes: int = self._library.host_context_bytes()
+        self._context = np.empty(self.context_bytes, dtype=np.uint8)
 
     def run(self, inputs: Sequence[AnyArray]) -> list[AnyArray]:
         """Return the outputs, each (n, *port.shape), of `n` invokes in a row after one init.
@@ -35,6 +40,18 @@ class HostModel:
         n, arrays = check_batch(self.program, inputs)
         outputs = empty_outputs(self.program, n)
         self._init()
+        self._invoke_batch(n, arrays, outputs)
+        return outputs
+
+    def selftest(self) -> int:
+        """Return the status of the program's self-test; 0 when all is well."""
+        self._init()
+        return int(self._library.host_selftest(self._context_pointer))
+
+    def _build(self, folder: Path | None) -> Path:
+        return build_host_library(self.program, folder)
+
+    def _invoke_batch(self, n: int, arrays: Sequence[AnyArray], outputs: Sequence[AnyArray]) -> None:
         completed = ctypes.c_size_t()
         status = self._library.host_invoke_batch(
             self._context_pointer, ctypes.c_size_t(n), _pointers(arrays), _pointers(outputs), ctypes.byref(completed)
@@ -43,12 +60,6 @@ class HostModel:
             raise FirmwareFault(
                 f"{self.program.name}_invoke returned status {status} on the host at sample {completed.value}"
             )
-        return outputs
-
-    def selftest(self) -> int:
-        """Return the status of the program's self-test; 0 when all is well."""
-        self._init()
-        return int(self._library.host_selftest(self._context_pointer))
 
     @property
     def _context_pointer(self) -> ctypes.c_void_p:
@@ -59,6 +70,38 @@ class HostModel:
         status = self._library.host_init(self._context_pointer)
         if status != 0:
             raise FirmwareFault(f"{self.program.name}_init returned status {status} on the host")
+
+
+class HostRunner:
+    """A program in a process of its own that undefined behaviour ends: what runs it where the target is the host."""
+
+    label = "sanitised host C"
+
+    def __init__(self, program: Program, target: Target, folder: Path | None = None) -> None:
+        self.program = program
+        self.target = target
+        self._folder = folder
+
+    def run(self, inputs: Sequence[AnyArray]) -> list[AnyArray]:
+        """Return what `run_isolated` does, with its errors."""
+        return run_isolated(self.program, inputs, self._folder)
+
+    def measure(self, inputs: Sequence[AnyArray]) -> Measurement:
+        """Return what is known without counting: memory but for the stack, code and constants of this machine.
+
+        Errors as for `run`; also FirmwareFault when the self-test fails, DataError when there is no sample.
+        """
+        n, _ = check_batch(self.program, inputs)
+        if n == 0:
+            raise DataError(f"{self.program.name} is measured on samples of its inputs; got none")
+        model = HostModel(self.program, self._folder)
+        status = model.selftest()
+        if status != 0:
+            raise FirmwareFault(f"{self.program.name}_selftest returned status {status} on the host")
+        self.run(inputs)
+        object_path = build_host_object(self.program, self._folder)
+        size = read_object_size(object_path, self.program, model.context_bytes)
+        return make_measurement(self.program, self.target, size, n_inputs=n)
 
 
 def run_isolated(

@@ -10,9 +10,11 @@ from smidgen.codegen.bundle import Program
 from smidgen.errors import ToolchainError
 from smidgen.targets import Target
 from smidgen.verification.layer_flash import layer_flash_bytes
+from smidgen.verification.measurement import LinkedSize
 from smidgen.verification.symbols import SymbolTable
 
 _HARNESS = ".harness"  # the section of image.ld that is not the program's
+_VARIABLES = (".data", ".bss")
 _SHF_ALLOC = 0x2
 _PF_X = 0x1
 
@@ -42,6 +44,16 @@ class Image:
     def code(self) -> Segment:
         """The one segment that the core may execute."""
         return next(segment for segment in self.segments if segment.is_code)
+
+    @property
+    def size(self) -> LinkedSize:
+        """What the program takes before anything runs."""
+        return LinkedSize(
+            flash_bytes=self.flash_bytes,
+            static_bytes=self.static_ram_bytes,
+            context_bytes=self.context_bytes,
+            layer_flash_bytes=self.layer_flash_bytes,
+        )
 
     @property
     def flash_bytes(self) -> int:
@@ -86,6 +98,20 @@ def read_image(elf_path: Path, object_path: Path, program: Program, target: Targ
         segments=segments,
         symbols=symbols,
         section_bytes=section_bytes,
+        context_bytes=context_bytes,
+        layer_flash_bytes=layer_flash_bytes(object_path, program),
+    )
+
+
+def read_object_size(object_path: Path, program: Program, context_bytes: int) -> LinkedSize:
+    """Return what the object file of a program takes: its code and constants as flash, its variables as RAM."""
+    with object_path.open("rb") as stream:
+        sections = [s for s in ELFFile(stream).iter_sections() if s["sh_flags"] & _SHF_ALLOC]
+        static_bytes = sum(s["sh_size"] for s in sections if s.name.startswith(_VARIABLES))
+        flash_bytes = sum(s["sh_size"] for s in sections if s.name.startswith((".text", ".rodata", ".data")))
+    return LinkedSize(
+        flash_bytes=flash_bytes,
+        static_bytes=static_bytes,
         context_bytes=context_bytes,
         layer_flash_bytes=layer_flash_bytes(object_path, program),
     )

@@ -1,10 +1,11 @@
-"""Compile generated programs: images for emulated cores, shared objects and executables for this machine."""
+"""Compile generated programs: for emulated cores, for WebAssembly, and for this machine."""
 
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 from smidgen.codegen.bundle import Port, Program
-from smidgen.targets import CORES, Target
+from smidgen.targets import CORES, Core, Target
 from smidgen.verification.image import Image, read_image
 from smidgen.verification.zig import build
 
@@ -22,7 +23,7 @@ ENTRY_POINTS = ("init", "reset", "invoke", "selftest")
 
 # -ffp-contract=off: fused multiply-adds would make float outputs differ between cores.
 _CODE_FLAGS = ("-O2", "-g1", "-ffp-contract=off", "-fno-math-errno", "-I.")
-_CORE_FLAGS = (
+_SECTION_FLAGS = (
     "-fno-sanitize=all",
     "-fno-stack-protector",
     "-fomit-frame-pointer",
@@ -30,10 +31,11 @@ _CORE_FLAGS = (
     "-fno-asynchronous-unwind-tables",
     "-ffunction-sections",
     "-fdata-sections",
-    "-Ifreestanding",
 )
 _HOST_FLAGS = (*CORES["host"].zig_flags, *_CODE_FLAGS, *STRICT_FLAGS)
 _LIBRARY_FLAGS = ("-fno-sanitize=all", "-shared", "-fPIC")
+
+WASM_STACK_BYTES = 16 * 1024  # zig places the stack first in linear memory, so that it overflows out of it
 
 
 def build_image(program: Program, target: Target, folder: Path | None = None) -> Image:
@@ -42,12 +44,8 @@ def build_image(program: Program, target: Target, folder: Path | None = None) ->
     All that its entry points need is linked, compiler helpers included. `folder` takes the products instead of the
     cache. Raises ToolchainError with the compiler's message, or where the C is not what `program` says of it.
     """
-    sources = {
-        **program.files,
-        **_resources("harness.c", "image.ld", "freestanding/string.h", "freestanding/math.h"),
-        "program.h": _program_header(program),
-    }
-    compile_flags = [*target.core.zig_flags, *_CODE_FLAGS, *_CORE_FLAGS, *STRICT_FLAGS]
+    sources = _freestanding_sources(program, "harness.c", "image.ld")
+    compile_flags = _freestanding_flags(target.core)
     features = [f"-DTARGET_HAS_FPU={target.core.has_fpu:d}", f"-DTARGET_HAS_DSP={target.core.has_dsp:d}"]
     roots = [f"-Wl,-u,{program.name}_{entry}" for entry in ENTRY_POINTS]
     commands = [
@@ -69,10 +67,48 @@ def build_image(program: Program, target: Target, folder: Path | None = None) ->
     return read_image(products / "image.elf", products / "model.o", program, target)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WasmModules:
+    """Where the WebAssembly of a program lies."""
+
+    program: Path  # the program alone, stripped: what a page would load
+    context_bytes: Path  # a module that tells the size of the context
+
+
+def build_wasm(program: Program, core: Core, folder: Path | None = None) -> WasmModules:
+    """Compile `program` to WebAssembly that exports its entry points, its memory and `__heap_base`, and needs nothing.
+
+    `folder` and errors as for `build_image`.
+    """
+    flags = _freestanding_flags(core)
+    link = ["-Wl,--no-entry", "-Wl,--strip-all", "-Wl,--gc-sections", f"-Wl,-z,stack-size={WASM_STACK_BYTES}"]
+    exports = [f"-Wl,--export={name}" for name in (*(f"{program.name}_{e}" for e in ENTRY_POINTS), "__heap_base")]
+    commands = [
+        ["cc", *flags, f"{program.name}.c", *link, *exports, "-o", "program.wasm"],
+        ["cc", *flags, "context_bytes.c", *link, "-o", "context_bytes.wasm"],
+    ]
+    products = build(_freestanding_sources(program, "context_bytes.c"), commands, folder)
+    return WasmModules(program=products / "program.wasm", context_bytes=products / "context_bytes.wasm")
+
+
+def build_host_object(program: Program, folder: Path | None = None) -> Path:
+    """Compile `program` for this machine as for an image, without linking: what its code and constants take."""
+    command = ["cc", *_HOST_FLAGS, *_SECTION_FLAGS, "-c", f"{program.name}.c", "-o", "model.o"]
+    return build(program.files, [command], folder) / "model.o"
+
+
 def build_host_library(program: Program, folder: Path | None = None) -> Path:
     """Compile `program` into a shared object of this machine with the entry points of host.c."""
     sources = {**program.files, **_resources("host.c"), "program.h": _program_header(program)}
     command = ["cc", *_HOST_FLAGS, *_LIBRARY_FLAGS, f"{program.name}.c", "host.c", "-o", "host.so"]
+    return build(sources, [command], folder) / "host.so"
+
+
+def build_tracing_library(program: Program, folder: Path | None = None) -> Path:
+    """Compile `program` as `build_host_library` does; its functions tell when they are entered, see host_trace.c."""
+    sources = {**program.files, **_resources("host.c", "host_trace.c"), "program.h": _program_header(program)}
+    flags = [*_HOST_FLAGS, *_LIBRARY_FLAGS, "-finstrument-functions-after-inlining"]
+    command = ["cc", *flags, f"{program.name}.c", "host.c", "host_trace.c", "-o", "host.so"]
     return build(sources, [command], folder) / "host.so"
 
 
@@ -92,6 +128,16 @@ def build_block_counter(folder: Path | None = None) -> Path:
     """Compile the emulator's native hook, block_counter.c, for this machine."""
     command = ["cc", *_HOST_FLAGS, *_LIBRARY_FLAGS, "block_counter.c", "-o", "block_counter.so"]
     return build(_resources("block_counter.c"), [command], folder) / "block_counter.so"
+
+
+def _freestanding_flags(core: Core) -> list[str]:
+    return [*core.zig_flags, *_CODE_FLAGS, *_SECTION_FLAGS, "-Ifreestanding", *STRICT_FLAGS]
+
+
+def _freestanding_sources(program: Program, *resources: str) -> dict[str, str]:
+    """Return the program, what it may include where there is no C library, and files of the harness."""
+    headers = _resources("freestanding/string.h", "freestanding/math.h", *resources)
+    return {**program.files, **headers, "program.h": _program_header(program)}
 
 
 def _resources(*names: str) -> dict[str, str]:

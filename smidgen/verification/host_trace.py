@@ -1,0 +1,60 @@
+"""Follow a program layer by layer on this machine: the compiler makes every function tell when it is entered."""
+
+import ctypes
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from smidgen.errors import DataError
+from smidgen.verification.batch import AnyArray, as_bytes, check_batch, empty_outputs, result_bytes
+from smidgen.verification.host import HostModel
+from smidgen.verification.symbols import SymbolTable
+from smidgen.verification.toolchain import build_tracing_library
+
+_WATCHER = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+
+
+class TracedHostModel(HostModel):
+    """A program in this process of which the results of single layers can be seen."""
+
+    def trace(self, inputs: Sequence[AnyArray]) -> dict[str, bytes]:
+        """Return the bytes of every layer's result, by tensor, right after the layer has run on one sample.
+
+        Args: inputs as for `run`, with one sample. Errors as for `run`; DataError for another number of samples.
+        """
+        n, arrays = check_batch(self.program, inputs)
+        if n != 1:
+            raise DataError(f"a trace follows one sample, got {n}")
+        outputs = empty_outputs(self.program, n)
+        seen = [as_bytes(output, port)[0] for output, port in zip(outputs, self.program.outputs, strict=True)]
+        traced = [layer for layer in self.program.layers if layer.result is not None]
+        symbols = SymbolTable(Path(self._library._name))
+        shift = self._address_of("host_init") - symbols["host_init"].address
+        # A layer's result is whole when the next layer begins, or at the end.
+        finished = {
+            part.address + shift: before for before, after in pairwise(traced) for part in symbols.parts(after.function)
+        }
+        results: dict[str, bytes] = {}
+
+        def entered(function: int) -> None:
+            if function in finished:
+                results.update(result_bytes(finished[function], self.program, self._context, seen))
+
+        self._init()
+        watcher = _WATCHER(entered)
+        self._library.host_watch(watcher)
+        try:
+            self._invoke_batch(n, arrays, outputs)
+        finally:
+            self._library.host_watch(None)
+        for layer in traced[-1:]:
+            results.update(result_bytes(layer, self.program, self._context, seen))
+        return results
+
+    def _build(self, folder: Path | None) -> Path:
+        return build_tracing_library(self.program, folder)
+
+    def _address_of(self, function: str) -> int:
+        address = ctypes.cast(getattr(self._library, function), ctypes.c_void_p).value
+        assert address is not None
+        return address
