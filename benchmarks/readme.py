@@ -25,14 +25,21 @@ from smidgen.report import load_records, markdown_table, results_table, save_rec
 from smidgen.report.document import Document
 from smidgen.report.formatting import count, kilobytes, percent, relative
 from smidgen.report.verdict import judge
+from smidgen.targets import BOARDS, CORES, FAMILIES, Architecture
 from smidgen.whole_file import write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO_RECORDS = Path("results/demo.json")
 BENCH_RECORD = Path("results/bench.json")
-PAGES = (Path("README.md"), Path("docs/compiling.md"), Path("docs/from-paper-to-c.md"))
+PAGES = (Path("README.md"), Path("docs/compiling.md"), Path("docs/from-paper-to-c.md"), Path("docs/targets.md"))
 
 _TERMINAL_COLUMNS = 118
+_RUNS_ON = {
+    Architecture.ARM: "Unicorn",
+    Architecture.RISCV: "Unicorn",
+    Architecture.WASM: "Wasmtime",
+    Architecture.HOST: "this machine",
+}
 _PART = re.compile(r"(<!-- made from [^:\n]+: begin (\w+) -->\n)(.*?)(<!-- end \2 -->)", re.DOTALL)
 _PYTHON = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
@@ -111,6 +118,9 @@ def parts_of(page: str) -> Parts:
         "speed": _compile_seconds,
         "operators": lambda: _operator_table("mamba", "int8"),
         "supported": _supported_operators,
+        "cores": _cores,
+        "boards": _boards,
+        "families": _families,
     }
 
 
@@ -219,6 +229,41 @@ def _supported_operators() -> str:
     """Return the operators that have a lowering; Python's own reads like torch's."""
     names = (name.replace(str(operator.getitem), "operator.getitem") for name in supported_operators())
     return ", ".join(f"`{name}`" for name in sorted(names))
+
+
+def _cores() -> str:
+    lines = [
+        "| name | runs on | compiler's target | compiler's CPU | DSP | FPU |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for core in CORES.values():
+        has_dsp, has_fpu = ("yes" if has else "" for has in (core.has_dsp, core.has_fpu))
+        lines.append(
+            f"| `{core.name}` | {_RUNS_ON[core.architecture]} | `{core.zig_target}` | `{core.zig_cpu}` "
+            f"| {has_dsp} | {has_fpu} |"
+        )
+    return "\n".join(lines)
+
+
+def _boards() -> str:
+    lines = [
+        "| name | core | flash, KB | RAM, KB | clock, MHz | run current | figures from |",
+        "| --- | --- | ---: | ---: | ---: | --- | --- |",
+    ]
+    for board in BOARDS.values():
+        current = board.active_current
+        drawn = "" if current is None else f"{current.ua_per_mhz:g} uA/MHz at {current.supply_v:g} V"
+        flash, ram, clock = (
+            (board.flash_bytes or 0) // 1024,
+            (board.ram_bytes or 0) // 1024,
+            (board.clock_hz or 0) / 1e6,
+        )
+        lines.append(f"| `{board.name}` | {board.core.name} | {flash} | {ram} | {clock:g} | {drawn} | {board.source} |")
+    return "\n".join(lines)
+
+
+def _families() -> str:
+    return "\n".join(["| family | part |", "| --- | --- |", *(f"| `{a}` | `{b}` |" for a, b in FAMILIES.items())])
 
 
 def _fenced(text: str) -> str:

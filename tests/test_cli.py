@@ -1,5 +1,6 @@
 """The command line as a whole: what it answers to wrong words, and the stages one after the other."""
 
+import json
 import re
 import subprocess
 import sys
@@ -7,6 +8,8 @@ import time
 
 import pytest
 from command_line import smidgen
+
+from smidgen.targets import TARGETS
 
 
 @pytest.mark.parametrize(("words", "near"), [(("dta", "list"), "data"), (("data", "chek", "x"), "check")])
@@ -73,3 +76,17 @@ def test_a_killed_training_continues_and_compiles(tmp_path):
     assert outcome.status == 0
     assert "bytes of" in outcome.stdout
     assert (run / "int8" / "rooms.c").exists()
+
+
+def test_targets_are_listed_with_what_they_have():
+    """Every target has a row with core, memory, clock and extensions; JSON adds where the figures come from."""
+    rows = {
+        row.split()[0]: row.split() for row in smidgen("targets").stdout.replace("│", " ").splitlines() if row.strip()
+    }
+    assert rows["nrf52840"] == ["nrf52840", "cortex-m4", "1024", "KB", "256", "KB", "64", "MHz", "yes", "yes"]
+    assert rows["rv32imc"] == ["rv32imc", "rv32imc", "64", "KB", "32", "KB"]
+    assert rows["wasm32"] == ["wasm32", "wasm32", "yes"]
+    assert set(TARGETS) <= set(rows)
+    listed = json.loads(smidgen("targets", "--json").stdout)
+    assert [entry["name"] for entry in listed] == list(TARGETS)
+    assert all(entry["source"] for entry in listed)

@@ -11,7 +11,7 @@ Data = Annotated[str, typer.Option(help="simulated, or sphere (real recordings, 
 Root = Annotated[Path | None, typer.Option(help="Folder that holds the real recordings.", envvar="SMIDGEN_DATA")]
 Run = Annotated[Path, typer.Argument(help="Run folder, made by `smidgen train`.")]
 Recipe = Annotated[str, typer.Option(help="int8, float32, int16, or a TOML file.")]
-Target = Annotated[str, typer.Option(help="Core to compile for.")]
+Target = Annotated[str, typer.Option(help="Core or board to compile for; `smidgen targets` lists them.")]
 
 
 def print_json(value: Any) -> None:

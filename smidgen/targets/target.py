@@ -60,8 +60,15 @@ class Target:
 
 def core_target(core: Core) -> Target:
     """Return a core under the default budget; a core that is no microcontroller has none."""
-    flash_bytes, ram_bytes = (DEFAULT_FLASH_BYTES, DEFAULT_RAM_BYTES) if core.is_emulated else (None, None)
-    return Target(name=core.name, core=core, flash_bytes=flash_bytes, ram_bytes=ram_bytes, source="default budget")
+    if not core.is_emulated:
+        return Target(name=core.name, core=core, flash_bytes=None, ram_bytes=None, source="no limit")
+    return Target(
+        name=core.name,
+        core=core,
+        flash_bytes=DEFAULT_FLASH_BYTES,
+        ram_bytes=DEFAULT_RAM_BYTES,
+        source="default budget of a core without a board",
+    )
 
 
 #: Every core by itself.

@@ -74,6 +74,11 @@ def test_a_core_by_itself_has_the_default_budget() -> None:
     }  # fmt: skip
 
 
+def test_every_target_says_where_its_budget_comes_from() -> None:
+    """No figure stands without a source."""
+    assert all(target.source for target in TARGETS.values())
+
+
 def test_time_and_energy_follow_from_the_datasheet() -> None:
     """640,000 cycles at 64 MHz are 10 ms, and 52 uA/MHz at 3 V are 156 pJ a cycle."""
     board = find_target("nrf52840")
