@@ -36,8 +36,9 @@ INT16 = QParams(dtype="int16", scale=2.0**-12)
 class GraphMaker:
     """Adds operators; each method returns the name of its result. Real numbers stay within a few units."""
 
-    def __init__(self, name: str = "tiny", seed: int = 0) -> None:
+    def __init__(self, name: str = "tiny", seed: int = 0, *, is_step: bool = False) -> None:
         self._name = name
+        self._is_step = is_step
         self._random = np.random.default_rng(seed)
         self._inputs: list[str] = []
         self._ops: list[Op] = []
@@ -46,8 +47,9 @@ class GraphMaker:
     def graph(self, *outputs: str) -> Graph:
         """Return the graph, checked."""
         graph = Graph(
-            name=self._name, inputs=tuple(self._inputs), outputs=outputs, tensors=self.tensors, ops=tuple(self._ops)
-        )
+            name=self._name, inputs=tuple(self._inputs), outputs=outputs, tensors=self.tensors, ops=tuple(self._ops),
+            is_step=self._is_step,
+        )  # fmt: skip
         check_graph(graph)
         return graph
 

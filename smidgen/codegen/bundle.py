@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from math import prod
 
 from smidgen.errors import ConfigError
+from smidgen.ir.clock import EVERY_FRAME, Clock
 
 PORT_ITEM_BYTES: Mapping[str, int] = {"int8": 1, "int16": 2, "int32": 4, "float32": 4}
 
 #: What runs a program: a whole window, or one frame on from the state that the frames before left.
 ENTRIES = ("invoke", "step")
+
+#: What a step answers when its frame was taken and no output comes with it.
+PENDING_STATUS = 4
 
 _C_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -88,6 +92,7 @@ class Program:
     state_bytes: int
     arena_bytes: int
     entry: str = "invoke"  # one of ENTRIES
+    answers: Clock = EVERY_FRAME  # the calls after reset that give outputs; PENDING_STATUS is the answer of the others
     identity: Identity | None = None  # None: written by hand
 
     def __post_init__(self) -> None:
@@ -106,6 +111,11 @@ class Program:
         functions = [layer.function for layer in self.layers]
         if len(set(functions)) != len(functions):
             raise ConfigError(f"program {self.name} has two layers with one C function; each needs its own")
+
+    @property
+    def entry_points(self) -> tuple[str, ...]:
+        """What the program defines, without its name in front."""
+        return ("init", "reset", self.entry, "selftest")
 
     @property
     def ports(self) -> tuple[Port, ...]:

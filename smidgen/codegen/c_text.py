@@ -19,7 +19,7 @@ _WORDS_OF_CPP = """
 bool catch class delete explicit export friend mutable namespace new operator private protected public template this
 throw try typename using virtual
 """
-_NAMES_IN_USE = "arena constant crc ctx frame i state"  # by the generated functions
+_NAMES_IN_USE = "answer arena constant crc ctx frame i state status"  # by the generated functions
 
 #: What a parameter of the generated functions cannot be called.
 RESERVED = frozenset(f"{_WORDS_OF_C} {_WORDS_OF_CPP} {_NAMES_IN_USE}".split())

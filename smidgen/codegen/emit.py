@@ -7,6 +7,7 @@ The same graph gives the same bytes of C: no dates, no paths, ordered output.
 import re
 from collections.abc import Iterable, Sequence
 from importlib import resources
+from itertools import groupby
 from typing import Any
 
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from smidgen.codegen.bundle import Identity, Layer, Place, Port, Program
 from smidgen.codegen.c_text import array_definition, commentable, identifier, is_parameter_name, is_program_name
 from smidgen.codegen.calls import Call, Site, call_for, reset_statements
+from smidgen.codegen.frames import answer_status, count_frame, counts_frames, ticks
 from smidgen.codegen.header import (
     context_bytes,
     described,
@@ -22,10 +24,12 @@ from smidgen.codegen.header import (
     header_file,
     parameter,
     signature,
+    state_bytes,
 )
 from smidgen.codegen.selftest import KnownAnswer, constants_table, selftest_function
 from smidgen.codegen.weights import Constants
 from smidgen.errors import ConfigError
+from smidgen.ir.clock import EVERY_FRAME
 from smidgen.ir.graph import Graph, Op, Tensor
 from smidgen.ir.io import graph_sha256
 from smidgen.ir.ops import OP_SPECS
@@ -68,9 +72,10 @@ def emit(graph: Graph, plan: MemoryPlan, *, known_inputs: Sequence[NDArray[Any]]
         inputs=tuple(_port(graph[tensor]) for tensor in graph.inputs),
         outputs=tuple(_port(graph[tensor]) for tensor in graph.outputs),
         layers=tuple(function.layer for function in functions),
-        context_bytes=context_bytes(plan),
-        state_bytes=plan.state_bytes,
+        context_bytes=context_bytes(graph, plan),
+        state_bytes=state_bytes(graph, plan),
         entry=entry_point(graph),
+        answers=graph.output_clock if graph.is_step else EVERY_FRAME,
         arena_bytes=plan.arena_bytes,
         identity=Identity(
             model_sha256=graph_sha256(graph),
@@ -147,7 +152,7 @@ def _source(
     name, macro = graph.name, graph.name.upper()
     ports = [*graph.inputs, *graph.outputs]
     nulls = " || ".join(f"({pointer} == 0)" for pointer in ("ctx", *ports))
-    uses_context = any(set(_MEMORY) & set(function._buffers()) for function in functions)
+    uses_context = counts_frames(graph) or any(set(_MEMORY) & set(function._buffers()) for function in functions)
     return "\n".join(
         [
             f"/* {generated_by(graph, constants)} */",
@@ -169,8 +174,9 @@ def _source(
             f"        return {macro}_ERROR_NULL;",
             "    }",
             *([] if uses_context else ["    (void)ctx;"]),
-            *(function.invocation() for function in functions),
-            f"    return {macro}_OK;",
+            *count_frame(graph),
+            *_timed_calls(functions),
+            f"    return {answer_status(graph)};",
             "}",
             "",
             selftest_function(graph, constants, known),
@@ -178,10 +184,24 @@ def _source(
     )
 
 
+def _timed_calls(functions: Sequence[_OpFunction]) -> list[str]:
+    """Return the calls in order, those that follow each other at one clock under one condition."""
+    lines: list[str] = []
+    for clock, group in groupby(functions, key=lambda function: function.op.clock):
+        calls = [function.invocation() for function in group]
+        if clock == EVERY_FRAME:
+            lines += calls
+        else:
+            lines += [f"    if ({ticks(clock)}) {{", *(f"    {call}" for call in calls), "    }"]
+    return lines
+
+
 def _reset_function(graph: Graph, functions: Sequence[_OpFunction]) -> list[str]:
     name, macro = graph.name, graph.name.upper()
-    statements = [f"    {statement}" for function in functions for statement in function.reset] if graph.is_step else []
-    if not statements:
+    statements = [f"    {statement}" for function in functions for statement in function.reset]
+    if counts_frames(graph):
+        statements.append("    ctx->frame = 0U;")
+    if not graph.is_step or not statements:
         return [
             "/* No state goes from one call to the next. */",
             f"{name}_status {name}_reset({name}_context *ctx)",
@@ -189,15 +209,16 @@ def _reset_function(graph: Graph, functions: Sequence[_OpFunction]) -> list[str]
             f"    return (ctx == 0) ? {macro}_ERROR_NULL : {macro}_OK;",
             "}",
         ]
+    keeps = any(function.reset for function in functions)
     return [
         "/* Every state as it is before the first frame. */",
         f"{name}_status {name}_reset({name}_context *ctx)",
         "{",
-        "    uint8_t *state;",
+        *(["    uint8_t *state;"] if keeps else []),
         "    if (ctx == 0) {",
         f"        return {macro}_ERROR_NULL;",
         "    }",
-        "    state = ctx->state.bytes;",
+        *(["    state = ctx->state.bytes;"] if keeps else []),
         *statements,
         f"    return {macro}_OK;",
         "}",

@@ -7,20 +7,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from smidgen.codegen.bundle import PENDING_STATUS
 from smidgen.codegen.c_text import C_TYPES, comment_text, commentable, floating, identifier, unsigned
+from smidgen.codegen.frames import counts_frames
 from smidgen.codegen.weights import Constants
+from smidgen.ir.clock import EVERY_FRAME
 from smidgen.ir.graph import Graph, Tensor
 from smidgen.ir.io import graph_sha256
 from smidgen.passes.memory import MemoryPlan
 
 _LEAST_BYTES = 4  # of the arena, since C has no empty struct
+_COUNTER_BYTES = 4
 
 
 def header_file(graph: Graph, plan: MemoryPlan, constants: Constants, known: Mapping[str, NDArray[Any]]) -> str:
     """Return `<name>.h`: the API, sizes, scales and identity of the program; `known`, the known answer by symbol."""
     name, macro = graph.name, graph.name.upper()
     ports = (*graph.inputs, *graph.outputs)
-    kept = f", and {plan.state_bytes} B state" if plan.state_bytes else ""
+    kept = f", and {state_bytes(graph, plan)} B state" if graph.is_step else ""
     lines = [
         f"/* {generated_by(graph, constants)}",
         *(f" * In:  {_port_comment(graph[tensor])}" for tensor in graph.inputs),
@@ -40,7 +44,8 @@ def header_file(graph: Graph, plan: MemoryPlan, constants: Constants, known: Map
         f'#define {macro}_MODEL_SHA256 "{graph_sha256(graph)}"',
         f'#define {macro}_WEIGHTS_SHA256 "{constants.sha256}"',
         f"#define {macro}_ARENA_BYTES {unsigned(plan.arena_bytes)}",
-        f"#define {macro}_STATE_BYTES {unsigned(plan.state_bytes)}",
+        f"#define {macro}_STATE_BYTES {unsigned(state_bytes(graph, plan))}",
+        *([] if graph.frame_limit is None else [f"#define {macro}_FRAME_LIMIT {unsigned(graph.frame_limit)}"]),
     ]
     for tensor in (graph[port] for port in ports):
         lines += _port_macros(f"{macro}_{identifier(tensor.name).upper()}", tensor)
@@ -51,13 +56,14 @@ def header_file(graph: Graph, plan: MemoryPlan, constants: Constants, known: Map
         f"    {macro}_OK = 0,",
         f"    {macro}_ERROR_NULL = 1,      /* a pointer was null; nothing was done */",
         f"    {macro}_ERROR_WEIGHTS = 2,   /* self-test: the constants in flash are damaged */",
-        f"    {macro}_ERROR_ANSWER = 3     /* self-test: the known input gave another output */",
+        *_status_of_answers(graph),
         f"}} {name}_status;",
         "",
         "/* All memory the model needs, owned by the caller. sizeof gives its bytes; the content is private. */",
         f"typedef struct {name}_context {{",
         *_memory_member("arena", max(plan.arena_bytes, _LEAST_BYTES)),
         *(_memory_member("state", plan.state_bytes) if plan.state_bytes else []),
+        *(["    uint32_t frame;"] if counts_frames(graph) else []),
         f"}} {name}_context;",
         "",
         f"{name}_status {name}_init({name}_context *ctx);",
@@ -88,9 +94,23 @@ def _entry_comment(graph: Graph) -> list[str]:
     buffers = "Buffers belong to the caller and must not overlap. int16 inputs lie in -32767..32767. */"
     if not graph.is_step:
         return [f"/* Run one window. {buffers}"]
+    comes = "" if graph.output_clock == EVERY_FRAME else f" An output comes {graph.output_clock}."
     return [
-        f"/* Take the next frame. {graph.name}_reset begins again, as before the first frame; so does the self-test.",
-        f" * {buffers}",
+        f"/* Take the next frame.{comes} {graph.name}_reset begins again, as before the first frame; so does the",
+        f" * self-test. {buffers}",
+    ]
+
+
+def _status_of_answers(graph: Graph) -> list[str]:
+    """Return the statuses that depend on how the program is called, the last of the enum."""
+    macro = graph.name.upper()
+    wrong = "/* self-test: the known input gave another output */"
+    if not graph.is_step:
+        return [f"    {macro}_ERROR_ANSWER = 3     {wrong}"]
+    return [
+        f"    {macro}_ERROR_ANSWER = 3,    {wrong}",
+        f"    {macro}_PENDING = {PENDING_STATUS},         /* the frame was taken; no output comes with it */",
+        f"    {macro}_ERROR_FRAMES = 5     /* more frames than the model can take; reset to begin again */",
     ]
 
 
@@ -103,9 +123,14 @@ def _version() -> str:
     return metadata.version("smidgen")
 
 
-def context_bytes(plan: MemoryPlan) -> int:
+def context_bytes(graph: Graph, plan: MemoryPlan) -> int:
     """Return the bytes of the context: arena and state."""
-    return max(plan.arena_bytes, _LEAST_BYTES) + plan.state_bytes
+    return max(plan.arena_bytes, _LEAST_BYTES) + state_bytes(graph, plan)
+
+
+def state_bytes(graph: Graph, plan: MemoryPlan) -> int:
+    """Return the bytes that go from frame to frame: the states, and the frame counter where there is one."""
+    return plan.state_bytes + (_COUNTER_BYTES if counts_frames(graph) else 0)
 
 
 def entry_point(graph: Graph) -> str:

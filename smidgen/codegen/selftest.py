@@ -11,7 +11,7 @@ from smidgen.codegen.c_text import C_TYPES, floating, unsigned
 from smidgen.codegen.header import entry_point
 from smidgen.codegen.weights import Constants
 from smidgen.ir.graph import Graph
-from smidgen.ir.interpret import Stepper, interpret
+from smidgen.ir.interpret import interpret, interpret_frames
 
 #: Part of the largest output by which a float self-test may be off, as another compiler may have built it.
 _FLOAT_TOLERANCE = 1e-4
@@ -23,7 +23,8 @@ class KnownAnswer:
     def __init__(self, graph: Graph, constants: Constants, known_inputs: Sequence[NDArray[Any]]) -> None:
         inputs = [np.ascontiguousarray(value) for value in known_inputs]
         answers = _stepped(graph, inputs) if graph.is_step else _interpreted(graph, inputs)
-        self.n_frames = len(inputs[0])  # of a step graph
+        self.n_frames = len(inputs[0])  # of a step graph, and how many of them gave an answer
+        self.n_answers = len(answers[graph.outputs[0]])
         self.inputs = {f"{graph.name}_known_{name}": value for name, value in zip(graph.inputs, inputs, strict=True)}
         self.outputs = {f"{graph.name}_known_{name}": answers[name] for name in graph.outputs}
         self.weights_crc = _crc32(constants.arrays.values())
@@ -48,9 +49,7 @@ def _interpreted(graph: Graph, inputs: Sequence[NDArray[Any]]) -> dict[str, NDAr
 
 
 def _stepped(graph: Graph, inputs: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    stepper = Stepper(graph, batch=1)
-    answers = [stepper.step([value[None] for value in frame]) for frame in zip(*inputs, strict=True)]
-    return {name: np.concatenate([values[name] for values in answers]) for name in graph.outputs}
+    return {name: answers[0] for name, answers in interpret_frames(graph, [value[None] for value in inputs]).items()}
 
 
 def constants_table(graph: Graph, constants: Constants) -> list[str]:
@@ -71,6 +70,8 @@ def selftest_function(graph: Graph, constants: Constants, known: KnownAnswer) ->
     lines = [f"{name}_status {name}_selftest({name}_context *ctx)", "{"]
     for tensor in (graph[output] for output in graph.outputs):
         lines.append(f"    {C_TYPES[tensor.dtype]} {tensor.name}[{tensor.size}];")
+    if graph.is_step:
+        lines.append("    uint32_t answer = 0U;")
     if constants.arrays:
         lines += [
             "    uint32_t crc = 0xFFFFFFFFU;",
@@ -89,7 +90,7 @@ def selftest_function(graph: Graph, constants: Constants, known: KnownAnswer) ->
             f"    for (uint32_t frame = 0U; frame < {unsigned(known.n_frames)}; frame++) {{",
             *(f"    {line}" for line in _answer(graph, known)),
             "    }",
-            f"    return {name}_reset(ctx);",
+            f"    return (answer == {unsigned(known.n_answers)}) ? {name}_reset(ctx) : {macro}_ERROR_ANSWER;",
         ]
     else:
         lines += [*_answer(graph, known), f"    return {macro}_OK;"]
@@ -100,22 +101,27 @@ def _answer(graph: Graph, known: KnownAnswer) -> list[str]:
     """Return the statements that run one known input, that of `frame` in a step graph, and compare its outputs."""
     name, macro = graph.name, graph.name.upper()
 
-    def first(port: str) -> str:
-        return f"(frame * {unsigned(graph[port].size)})"
-
     inputs = [
-        f"&{symbol}[{first(port)}]" if graph.is_step else symbol
+        f"&{symbol}[frame * {unsigned(graph[port].size)}]" if graph.is_step else symbol
         for symbol, port in zip(known.inputs, graph.inputs, strict=True)
     ]
-    lines = [
-        f"    if ({name}_{entry_point(graph)}({', '.join(['ctx', *inputs, *graph.outputs])}) != {macro}_OK) {{",
-        f"        return {macro}_ERROR_NULL;",
-        "    }",
-    ]
+    call = f"{name}_{entry_point(graph)}({', '.join(['ctx', *inputs, *graph.outputs])})"
+    if graph.is_step:
+        lines = [
+            f"    const {name}_status status = {call};",
+            f"    if (status == {macro}_PENDING) {{",
+            "        continue;",
+            "    }",
+            f"    if ((status != {macro}_OK) || (answer == {unsigned(known.n_answers)})) {{",
+            f"        return {macro}_ERROR_ANSWER;",
+            "    }",
+        ]
+    else:
+        lines = [f"    if ({call} != {macro}_OK) {{", f"        return {macro}_ERROR_NULL;", "    }"]
     for output in graph.outputs:
         tensor = graph[output]
         symbol = f"{name}_known_{output}"
-        expected = f"{symbol}[{first(output)} + i]" if graph.is_step else f"{symbol}[i]"
+        expected = f"{symbol}[{f'(answer * {unsigned(tensor.size)}) + ' if graph.is_step else ''}i]"
         actual = f"{output}[i]"
         differs = f"{actual} != {expected}"
         if tensor.is_float:
@@ -130,4 +136,4 @@ def _answer(graph: Graph, known: KnownAnswer) -> list[str]:
             "        }",
             "    }",
         ]
-    return lines
+    return [*lines, "    answer++;"] if graph.is_step else lines

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smidgen.errors import GraphError
+from smidgen.ir.clock import EVERY_FRAME, Clock
 from smidgen.numerics.quantization import QParams
 
 DTYPE_BYTES = {"int8": 1, "int16": 2, "int32": 4, "float32": 4}
@@ -67,7 +68,7 @@ class Op:
     """One operator call.
 
     `name` follows the user's module path, `kind` is a key of `ir.ops.OP_SPECS`, `params` are its constant arrays by
-    role (weight, bias, multiplier, table, ...) and `attrs` its scalars.
+    role (weight, bias, multiplier, table, ...) and `attrs` its scalars. In a step graph it runs when `clock` ticks.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Op:
     output: str
     params: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     attrs: Mapping[str, Attribute] = field(default_factory=dict)
+    clock: Clock = EVERY_FRAME
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +105,8 @@ class Graph:
     """Operators in execution order over named tensors.
 
     The ops of a window begin each run with their states as they are at reset. Those of a step graph (`is_step`) go on
-    from where the run before left them: a run takes one frame of each input.
+    from where the run before left them: a run takes one frame of each input, and gives its outputs when their clock
+    ticks. `frame_limit` is how many frames a recording may have, None for any number.
     """
 
     name: str
@@ -112,6 +115,7 @@ class Graph:
     tensors: Mapping[str, Tensor]
     ops: tuple[Op, ...]
     is_step: bool = False
+    frame_limit: int | None = None
 
     def __getitem__(self, name: str) -> Tensor:
         if name not in self.tensors:
@@ -129,6 +133,11 @@ class Graph:
     def consumers(self, tensor: str) -> list[Op]:
         """Return the ops that read `tensor`."""
         return [op for op in self.ops if tensor in op.inputs]
+
+    @property
+    def output_clock(self) -> Clock:
+        """When a step graph gives its outputs."""
+        return next(op.clock for op in self.ops if op.output == self.outputs[0])
 
     def with_ops(self, ops: Iterable[Op], new_tensors: Iterable[Tensor] = ()) -> "Graph":
         """Return the graph with other operators; tensors that nothing uses any more are dropped."""

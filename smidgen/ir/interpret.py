@@ -1,6 +1,6 @@
 """The bit-exact reference: runs a graph over a batch in numpy. Host C, emulated C and wasm must equal its bytes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -15,11 +15,11 @@ def interpret(graph: Graph, inputs: Sequence[Array]) -> dict[str, Array]:
     Args: inputs, one array (B, *shape) of the input's type for each graph input, same B.
     Raises GraphError for a wrong number, shape or type of inputs, or an illegal value.
     """
-    return _run(graph, _checked_inputs(graph, inputs), lambda op: initial_states(graph, op, len(inputs[0])))
+    return _run(graph, graph.ops, _checked_inputs(graph, inputs), lambda op: initial_states(graph, op, len(inputs[0])))
 
 
 class Stepper:
-    """Runs a step graph frame by frame over a batch of recordings, all from reset."""
+    """Runs a step graph frame by frame over a batch of recordings."""
 
     def __init__(self, graph: Graph, batch: int) -> None:
         self._graph = graph
@@ -27,12 +27,43 @@ class Stepper:
         self.reset()
 
     def reset(self) -> None:
-        """Begin again."""
+        """Begin again, as before the first frame."""
+        self._frame = 0
         self._states = {op.name: initial_states(self._graph, op, self._batch) for op in self._graph.ops}
 
     def step(self, frame: Sequence[Array]) -> dict[str, Array]:
-        """Take one frame (batch, *shape) of each input and return every tensor by name, as `interpret` does."""
-        return _run(self._graph, _checked_inputs(self._graph, frame), lambda op: self._states[op.name])
+        """Take one frame (batch, *shape) of each input and return, by name, every tensor that came with it.
+
+        The outputs are among them when `graph.output_clock` ticks. Errors as for `interpret`, and GraphError beyond the
+        graph's frame limit.
+        """
+        if self._frame == self._graph.frame_limit:
+            raise GraphError(
+                f"graph {self._graph.name} takes {self._frame} frames from reset at most; reset it to go on"
+            )
+        self._frame += 1
+        due = [op for op in self._graph.ops if op.clock.ticks_at(self._frame - 1)]
+        return _run(self._graph, due, _checked_inputs(self._graph, frame), lambda op: self._states[op.name])
+
+
+def interpret_frames(graph: Graph, recordings: Sequence[Array]) -> dict[str, Array]:
+    """Run a step graph from reset over recordings and return the outputs of all frames that gave one.
+
+    Args: recordings, for each input (B, frames, *shape). Returns: by output, (B, answers, *shape).
+    """
+    stepper = Stepper(graph, len(recordings[0]))
+    answers: dict[str, list[Array]] = {name: [] for name in graph.outputs}
+    for frame in range(recordings[0].shape[1]):
+        values = stepper.step([recording[:, frame] for recording in recordings])
+        if graph.output_clock.ticks_at(frame):
+            for name in graph.outputs:
+                answers[name].append(values[name])
+    return {
+        name: np.stack(frames, axis=1)
+        if frames
+        else np.empty((len(recordings[0]), 0, *graph[name].shape), graph[name].dtype)
+        for name, frames in answers.items()
+    }
 
 
 def initial_states(graph: Graph, op: Op, batch: int) -> list[Array]:
@@ -43,14 +74,16 @@ def initial_states(graph: Graph, op: Op, batch: int) -> list[Array]:
     ]
 
 
-def _run(graph: Graph, inputs: Sequence[Array], states: Callable[[Op], list[Array]]) -> dict[str, Array]:
-    """Evaluate every op in order; `states` gives the arrays in which an op finds and leaves its states."""
+def _run(
+    graph: Graph, ops: Iterable[Op], inputs: Sequence[Array], states: Callable[[Op], list[Array]]
+) -> dict[str, Array]:
+    """Evaluate ops in order; `states` gives the arrays in which an op finds and leaves its states."""
     values: dict[str, Array] = dict(zip(graph.inputs, inputs, strict=True))
     batch = len(inputs[0])
     for tensor in graph.tensors.values():
         if tensor.data is not None:
             values[tensor.name] = np.broadcast_to(tensor.data, (batch, *tensor.shape))
-    for op in graph.ops:
+    for op in ops:
         x, y = graph.operands(op), graph[op.output]
         arrays = [values[name] for name in op.inputs]
         if any(tensor.is_float for tensor in x):

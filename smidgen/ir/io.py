@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from smidgen.errors import GraphError
+from smidgen.ir.clock import Clock
 from smidgen.ir.graph import Graph, Op, Quantity, Tensor
 from smidgen.ir.spec import check_graph
 from smidgen.numerics.quantization import QParams
@@ -41,12 +42,13 @@ def graph_files(graph: Graph) -> Mapping[str, bytes]:
         "format": FORMAT_VERSION,
         "name": graph.name,
         "is_step": graph.is_step,
+        "frame_limit": graph.frame_limit,
         "inputs": graph.inputs,
         "outputs": graph.outputs,
         "tensors": [_tensor_document(tensor) for tensor in graph.tensors.values()],
         "ops": [
             {"name": op.name, "kind": op.kind, "inputs": op.inputs, "output": op.output, "attrs": dict(op.attrs),
-             "params": sorted(op.params)}
+             "params": sorted(op.params), "clock": asdict(op.clock)}
             for op in graph.ops
         ],
     }  # fmt: skip
@@ -94,6 +96,7 @@ def load_graph(folder: str | Path) -> Graph:
             tensors={tensor.name: tensor for tensor in tensors},
             ops=tuple(_read_op(entry, arrays) for entry in document["ops"]),
             is_step=document["is_step"],
+            frame_limit=document["frame_limit"],
         )
         check_graph(graph)
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -138,4 +141,5 @@ def _read_op(entry: dict[str, Any], arrays: dict[str, np.ndarray[Any, Any]]) -> 
         output=entry["output"],
         params={role: arrays[f"op/{entry['name']}/{role}"] for role in entry["params"]},
         attrs=attrs,
+        clock=Clock(**entry["clock"]),
     )

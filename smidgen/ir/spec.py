@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from smidgen.errors import GraphError
+from smidgen.ir.clock import EVERY_FRAME
 from smidgen.ir.graph import DTYPE_BYTES, Graph, Op, Tensor
 from smidgen.ir.ops import OP_SPECS, Operands
 from smidgen.ir.ops.op_spec import Legal
@@ -35,6 +36,26 @@ def check_graph(graph: Graph) -> None:
     missing = [name for name in graph.outputs if name not in written]
     if missing:
         raise GraphError(f"graph {graph.name}: no op writes output {missing[0]!r}")
+    _check_clocks(graph)
+
+
+def _check_clocks(graph: Graph) -> None:
+    """In a step graph an op runs only at frames that give it all operands, and all outputs come together."""
+    if not graph.is_step:
+        if graph.frame_limit is not None or any(op.clock != EVERY_FRAME for op in graph.ops):
+            raise GraphError(f"graph {graph.name} runs windows; clocks and a frame limit belong to a step graph")
+        return
+    if graph.frame_limit is not None and graph.frame_limit < 1:
+        raise GraphError(f"graph {graph.name}: a recording must have at least one frame, not {graph.frame_limit}")
+    clocks = dict.fromkeys(graph.inputs, EVERY_FRAME)
+    for op in graph.ops:
+        for name in op.inputs:
+            if graph[name].data is None and not op.clock.within(clocks[name]):
+                raise GraphError(f"{op.name} runs {op.clock}, its operand {name} is there {clocks[name]}")
+        clocks[op.output] = op.clock
+    different = sorted({str(clocks[name]) for name in graph.outputs})
+    if len(different) > 1:
+        raise GraphError(f"graph {graph.name}: outputs come {' and '.join(different)}; they need one clock")
 
 
 def _check_tensor(name: str, tensor: Tensor) -> None:

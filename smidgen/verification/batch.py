@@ -6,8 +6,8 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from smidgen.codegen.bundle import Layer, Port, Program
-from smidgen.errors import DataError
+from smidgen.codegen.bundle import PENDING_STATUS, Layer, Port, Program
+from smidgen.errors import DataError, FirmwareFault
 
 AnyArray = NDArray[np.generic]
 
@@ -30,13 +30,31 @@ def check_batch(program: Program, inputs: Sequence[AnyArray]) -> tuple[int, list
 
 
 def empty_outputs(program: Program, n: int) -> list[AnyArray]:
-    """Return zeroed arrays (n, *port.shape) for the outputs of `n` samples."""
+    """Return zeroed arrays (n, *port.shape) for `n` outputs."""
     return [np.zeros((n, *port.shape), dtype=port.dtype) for port in program.outputs]
 
 
 def as_bytes(array: AnyArray, port: Port) -> NDArray[np.uint8]:
     """Return a view (n, bytes of one sample) of a contiguous array."""
     return array.reshape(len(array), prod(port.shape)).view(np.uint8)
+
+
+def check_status(program: Program, call: int, status: int, where: str) -> bool:
+    """Return whether call number `call` after init gives outputs, as its status says.
+
+    Raises FirmwareFault, naming `where`, for a status other than that which the program's clock asks for.
+    """
+    due = program.answers.ticks_at(call)
+    if status != (0 if due else PENDING_STATUS):
+        expected = "" if due else f", expected {PENDING_STATUS} for no output yet"
+        raise FirmwareFault(f"{program.name}_{program.entry} returned status {status} on {where}{expected}")
+    return due
+
+
+def check_traced(program: Program, n: int) -> None:
+    """Raise DataError unless the last of `n` samples can be traced: all layers run only where it gives outputs."""
+    if n == 0 or not program.answers.ticks_at(n - 1):
+        raise DataError(f"a trace follows a sample that gives outputs; the last of {n} gives none")
 
 
 def result_bytes(

@@ -6,8 +6,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from smidgen.codegen.bundle import Layer, Program
-from smidgen.errors import DataError, FirmwareFault
-from smidgen.verification.batch import AnyArray, result_bytes
+from smidgen.errors import FirmwareFault
+from smidgen.verification.batch import AnyArray, check_traced, result_bytes
 from smidgen.verification.cycles import REFILL_CYCLES, estimate_block_cycles
 from smidgen.verification.emulated_core import EmulatedCore
 from smidgen.verification.guarded import GuardedRunner, Pauses
@@ -15,7 +15,6 @@ from smidgen.verification.image import Image
 from smidgen.verification.instruction_set import UNIT_BYTES
 from smidgen.verification.measurement import InvokeCount
 from smidgen.verification.memory import GuardedBuffer
-from smidgen.verification.toolchain import ENTRY_POINTS
 
 _CYCLE_MODELS = {"cortex-m4": estimate_block_cycles}
 
@@ -40,19 +39,21 @@ class Emulator(GuardedRunner):
         super().__init__(program, image.target, image.size)
 
     def trace(self, inputs: Sequence[AnyArray]) -> dict[str, bytes]:
-        """Return the bytes of every layer's result, by tensor, right after the layer has run on one sample.
+        """Return the bytes of every layer's result, by tensor, right after the layer has run on the last sample.
 
-        Args: inputs as for `run`, with one sample. Errors as for `run`; DataError for another number of samples.
+        Args: inputs as for `run`; where no state is kept, the last sample is enough. Errors as for `run`; DataError
+        where there is no sample, or the last gives no output.
         """
         n, rows = self._rows(inputs)
-        if n != 1:
-            raise DataError(f"a trace follows one sample, got {n}")
+        check_traced(self.program, n)
         results: dict[str, bytes] = {}
         traced = [layer for layer in self.program.layers if layer.result is not None]
         self._init()
+        for sample in range(n - 1):
+            self._run(sample, rows)
         # A layer's result is whole when the next layer begins, or at the end.
         pauses = {after.function: partial(self._keep_result, before, results) for before, after in pairwise(traced)}
-        self._invoke(0, rows, pauses)
+        self._run(n - 1, rows, pauses)
         for layer in traced[-1:]:
             self._keep_result(layer, results)
         return results
@@ -93,7 +94,7 @@ class Emulator(GuardedRunner):
 def _boundaries(image: Image, program: Program) -> dict[int, int]:
     """Return where charging changes: 0 all over the entry points, i + 1 at the start of layer i's function."""
     boundaries = {}
-    for entry in ENTRY_POINTS:
+    for entry in program.entry_points:
         for part in image.symbols.parts(f"{program.name}_{entry}"):
             boundaries.update(dict.fromkeys(range(part.address, part.address + part.n_bytes, UNIT_BYTES), 0))
     for i, layer in enumerate(program.layers):

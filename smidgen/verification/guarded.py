@@ -1,4 +1,4 @@
-"""A program whose context and buffers lie in watched memory: init, then invokes, each with clean buffers."""
+"""A program whose context and buffers lie in watched memory: init, then call after call, each with clean buffers."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +11,7 @@ from smidgen.codegen.bundle import Program
 from smidgen.errors import DataError, FirmwareFault
 from smidgen.records import Measurement
 from smidgen.targets import Target
-from smidgen.verification.batch import AnyArray, as_bytes, check_batch, empty_outputs
+from smidgen.verification.batch import AnyArray, as_bytes, check_batch, check_status, empty_outputs
 from smidgen.verification.measurement import InvokeCount, LinkedSize, make_measurement
 from smidgen.verification.memory import PAINT
 
@@ -43,20 +43,24 @@ class GuardedRunner(ABC):
         self._outputs = [self._map_buffer(f"output {p.name}", p.n_bytes, writable=True) for p in program.outputs]
 
     def run(self, inputs: Sequence[AnyArray]) -> list[AnyArray]:
-        """Return the outputs, each (n, *port.shape), of `n` invokes in a row after one init.
+        """Return the outputs of `n` calls in a row after one init, each (n, *port.shape).
+
+        A program that takes frames may give fewer outputs than it takes frames: those of `program.answers`.
 
         Args: inputs in the order of the program's ports, each (n, *port.shape) of the port's element type.
         Raises DataError for other arrays; FirmwareFault for an access outside the program's memory, a changed byte
-        before a buffer, a status that is not 0, or a call that does not return.
+        before a buffer, a status that is not due, or a call that does not return.
         """
         n, rows = self._rows(inputs)
-        outputs = empty_outputs(self.program, n)
+        outputs = empty_outputs(self.program, self.program.answers.count(n))
         results = [as_bytes(array, port) for array, port in zip(outputs, self.program.outputs, strict=True)]
+        answers = 0
         self._init()
         for sample in range(n):
-            self._invoke(sample, rows)
-            for result, buffer in zip(results, self._outputs, strict=True):
-                result[sample] = buffer.content
+            if self._run(sample, rows):
+                for result, buffer in zip(results, self._outputs, strict=True):
+                    result[answers] = buffer.content
+                answers += 1
         return outputs
 
     def selftest(self) -> int:
@@ -80,7 +84,7 @@ class GuardedRunner(ABC):
         depths.append(self._stack_bytes())
         counts = []
         for sample in range(n):
-            self._invoke(sample, rows)
+            self._run(sample, rows)
             depths.append(self._stack_bytes())
             counts += self._count()
         return make_measurement(
@@ -110,18 +114,17 @@ class GuardedRunner(ABC):
     def _init(self) -> None:
         """Initialise a context that does not hold zeros, so that the firmware cannot count on them."""
         self._context.content.fill(PAINT)
-        self._require_ok("init", self._call("init", [self._context.address]))
+        status = self._call("init", [self._context.address])
+        if status != 0:
+            raise FirmwareFault(f"{self.program.name}_init returned status {status} on {self.target.name}")
 
-    def _invoke(self, sample: int, rows: Rows, pauses: Pauses | None = None) -> None:
+    def _run(self, sample: int, rows: Rows, pauses: Pauses | None = None) -> bool:
+        """Call the program with one sample and return whether it gave outputs."""
         for buffer, row in zip(self._inputs, rows, strict=True):
             buffer.content[:] = row[sample]
         for buffer in self._outputs:
             buffer.content.fill(PAINT)  # so that an output that is not written cannot pass for the one before
         arguments = [buffer.address for buffer in (self._context, *self._inputs, *self._outputs)]
         occasion = f"at sample {sample}"
-        self._require_ok("invoke", self._call("invoke", arguments, occasion=occasion, pauses=pauses), occasion)
-
-    def _require_ok(self, entry: str, status: int, occasion: str = "") -> None:
-        if status != 0:
-            where = f"{self.target.name} {occasion}".strip()
-            raise FirmwareFault(f"{self.program.name}_{entry} returned status {status} on {where}")
+        status = self._call(self.program.entry, arguments, occasion=occasion, pauses=pauses)
+        return check_status(self.program, sample, status, f"{self.target.name} {occasion}")

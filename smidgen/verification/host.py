@@ -12,7 +12,7 @@ from smidgen.codegen.bundle import Program
 from smidgen.errors import DataError, FirmwareFault
 from smidgen.records import Measurement
 from smidgen.targets import Target
-from smidgen.verification.batch import AnyArray, as_bytes, check_batch, empty_outputs
+from smidgen.verification.batch import AnyArray, as_bytes, check_batch, check_status, empty_outputs
 from smidgen.verification.image import read_object_size
 from smidgen.verification.measurement import make_measurement
 from smidgen.verification.symbols import SymbolTable
@@ -27,21 +27,22 @@ class HostModel:
     def __init__(self, program: Program, folder: Path | None = None) -> None:
         self.program = program
         self._library = ctypes.CDLL(str(self._build(folder)))
-        self._library.host_context_bytes.restype = ctypes.c_size_t
+        for function in (self._library.host_context_bytes, self._library.host_call_batch):
+            function.restype = ctypes.c_size_t
         self.context_bytes: int = self._library.host_context_bytes()
         self._context = np.empty(self.context_bytes, dtype=np.uint8)
 
     def run(self, inputs: Sequence[AnyArray]) -> list[AnyArray]:
-        """Return the outputs, each (n, *port.shape), of `n` invokes in a row after one init.
+        """Return the outputs of `n` calls in a row after one init, each (n, *port.shape).
+
+        A program that takes frames may give fewer outputs than it takes frames: those of `program.answers`.
 
         Args: inputs in the order of the program's ports, each (n, *port.shape) of the port's element type.
-        Raises DataError for other arrays, FirmwareFault for a status that is not 0.
+        Raises DataError for other arrays, FirmwareFault for a status that is not due.
         """
-        n, arrays = check_batch(self.program, inputs)
-        outputs = empty_outputs(self.program, n)
+        _, arrays = check_batch(self.program, inputs)
         self._init()
-        self._invoke_batch(n, arrays, outputs)
-        return outputs
+        return self._call_batch(arrays)
 
     def selftest(self) -> int:
         """Return the status of the program's self-test; 0 when all is well."""
@@ -51,15 +52,22 @@ class HostModel:
     def _build(self, folder: Path | None) -> Path:
         return build_host_library(self.program, folder)
 
-    def _invoke_batch(self, n: int, arrays: Sequence[AnyArray], outputs: Sequence[AnyArray]) -> None:
-        completed = ctypes.c_size_t()
-        status = self._library.host_invoke_batch(
-            self._context_pointer, ctypes.c_size_t(n), _pointers(arrays), _pointers(outputs), ctypes.byref(completed)
+    def _call_batch(
+        self, arrays: Sequence[AnyArray], *, earlier_calls: int = 0, outputs: Sequence[AnyArray] | None = None
+    ) -> list[AnyArray]:
+        """Go on from `earlier_calls` after init; return the outputs, which begin `outputs` where that is given."""
+        n = len(arrays[0])
+        buffers = empty_outputs(self.program, n) if outputs is None else outputs
+        statuses = np.zeros(n, np.int32)
+        done = self._library.host_call_batch(
+            self._context_pointer, ctypes.c_size_t(n), _pointers(arrays), _pointers(buffers),
+            ctypes.c_void_p(statuses.ctypes.data),
+        )  # fmt: skip
+        n_answers = sum(
+            check_status(self.program, call, int(status), f"the host at sample {call}")
+            for call, status in enumerate(statuses[:done], earlier_calls)
         )
-        if status != 0:
-            raise FirmwareFault(
-                f"{self.program.name}_invoke returned status {status} on the host at sample {completed.value}"
-            )
+        return [buffer[:n_answers] for buffer in buffers]
 
     @property
     def _context_pointer(self) -> ctypes.c_void_p:
@@ -123,11 +131,16 @@ def run_isolated(
         raise FirmwareFault(f"{program.name}: no end of {n} samples in {timeout_s:g} s on the host") from error
     sample_bytes = sum(port.n_bytes for port in program.outputs)
     if done.returncode != 0:
-        at = f"at sample {len(done.stdout) // sample_bytes}"
+        at = f"at sample {program.answers.frames_for(len(done.stdout) // sample_bytes)}"
         ending = _ending(executable, done.returncode, done.stderr.decode(errors="replace"))
         raise FirmwareFault(f"{program.name}: {ending} on the host {at}")
-    packed = np.frombuffer(done.stdout, dtype=np.uint8).reshape(n, sample_bytes)
-    outputs = empty_outputs(program, n)
+    n_answers = program.answers.count(n)
+    if len(done.stdout) != n_answers * sample_bytes:
+        raise FirmwareFault(
+            f"{program.name}: {len(done.stdout)} B of outputs of {n} samples on the host, expected {n_answers} outputs"
+        )
+    packed = np.frombuffer(done.stdout, dtype=np.uint8).reshape(n_answers, sample_bytes)
+    outputs = empty_outputs(program, n_answers)
     first = 0
     for port, output in zip(program.outputs, outputs, strict=True):
         as_bytes(output, port)[:] = packed[:, first : first + port.n_bytes]

@@ -56,7 +56,11 @@ int main(void)
                 return 0;
             }
         }
-        check((int32_t)PROGRAM_INVOKE(&context, in, out), "invoke");
+        const int32_t status = (int32_t)PROGRAM_CALL(&context, in, out);
+        if (status == PROGRAM_PENDING) {
+            continue;
+        }
+        check(status, PROGRAM_ENTRY);
         for (size_t port = 0U; port < PROGRAM_N_OUTPUTS; port++) {
             (void)fwrite(out[port], 1U, output_bytes[port], stdout);
         }

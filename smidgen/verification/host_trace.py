@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from smidgen.errors import DataError
-from smidgen.verification.batch import AnyArray, as_bytes, check_batch, empty_outputs, result_bytes
+from smidgen.verification.batch import AnyArray, as_bytes, check_batch, check_traced, empty_outputs, result_bytes
 from smidgen.verification.host import HostModel
 from smidgen.verification.symbols import SymbolTable
 from smidgen.verification.toolchain import build_tracing_library
@@ -18,14 +17,14 @@ class TracedHostModel(HostModel):
     """A program in this process of which the results of single layers can be seen."""
 
     def trace(self, inputs: Sequence[AnyArray]) -> dict[str, bytes]:
-        """Return the bytes of every layer's result, by tensor, right after the layer has run on one sample.
+        """Return the bytes of every layer's result, by tensor, right after the layer has run on the last sample.
 
-        Args: inputs as for `run`, with one sample. Errors as for `run`; DataError for another number of samples.
+        Args: inputs as for `run`; where no state is kept, the last sample is enough. Errors as for `run`; DataError
+        where there is no sample, or the last gives no output.
         """
         n, arrays = check_batch(self.program, inputs)
-        if n != 1:
-            raise DataError(f"a trace follows one sample, got {n}")
-        outputs = empty_outputs(self.program, n)
+        check_traced(self.program, n)
+        outputs = empty_outputs(self.program, 1)
         seen = [as_bytes(output, port)[0] for output, port in zip(outputs, self.program.outputs, strict=True)]
         traced = [layer for layer in self.program.layers if layer.result is not None]
         symbols = SymbolTable(Path(self._library._name))
@@ -41,10 +40,11 @@ class TracedHostModel(HostModel):
                 results.update(result_bytes(finished[function], self.program, self._context, seen))
 
         self._init()
+        self._call_batch([array[:-1] for array in arrays])
         watcher = _WATCHER(entered)
         self._library.host_watch(watcher)
         try:
-            self._invoke_batch(n, arrays, outputs)
+            self._call_batch([array[-1:] for array in arrays], earlier_calls=n - 1, outputs=outputs)
         finally:
             self._library.host_watch(None)
         for layer in traced[-1:]:

@@ -30,7 +30,7 @@ def layer_flash_bytes(object_path: Path, program: Program) -> dict[str, int]:
 
     layers = {layer.function: _find(functions, layer.function) for layer in program.layers}
     entries = [
-        section for entry in ("init", "reset", "invoke") for section in _find(functions, f"{program.name}_{entry}")
+        section for entry in ("init", "reset", program.entry) for section in _find(functions, f"{program.name}_{entry}")
     ]
     owners: dict[int, set[str]] = defaultdict(set)
     for function, sections in layers.items():

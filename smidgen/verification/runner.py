@@ -23,7 +23,7 @@ class Runner(Protocol):
         ...
 
     def run(self, inputs: Sequence[AnyArray]) -> list[AnyArray]:
-        """Return the outputs, each (n, *port.shape), of `n` invokes in a row after one init."""
+        """Return the outputs of `n` calls in a row after one init, each (n, *port.shape)."""
         ...
 
     def measure(self, inputs: Sequence[AnyArray]) -> Measurement:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from smidgen.codegen.bundle import Port, Program
+from smidgen.codegen.bundle import PENDING_STATUS, Port, Program
 from smidgen.targets import CORES, Core, Target
 from smidgen.verification.image import Image, read_image
 from smidgen.verification.zig import build
@@ -19,7 +19,6 @@ STRICT_FLAGS = (
     "-Wstrict-prototypes",
     "-Werror",
 )
-ENTRY_POINTS = ("init", "reset", "invoke", "selftest")
 
 # -ffp-contract=off: fused multiply-adds would make float outputs differ between cores.
 _CODE_FLAGS = ("-O2", "-g1", "-ffp-contract=off", "-fno-math-errno", "-I.")
@@ -47,7 +46,7 @@ def build_image(program: Program, target: Target, folder: Path | None = None) ->
     sources = _freestanding_sources(program, "harness.c", "image.ld")
     compile_flags = _freestanding_flags(target.core)
     features = [f"-DTARGET_HAS_FPU={target.core.has_fpu:d}", f"-DTARGET_HAS_DSP={target.core.has_dsp:d}"]
-    roots = [f"-Wl,-u,{program.name}_{entry}" for entry in ENTRY_POINTS]
+    roots = [f"-Wl,-u,{program.name}_{entry}" for entry in program.entry_points]
     commands = [
         ["cc", *compile_flags, "-c", f"{program.name}.c", "-o", "model.o"],
         ["cc", *compile_flags, *features, "-c", "harness.c", "-o", "harness.o"],
@@ -82,7 +81,9 @@ def build_wasm(program: Program, core: Core, folder: Path | None = None) -> Wasm
     """
     flags = _freestanding_flags(core)
     link = ["-Wl,--no-entry", "-Wl,--strip-all", "-Wl,--gc-sections", f"-Wl,-z,stack-size={WASM_STACK_BYTES}"]
-    exports = [f"-Wl,--export={name}" for name in (*(f"{program.name}_{e}" for e in ENTRY_POINTS), "__heap_base")]
+    exports = [
+        f"-Wl,--export={name}" for name in (*(f"{program.name}_{e}" for e in program.entry_points), "__heap_base")
+    ]
     commands = [
         ["cc", *flags, f"{program.name}.c", *link, *exports, "-o", "program.wasm"],
         ["cc", *flags, "context_bytes.c", *link, "-o", "context_bytes.wasm"],
@@ -157,7 +158,9 @@ def _program_header(program: Program) -> str:
             f"typedef {name}_context program_context;",
             f"#define PROGRAM_INIT {name}_init",
             f"#define PROGRAM_SELFTEST {name}_selftest",
-            f"#define PROGRAM_INVOKE(context, in, out) {name}_invoke((context), {', '.join(arguments)})",
+            f"#define PROGRAM_CALL(context, in, out) {name}_{program.entry}((context), {', '.join(arguments)})",
+            f'#define PROGRAM_ENTRY "{program.entry}"',
+            f"#define PROGRAM_PENDING {PENDING_STATUS if program.entry == 'step' else -1}",
             f"#define PROGRAM_N_INPUTS {len(program.inputs)}U",
             f"#define PROGRAM_N_OUTPUTS {len(program.outputs)}U",
             f"#define PROGRAM_INPUT_BYTES {_byte_counts(program.inputs)}",

@@ -54,8 +54,11 @@ def test_a_planted_fault_shows_in_its_layer() -> None:
     assert next(name for name in right if right[name] != actual[name]) == place.tensor
 
 
-def test_a_trace_follows_one_sample() -> None:
-    """More than one would leave only the last."""
+def test_a_trace_follows_the_last_sample() -> None:
+    """What came before does not show in a program that keeps no state; without a sample there is nothing to follow."""
     graph = every_integer_operator()
-    with pytest.raises(DataError, match="a trace follows one sample, got 2"):
-        TracedHostModel(program_of(graph)).trace([values[:2] for values in samples(graph, 4)])
+    model = TracedHostModel(program_of(graph))
+    inputs = samples(graph, 4)
+    assert model.trace([values[3:] for values in inputs]) == model.trace(inputs)
+    with pytest.raises(DataError, match="a trace follows a sample that gives outputs; the last of 0 gives none"):
+        model.trace([values[:0] for values in inputs])
