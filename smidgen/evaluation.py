@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from smidgen.compression import Input
 from smidgen.compression.program import Batch
 from smidgen.data import Windows
-from smidgen.firmware import CheckReport, Firmware
+from smidgen.fidelity import CheckReport
+from smidgen.firmware import Firmware
 from smidgen.records import EvaluationRecord
 from smidgen.training.metrics import Scores, score
 

@@ -1,8 +1,8 @@
 """A compiled model: its integer graph, its C, what it costs, and the proof that all executions agree."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,20 @@ import torch
 from numpy.typing import NDArray
 
 from smidgen.codegen import Port, Program
-from smidgen.compression import FloatProgram
+from smidgen.compression import FloatProgram, Plan, Recipe
 from smidgen.compression.program import Batch, batches
 from smidgen.errors import BudgetError, ConfigError
+from smidgen.fidelity import (
+    Advice,
+    CheckReport,
+    Divergence,
+    LayerFidelity,
+    advise,
+    find_divergence,
+    measure_layers,
+    output_fidelity,
+)
+from smidgen.fidelity.advice import POOR_DB
 from smidgen.ir import Graph, interpret, save_graph
 from smidgen.passes import MemoryPlan
 from smidgen.records import Measurement
@@ -26,82 +37,11 @@ Array = NDArray[Any]
 
 #: Windows on which `measurement` runs; `check` on more windows also looks at the deepest stack there.
 MEASURED_WINDOWS = 8
+#: Windows over which layers are held against the float model, and over which other recipes are tried.
+_LAYER_WINDOWS = 256
+_ADVISED_WINDOWS = 64
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerFidelity:
-    """How near one layer's integers are to the float model."""
-
-    name: str
-    op: str
-    sqnr_db: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputFidelity:
-    """How near one output is to the float model's."""
-
-    name: str
-    sqnr_db: float
-    agreement: float  # share of equal indices for an integer output, of equal argmax over the last axis for others
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckReport:
-    """What `Firmware.check` saw. Printing gives a summary; `to_dict` what JSON can hold."""
-
-    n_windows: int
-    n_emulated: int  # run on the target
-    host: Comparison
-    emulated: Comparison
-    outputs: tuple[OutputFidelity, ...]
-    layers: tuple[LayerFidelity, ...]
-    values: tuple[Array, ...] = field(repr=False)  # the reference's outputs as real numbers
-    float_values: tuple[Array, ...] = field(repr=False)  # the float model's
-    label: str  # of what ran the target's C: "emulated cortex-m4", "WebAssembly"
-    first_divergent_layer: str | None  # at the first sample that differs, on the target where that is emulated, else on
-    # the host; None if all agree there
-
-    @property
-    def sqnr_db(self) -> float:
-        """Of the output that is least near the float model."""
-        return min(output.sqnr_db for output in self.outputs)
-
-    @property
-    def argmax_agreement(self) -> float:
-        """Of the output that agrees least with the float model."""
-        return min(output.agreement for output in self.outputs)
-
-    @property
-    def mismatched_bytes(self) -> int:
-        """Bytes in which the host's or the target's C differ from the integer reference."""
-        return self.host.mismatched_bytes + self.emulated.mismatched_bytes
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the report as plain values."""
-        return {
-            "n_windows": self.n_windows,
-            "n_emulated": self.n_emulated,
-            "mismatched_bytes": self.mismatched_bytes,
-            "sqnr_db": self.sqnr_db,
-            "argmax_agreement": self.argmax_agreement,
-            "first_divergent_layer": self.first_divergent_layer,
-            "outputs": [asdict(output) for output in self.outputs],
-            "layers": [asdict(layer) for layer in self.layers],
-        }
-
-    def __str__(self) -> str:
-        worst = min(self.layers, key=lambda layer: layer.sqnr_db, default=None)
-        lines = [
-            f"host C against the reference: {self.host}",
-            f"{self.label} against the reference: {self.emulated}",
-            f"against the float model: SQNR {self.sqnr_db:.1f} dB, same argmax {100 * self.argmax_agreement:.2f} %",
-        ]
-        if self.first_divergent_layer is not None:
-            lines.append(f"first layer to diverge: {self.first_divergent_layer}")
-        if worst is not None:
-            lines.append(f"least exact layer: {worst.name} ({worst.op}), {worst.sqnr_db:.1f} dB")
-        return "\n".join(lines)
+_HOST = "host"
 
 
 class Firmware:
@@ -116,7 +56,8 @@ class Firmware:
         plan: MemoryPlan,
         program: Program,
         target: Target,
-        recipe_name: str,
+        quantization: Plan,
+        relower: Callable[[Recipe], Graph],
         measured_on: list[Array],
         compile_seconds: Mapping[str, float],
     ) -> None:
@@ -126,9 +67,20 @@ class Firmware:
         self.plan = plan
         self.program = program
         self.target = target
-        self.recipe_name = recipe_name
+        self.quantization = quantization  # which integers stand for which activation, and the recipe that chose them
         self.compile_seconds = compile_seconds  # wall clock by stage, for people
+        self._relower = relower  # the graph before folding under another recipe, same model and calibration
         self._measured_on = measured_on
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe that the program was compiled under."""
+        return self.quantization.recipe
+
+    @property
+    def recipe_name(self) -> str:
+        """The recipe's name."""
+        return self.recipe.name
 
     @cached_property
     def measurement(self) -> Measurement:
@@ -152,13 +104,14 @@ class Firmware:
         joined = tuple(torch.from_numpy(np.concatenate(column)) for column in zip(*parts, strict=True))
         return joined[0] if len(joined) == 1 else joined
 
-    def check(self, inputs: Any, *, emulate: int | None = None) -> CheckReport:
+    def check(self, inputs: Any, *, emulate: int | None = None, dump: str | Path | None = None) -> CheckReport:
         """Compare integer reference, host C and the target's C byte for byte, and all with the float model.
 
         The target's C runs on its emulated core; WebAssembly in an engine; the host's in a process of its own, with
         undefined behaviour trapped.
 
-        Args: inputs, as for calibration; emulate, how many windows also run there (default all).
+        Args: inputs, as for calibration; emulate, how many windows also run there (default all); dump, a folder: where
+        an execution differs, every tensor of the first differing sample is left there as .npz.
         Raises ConfigError if there is no window, or nothing to emulate.
         """
         if emulate is not None and emulate < 1:
@@ -180,20 +133,29 @@ class Firmware:
         with torch.no_grad():
             floats = [output.numpy() for output in self.float_program.run(batch)]
         reals = self._dequantize(expected)
+        outputs = tuple(
+            output_fidelity(name, float_output, real)
+            for name, float_output, real in zip(self.graph.outputs, floats, reals, strict=True)
+        )
+        part = tuple(value[:_LAYER_WINDOWS] for value in batch)
+        layers = measure_layers(
+            self.float_program, self.quantization, self.lowered, [array[:_LAYER_WINDOWS] for array in integers], part
+        )
+        is_poor = min(output.sqnr_db for output in outputs) < POOR_DB
+        divergences = self._divergences({self._runner.label: emulated, _HOST: host}, integers, values)
         return CheckReport(
             n_windows=len(batch[0]),
             n_emulated=n_emulated,
             host=host,
             emulated=emulated,
             label=self._runner.label,
-            outputs=tuple(
-                _output_fidelity(name, expected, found)
-                for name, expected, found in zip(self.graph.outputs, floats, reals, strict=True)
-            ),
+            outputs=outputs,
             values=tuple(reals),
             float_values=tuple(floats),
-            layers=self._fidelity(tuple(value[:256] for value in batch)),
-            first_divergent_layer=self._first_divergence(host, emulated, integers, values),
+            layers=layers,
+            divergences=divergences,
+            advice=self._advice(batch, layers, floats) if is_poor else None,
+            tensors=() if dump is None else tuple(_dumped(found, Path(dump)) for found in divergences),
         )
 
     def save(self, folder: str | Path) -> Path:
@@ -244,35 +206,30 @@ class Firmware:
             reals.append(array if qparams is None else qparams.dequantize(array).astype(np.float32))
         return reals
 
-    def _first_divergence(
-        self, host: Comparison, emulated: Comparison, integers: list[Array], values: Mapping[str, Array]
-    ) -> str | None:
-        """Run the first differing sample layer by layer and name the first whose bytes are not the reference's."""
-        first = emulated.first or host.first
-        if first is None:
-            return None
-        tracer = self._runner if isinstance(self._runner, Emulator) else TracedHostModel(self.program)
-        traced = tracer.trace([array[first.sample : first.sample + 1] for array in integers])
-        for layer in self.program.layers:
-            if layer.result is not None:
-                expected = np.ascontiguousarray(values[layer.result.tensor][first.sample]).tobytes()
-                if traced[layer.result.tensor] != expected:
-                    return layer.name
-        return None
+    def _divergences(
+        self, comparisons: Mapping[str, Comparison], integers: list[Array], values: Mapping[str, Array]
+    ) -> tuple[Divergence, ...]:
+        """Follow the first differing sample of each execution layer by layer."""
+        found = []
+        for execution, comparison in comparisons.items():
+            if comparison.first is not None:
+                sample = comparison.first.sample
+                alone = [array[sample : sample + 1] for array in integers]
+                on_core = execution != _HOST and isinstance(self._runner, Emulator)
+                tracer = self._runner if on_core else TracedHostModel(self.program)
+                traced = tracer.trace(alone)
+                found.append(find_divergence(execution, sample, self.graph, self.program.layers, values, traced))
+        return tuple(found)
 
-    def _fidelity(self, batch: Batch) -> tuple[LayerFidelity, ...]:
-        """Compare every layer of the graph before folding with the float program's node of the same name."""
-        with torch.no_grad():
-            reals = self.float_program.record(batch)
-        values = interpret(self.lowered, self.quantize_inputs(batch))
-        layers = []
-        for op in self.lowered.ops:
-            tensor = self.lowered[op.output]
-            if op.output in reals and reals[op.output].is_floating_point():
-                found = values[op.output] if tensor.qparams is None else tensor.qparams.dequantize(values[op.output])
-                expected = reals[op.output].numpy().reshape(found.shape)
-                layers.append(LayerFidelity(name=op.name, op=op.kind, sqnr_db=sqnr_db(expected, found)))
-        return tuple(layers)
+    def _advice(self, batch: Batch, layers: tuple[LayerFidelity, ...], floats: list[Array]) -> Advice | None:
+        """Try recipes on a part of the batch."""
+        part = tuple(value[:_ADVISED_WINDOWS] for value in batch)
+
+        def relower(recipe: Recipe) -> tuple[Graph, list[Array]]:
+            graph = self._relower(recipe)
+            return graph, quantize_inputs(self.float_program, graph, part)
+
+        return advise(self.recipe, layers, [value[:_ADVISED_WINDOWS] for value in floats], relower)
 
     def _require_budget(self, measurement: Measurement) -> None:
         largest = sorted(
@@ -303,20 +260,6 @@ def quantize_inputs(program: FloatProgram, graph: Graph, inputs: Batch) -> list[
     return arrays
 
 
-def _output_fidelity(name: str, expected: Array, actual: Array) -> OutputFidelity:
-    """Compare an output with the float model's; an index is right or wrong, and has no noise."""
-    if np.issubdtype(actual.dtype, np.integer):
-        return OutputFidelity(name=name, sqnr_db=float("inf"), agreement=float(np.mean(expected == actual)))
-    same = expected.reshape(len(expected), -1) if expected.ndim < 2 else expected
-    found = actual.reshape(same.shape)
-    agreement = float(np.mean(same.argmax(axis=-1) == found.argmax(axis=-1)))
-    return OutputFidelity(name=name, sqnr_db=sqnr_db(expected, actual), agreement=agreement)
-
-
-def sqnr_db(expected: Array, actual: Array) -> float:
-    """Return the signal to quantisation noise ratio in dB, infinite where there is no noise."""
-    noise = float(np.sum((np.asarray(expected, np.float64) - actual) ** 2))
-    signal = float(np.sum(np.asarray(expected, np.float64) ** 2))
-    if noise == 0.0:
-        return float("inf")
-    return 10 * float(np.log10(max(signal, np.finfo(np.float64).tiny) / noise))
+def _dumped(divergence: Divergence, folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return divergence.save(folder / f"{divergence.execution}-sample-{divergence.sample}.npz")

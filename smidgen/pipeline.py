@@ -74,7 +74,8 @@ def compile(
         plan=memory,
         program=program,
         target=chosen_target,
-        recipe_name=chosen_recipe.name,
+        quantization=plan,
+        relower=lambda other: lower(float_program, make_plan(float_program, calibrated, other, inputs), name=name),
         measured_on=known,
         compile_seconds=clock.seconds,
     )

@@ -27,6 +27,11 @@ def fake_quantize(program: FloatProgram, plan: Plan, inputs: Batch) -> Batch:
     return program.run(inputs, _FakeQuantizer(program, plan))
 
 
+def record_fake_quantized(program: FloatProgram, plan: Plan, inputs: Batch) -> dict[str, Tensor]:
+    """Run a batch under `plan` and return the value of every node, as `FloatProgram.record` does."""
+    return program.record(inputs, _FakeQuantizer(program, plan))
+
+
 def straight_through(value: Tensor, qparams: QParams) -> Tensor:
     """Round a tensor to the values of `qparams`; the gradient is 1 inside the range and 0 beyond it."""
     low, high = integer_range(qparams.dtype)

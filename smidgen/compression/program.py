@@ -75,16 +75,20 @@ class FloatProgram:
         parts = [self._outputs(part, runner) for part in self._calls(inputs)]
         return parts[0] if len(parts) == 1 else tuple(torch.cat(column) for column in zip(*parts, strict=True))
 
-    def record(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
+    def record(
+        self, inputs: Sequence[Tensor], interpreter: type[fx.Interpreter] | fx.Interpreter = fx.Interpreter
+    ) -> dict[str, Tensor]:
         """Run a batch and return the value of every node that is a tensor of the samples, each (B, *sample shape)."""
+        runner = interpreter(self.graph_module) if isinstance(interpreter, type) else interpreter
+        runner.garbage_collect_values = False  # so that `env` holds every value in the end
         parts: list[dict[str, Tensor]] = []
         for part in self._calls(inputs):
-            recorder = _Recorder(self.graph_module)
-            self._results(part, recorder)
+            with torch.no_grad():
+                self._results(part, runner)
             parts.append({
-                node.name: self._samples_first(node, recorder.values[node.name], len(part[0]))
+                node.name: self._samples_first(node, runner.env[node], len(part[0]))
                 for node in self.nodes
-                if node.name in recorder.values and node.name not in self.constants
+                if isinstance(runner.env.get(node), Tensor) and node.name not in self.constants
             })  # fmt: skip
         return {name: torch.cat([values[name] for values in parts]) for name in parts[0]}
 
@@ -208,20 +212,6 @@ def _faithful(model: nn.Module, program: FloatProgram, example: Batch) -> FloatP
                 "remove branches on the batch size"
             )
     return program
-
-
-class _Recorder(fx.Interpreter):
-    """Keeps the value of every node that is a tensor."""
-
-    def __init__(self, graph_module: fx.GraphModule) -> None:
-        super().__init__(graph_module)
-        self.values: dict[str, Tensor] = {}
-
-    def run_node(self, node: fx.Node) -> Any:
-        result = super().run_node(node)
-        if isinstance(result, Tensor):
-            self.values[node.name] = result
-        return result
 
 
 def as_batch(inputs: Any) -> Batch:

@@ -106,7 +106,7 @@ def _read_recipe(path: Path) -> Recipe:
         document: dict[str, Any] = tomllib.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise ConfigError(f"recipe {path} cannot be read: {error}") from error
-    known = {"name", "activation", "weight_bits", "rules"}
+    known = {"name", "extends", "activation", "weight_bits", "rules"}
     unknown = set(document) - known
     if unknown:
         raise ConfigError(f"recipe {path}: unknown key {sorted(unknown)[0]!r}; expected {', '.join(sorted(known))}")
@@ -114,9 +114,10 @@ def _read_recipe(path: Path) -> Recipe:
         rules = tuple(Rule(**rule) for rule in document.get("rules", []))
     except TypeError as error:
         raise ConfigError(f"recipe {path}: a rule takes exactly match and activation; {error}") from error
+    base = find_recipe(document["extends"]) if "extends" in document else Recipe(name="int8")
     return Recipe(
         name=document.get("name", path.stem),
-        activation=document.get("activation", "int8"),
-        weight=Uniform(bits=document.get("weight_bits", 8)),
-        rules=rules,
+        activation=document.get("activation", base.activation),
+        weight=Uniform(bits=document["weight_bits"]) if "weight_bits" in document else base.weight,
+        rules=(*base.rules, *rules),
     )
