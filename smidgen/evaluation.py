@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -47,10 +48,14 @@ def evaluate(
     seed: int,
     rare_rooms: Sequence[str],
     emulate: int | None,
+    dump: Path | None = None,
 ) -> Evaluation:
-    """Run every window on the host and `emulate` of them (None: all) on the emulated core, and score both programs."""
+    """Run every window on the host and `emulate` of them (None: all) on the emulated core, and score both programs.
+
+    Where executions differ, `dump` is the folder that takes the tensors of the first differing sample.
+    """
     inputs = model_inputs(windows)
-    report = firmware.check(inputs, emulate=emulate)
+    report = firmware.check(inputs, emulate=emulate, dump=dump)
     float_logits, logits = report.float_values[0], report.values[0]
     float_prediction = float_logits.argmax(axis=1).astype(np.int16)
     prediction = logits.argmax(axis=1).astype(np.int16)

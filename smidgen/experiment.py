@@ -138,6 +138,7 @@ class Experiment:
             seed=self.job.seed,
             rare_rooms=self.benchmark.rare_rooms(self.split.test[0].home),
             emulate=self.job.emulate,
+            dump=self.folder / f"{firmware.recipe_name}-diverging",
         )
 
 

@@ -24,7 +24,7 @@ def verify(run: Run, recipe: Recipe = "int8", target: Target = "cortex-m4", as_j
     if as_json:
         print_json({**asdict(evaluation.record), "check": evaluation.report.to_dict()})
     else:
-        print(evaluation.report)
+        print(evaluation.report.table())
         print(
             f"held-out {experiment.split.name}: macro-F1 {evaluation.record.macro_f1_integer:.3f} compiled, "
             f"{evaluation.record.macro_f1_float:.3f} float"

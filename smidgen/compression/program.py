@@ -186,9 +186,9 @@ def _imported(exported: ExportedProgram, example: Batch) -> FloatProgram:
         return program
 
     def record(inputs: Sequence[Tensor]) -> dict[str, Tensor]:
-        recorder = _Recorder(graph_module)
-        program._results(inputs, recorder)
-        return recorder.values
+        runner = fx.Interpreter(graph_module, garbage_collect_values=False)
+        program._results(inputs, runner)
+        return {node.name: value for node, value in runner.env.items() if isinstance(value, Tensor)}
 
     with torch.no_grad():
         return replace(program, places=locate_batch(program.nodes, batch, constants, record, example))

@@ -13,7 +13,8 @@ from smidgen.compression.fake_quantization import record_fake_quantized
 from smidgen.compression.program import Batch
 from smidgen.compression.structure import label
 from smidgen.fidelity.noise import sqnr_db
-from smidgen.ir import Graph, Tensor, interpret
+from smidgen.ir import Graph, Op, Tensor, interpret
+from smidgen.ir.ops import OP_SPECS
 
 Array = NDArray[Any]
 
@@ -57,6 +58,7 @@ def measure_layers(
     found = interpret(lowered, integers)
     labels = {node.name: label(node) for node in program.nodes}
     reached: dict[str, float] = {}  # by tensor; through what only moves elements, that of the source
+    seen: set[str] = set()  # results that a layer stands for
     layers = []
     for op in lowered.ops:
         tensor = lowered[op.output]
@@ -66,10 +68,14 @@ def measure_layers(
             continue
         expected = floats[op.output].reshape(found[op.output].shape)
         reached[op.output] = sqnr_db(expected, _real(tensor, found))
+        maker = _maker(lowered, op, seen)
+        if maker is None:
+            continue
+        seen.add(maker.output)
         layers.append(
             LayerFidelity(
-                name=op.name,
-                op=op.kind,
+                name=maker.name,
+                op=maker.kind,
                 label=labels[op.output],
                 dtype=tensor.dtype,
                 sqnr_db=reached[op.output],
@@ -81,6 +87,19 @@ def measure_layers(
             )
         )
     return tuple(layers)
+
+
+def _maker(graph: Graph, op: Op, seen: set[str]) -> Op | None:
+    """Return the op that computed what `op` gives, looking through what only moves elements; None if it was told.
+
+    Some results, such as those of a recurrent layer, are nodes of the float program only after they were moved.
+    """
+    maker: Op | None = op
+    while maker is not None and OP_SPECS[maker.kind].moves:
+        if maker.output in seen or len(maker.inputs) > 1:
+            break
+        maker = graph.producer(maker.inputs[0])
+    return None if maker is None or maker.output in seen else maker
 
 
 def _floating(values: Mapping[str, torch.Tensor]) -> dict[str, Array]:

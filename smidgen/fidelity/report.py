@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from io import StringIO
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -114,10 +115,8 @@ class CheckReport:
         lines += [f"tensors of the diverging sample: {path}" for path in self.tensors]
         if self.worst_layer is not None and self.worst_layer.loss_db > 0:
             worst = self.worst_layer
-            lines.append(
-                f"most is lost at {worst.name} ({worst.op}): {_decibel(worst.sqnr_db)} dB from operands at "
-                f"{_decibel(worst.source_db)} dB"
-            )
+            operands = "its operands are exact" if worst.source_db == inf else f"from {worst.source_db:.1f} dB"
+            lines.append(f"most is lost at {worst.name} ({worst.op}): {_decibel(worst.sqnr_db)} dB, {operands}")
         if self.saturated:
             lines.append(f"values beyond the calibrated range: {sum(self.saturated.values()):,}")
         if self.advice is not None:

@@ -55,7 +55,7 @@ def test_a_file_says_the_same_as_a_recipe(tmp_path: Path) -> None:
     [
         ("activation = ", "recipe .*bad.toml cannot be read: Invalid value"),
         ("activation = 'int4'", "recipe bad: activation must be int8, int16 or float32, got 'int4'"),
-        ("activations = 'int8'", "unknown key 'activations'; expected activation, name, rules, weight_bits"),
+        ("activations = 'int8'", "unknown key 'activations'; expected activation, extends, name, rules, weight_bits"),
         ("weight_bits = 9", "uniform weights take 2 to 8 bits, got 9"),
         ("weight_bits = '8'", "uniform weights take 2 to 8 bits, got '8'"),
         ("rules = 3", "a rule takes exactly match and activation"),
