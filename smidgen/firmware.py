@@ -215,9 +215,8 @@ class Firmware:
             if comparison.first is not None:
                 sample = comparison.first.sample
                 alone = [array[sample : sample + 1] for array in integers]
-                on_core = execution != _HOST and isinstance(self._runner, Emulator)
-                tracer = self._runner if on_core else TracedHostModel(self.program)
-                traced = tracer.trace(alone)
+                core = self._runner if execution != _HOST and isinstance(self._runner, Emulator) else None
+                traced = (core or TracedHostModel(self.program)).trace(alone)
                 found.append(find_divergence(execution, sample, self.graph, self.program.layers, values, traced))
         return tuple(found)
 
