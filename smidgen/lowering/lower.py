@@ -11,11 +11,11 @@ from smidgen.codegen.c_text import is_parameter_name
 from smidgen.compression import FloatProgram, Plan
 from smidgen.errors import UnsupportedError
 from smidgen.ir import Graph, check_graph
-from smidgen.lowering import chains, elementwise, layout, mixing, projections, recurrences
+from smidgen.lowering import attention, chains, elementwise, layout, mixing, projections, recurrences
 from smidgen.lowering.builder import Builder, Rule
 
 _RULES: Mapping[object, Rule] = {
-    **projections.RULES, **elementwise.RULES, **layout.RULES, **mixing.RULES, **recurrences.RULES
+    **projections.RULES, **attention.RULES, **elementwise.RULES, **layout.RULES, **mixing.RULES, **recurrences.RULES
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Lowering of operators that mix the elements of a row or of a window: norms, attention, mean, argmax."""
+"""Lowering of operators that mix the elements of a row or of a window: norms, mean, argmax."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,6 @@ from smidgen.compression.structure import arguments
 from smidgen.ir.graph import Attribute, Tensor
 from smidgen.ir.spec import integer_attributes
 from smidgen.lowering.builder import Builder, Floats, Rule
-from smidgen.numerics.attention import attention_parameters
 from smidgen.numerics.norm import norm_parameters
 from smidgen.numerics.quantization import QParams
 from smidgen.numerics.reduction import mean_parameters
@@ -51,43 +50,6 @@ def _norm(builder: Builder, node: fx.Node, shift: fx.Node | None, eps: float, *,
     )
     arrays = {"gain": parameters.gain.astype(np.int16), "bias": parameters.bias.astype(np.int32)}
     builder.add_op(node, kind, [x], y, arrays, integer_attributes(parameters))
-
-
-def attention(builder: Builder, node: fx.Node) -> None:
-    """aten.scaled_dot_product_attention(q, k, v (b, H, T, w), mask, dropout, is_causal), computed as (T, H, w)."""
-    given = arguments(node)
-    if given["attn_mask"] is not None:
-        raise builder.unsupported(node, "a mask tensor is not supported; use is_causal=True, or no mask")
-    if given["enable_gqa"]:
-        raise builder.unsupported(node, "heads that share keys are not supported; give k and v a head for each of q")
-    if given["query"].meta["val"].dim() != 4:
-        raise builder.unsupported(
-            node, "q, k and v must be (batch, heads, steps, width); give a single head its axis by unsqueeze(1)"
-        )
-    operands = []
-    name = builder.op_name(node)
-    for role in ("query", "key", "value"):
-        x = builder.operand(given[role])
-        heads, steps, width = x.shape
-        by_time = builder.add_tensor(f"{node.name}_{role}", (steps, heads, width), x.qparams)
-        builder.add_op(node, "transpose", [x], by_time, attrs={"permutation": (1, 0, 2)}, name=f"{name}.{role}")
-        operands.append(by_time)
-    steps, heads, width = operands[0].shape
-    scale = width**-0.5 if given["scale"] is None else given["scale"]
-    by_time = builder.add_tensor(f"{node.name}_y", (steps, heads, width), builder.qparams(node))
-    attrs: dict[str, Attribute] = {"causal": given["is_causal"], "window": 0, "offset": 0}
-    if builder.is_float:
-        attrs["scale"] = scale
-    else:
-        q, k, v, target = builder.quantization(node, *operands, by_time)
-        parameters = builder.integers(
-            node,
-            lambda: attention_parameters(q, k, v, target, width=width, keys=operands[1].shape[0], scale=scale),
-        )
-        attrs.update(integer_attributes(parameters))
-    builder.add_op(node, "attention", operands, by_time, attrs=attrs, name=name)
-    y = builder.output(node)
-    builder.add_op(node, "transpose", [by_time], y, attrs={"permutation": (1, 0, 2)}, name=f"{name}.y")
 
 
 def mean(builder: Builder, node: fx.Node) -> None:
@@ -139,7 +101,6 @@ def _keep_axis(builder: Builder, node: fx.Node, y: Tensor) -> None:
 RULES: Mapping[object, Rule] = {
     aten.rms_norm.default: rms_norm,
     aten.layer_norm.default: layer_norm,
-    aten.scaled_dot_product_attention.default: attention,
     aten.mean.dim: mean,
     aten.argmax.default: argmax,
 }

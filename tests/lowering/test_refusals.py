@@ -38,9 +38,6 @@ CASES: dict[str, tuple[Callable[..., object], tuple[nn.Module, ...], str]] = {
     "many axes": (
         lambda m, x: x.view(-1, 2, 3, 2, 2).permute(0, 2, 1, 4, 3), (), ":permute: it permutes 4 axes besides the batch"
     ),
-    "attention without heads": (
-        lambda m, x: F.scaled_dot_product_attention(x, x, x), (), ":scaled_dot_product_attention: q, k and v must be"
-    ),
     "conversion": (lambda m, x: x.to(torch.float64), (), ":_to_copy: "),
     "unknown layer": (lambda m, x: m.layers[0](x), (nn.BatchNorm1d(6),), "layers.0:.*batch_norm.* has no lowering"),
     "along the batch": (lambda m, x: torch.cat([x, x]), (), ":cat: it works along the batch axis; each sample must be"),
@@ -68,10 +65,6 @@ CASES: dict[str, tuple[Callable[..., object], tuple[nn.Module, ...], str]] = {
         lambda m, x: torch.cat([x, torch.zeros(x.shape[0], 1, 4)], dim=1), (), ":zeros: it depends on no input"
     ),
     "norm of two axes": (lambda m, x: m.layers[0](x), (nn.LayerNorm((6, 4)),), "normalises over axes of sizes .6, 4."),
-    "mask tensor": (
-        lambda m, x: F.scaled_dot_product_attention(*[x[:, None]] * 3, attn_mask=torch.ones(6, 6)), (),
-        "a mask tensor is not supported; use is_causal=True",
-    ),
     "bidirectional": (
         lambda m, x: m.layers[0](x)[0], (nn.GRU(4, 3, batch_first=True, bidirectional=True),), "a bidirectional GRU"
     ),

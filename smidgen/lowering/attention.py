@@ -1,0 +1,165 @@
+"""Lowering of scaled dot-product attention: constant masks and biases, heads that share keys, any leading axes."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import fx
+
+from smidgen.compression.structure import arguments
+from smidgen.ir.graph import Attribute, Tensor
+from smidgen.ir.spec import integer_arrays, integer_attributes
+from smidgen.lowering.attention_mask import MaskForm, mask_form
+from smidgen.lowering.builder import Builder, Floats, Rule
+from smidgen.numerics.attention import attention_parameters
+from smidgen.numerics.attention_span import AttentionSpan
+from smidgen.numerics.fixed_point import integer_range
+from smidgen.numerics.float32.attention import HIDDEN_BIAS
+from smidgen.numerics.quantization import QParams, qparams_for_range
+
+aten = torch.ops.aten
+
+#: A numerator this far below the peak rounds to 0: 2**-16.5.
+_SMALLEST_NUMERATOR = 16.5 * math.log(2.0)
+
+
+def attention(builder: Builder, node: fx.Node) -> None:
+    """aten.scaled_dot_product_attention(q (.., T, w), k (.., S, w), v (.., S, u), mask, dropout, is_causal).
+
+    Computed as (T, H, w); all leading axes but the batch count as heads.
+    """
+    given, name = arguments(node), builder.op_name(node)
+    nodes = [given[role] for role in ("query", "key", "value")]
+    heads = _heads(builder, node, nodes)
+    operands = [
+        _by_time(builder, node, x, name, role) for x, role in zip(nodes, ("query", "key", "value"), strict=True)
+    ]
+    (steps, _, width), keys = operands[0].shape, operands[1].shape[0]
+    scale = width**-0.5 if given["scale"] is None else float(given["scale"])
+    by_time = builder.add_tensor(f"{node.name}_y", (steps, heads, operands[2].shape[2]), builder.qparams(node))
+    scales = [] if builder.is_float else builder.quantization(node, *operands, by_time)
+    form = _form(builder, node, given, (heads, steps, keys), scale, scales)
+    span = form.span
+    attrs: dict[str, Attribute] = {"causal": span.causal, "window": span.window, "offset": span.offset}
+    params = {}
+    if builder.is_float:
+        attrs["scale"] = scale
+        if form.bias is not None:
+            params["bias"] = np.maximum(form.bias, HIDDEN_BIAS).astype(np.float32)
+    else:
+        parameters = builder.integers(
+            node,
+            lambda: attention_parameters(
+                *scales, width=width, keys=span.most_keys(steps, keys), scale=scale, bias=form.bias
+            ),
+        )
+        attrs.update(integer_attributes(parameters))
+        params = integer_arrays(parameters, "int16")
+    builder.add_op(node, "attention", operands, by_time, params, attrs, name=name)
+    _by_heads(builder, node, by_time, name)
+
+
+# ---- operands --------------------------------------------------------------------------------------------------------
+
+
+def _heads(builder: Builder, node: fx.Node, operands: Sequence[fx.Node]) -> int:
+    """Return H; raise UnsupportedError unless H / G heads in a row share the keys and values of each of G groups."""
+    q, k, v = (builder.shape(x)[:-2] for x in operands)
+    heads, groups = math.prod(q), math.prod(k)
+    in_a_row = arguments(node)["enable_gqa"] or _broadcasts_last(q, k)
+    if k != v or heads % groups or not in_a_row:
+        raise builder.unsupported(
+            node,
+            f"the leading axes {q} of q, {k} of k and {v} of v do not pair; give k and v the heads of q, or a divisor "
+            "of their number with enable_gqa=True",
+        )
+    return heads
+
+
+def _broadcasts_last(q: Sequence[int], k: Sequence[int]) -> bool:
+    """True if every axis of k is that of q, up to one from where on all are 1."""
+    k = (*[1] * (len(q) - len(k)), *k)
+    same = [a == b for a, b in zip(q, k, strict=True)]
+    first = same.index(False) if False in same else len(same)
+    return all(size == 1 for size in k[first:])
+
+
+def _by_time(builder: Builder, node: fx.Node, source: fx.Node, name: str, role: str) -> Tensor:
+    """Return an operand as (steps, heads, width)."""
+    *leading, steps, width = builder.shape(source)
+    heads = math.prod(leading)
+    data = builder.constant(source)
+    if data is not None:
+        return _constant(builder, f"{node.name}_{role}", data.reshape(heads, steps, width).transpose(1, 0, 2))
+    x = builder.operand(source)
+    if len(leading) != 1:
+        flat = builder.add_tensor(f"{node.name}_{role}_heads", (heads, steps, width), x.qparams)
+        builder.add_op(node, "reshape", [x], flat, attrs={"shape": flat.shape}, name=f"{name}.{role}.heads")
+        x = flat
+    by_time = builder.add_tensor(f"{node.name}_{role}", (steps, heads, width), x.qparams)
+    builder.add_op(node, "transpose", [x], by_time, attrs={"permutation": (1, 0, 2)}, name=f"{name}.{role}")
+    return by_time
+
+
+def _constant(builder: Builder, name: str, data: Floats) -> Tensor:
+    """Add learned queries (or keys, or values), in 16 bits where they are integers."""
+    if builder.is_float:
+        return builder.add_tensor(name, data.shape, None, data=np.ascontiguousarray(data, np.float32))
+    qparams = qparams_for_range(float(data.min()), float(data.max()), "int16", symmetric=True)
+    return builder.add_tensor(name, data.shape, qparams, data=qparams.quantize(data).astype(np.int16))
+
+
+def _by_heads(builder: Builder, node: fx.Node, by_time: Tensor, name: str) -> None:
+    """Give the node its own shape, (.., T, u)."""
+    steps, heads, width = by_time.shape
+    shape = builder.shape(node)
+    if len(shape) == 3:
+        y = builder.output(node)
+        builder.add_op(node, "transpose", [by_time], y, attrs={"permutation": (1, 0, 2)}, name=f"{name}.y")
+        return
+    turned = builder.add_tensor(f"{node.name}_heads", (heads, steps, width), by_time.qparams)
+    builder.add_op(node, "transpose", [by_time], turned, attrs={"permutation": (1, 0, 2)}, name=f"{name}.y")
+    builder.add_op(node, "reshape", [turned], builder.output(node), attrs={"shape": shape}, name=f"{name}.y.heads")
+
+
+# ---- masks -----------------------------------------------------------------------------------------------------------
+
+
+def _form(
+    builder: Builder,
+    node: fx.Node,
+    given: Mapping[str, Any],
+    shape: tuple[int, int, int],
+    scale: float,
+    scales: Sequence[QParams],
+) -> MaskForm:
+    """Return what the node's mask says of the pairs (H, T, S)."""
+    mask = given["attn_mask"]
+    if mask is None:
+        return MaskForm(span=AttentionSpan(causal=given["is_causal"]), bias=None)
+    data = builder.constant(mask)
+    if data is None:
+        raise builder.unsupported(
+            node,
+            "its mask is computed from an input; only constant masks are supported. A firmware sees windows of one "
+            "length: leave padding and its mask out, or tell the model by an input feature which frames are missing",
+        )
+    if mask.meta["val"].dtype == torch.bool:
+        data = np.where(data != 0, 0.0, -np.inf)
+    leading = builder.program.batch.full_shape(given["query"].meta["val"])[:-2]
+    pairs = np.broadcast_to(data, (*(size or 1 for size in leading), *shape[1:]))
+    return mask_form(pairs.reshape(shape), negligible=_negligible(scale, scales, given))
+
+
+def _negligible(scale: float, scales: Sequence[QParams], given: Mapping[str, Any]) -> float:
+    """Return how far below the largest of its row a bias makes the numerator 0, whatever the integers of q and k."""
+    if not scales:
+        return math.inf
+    q, k = (p.scale * integer_range(p.dtype)[1] for p in scales[:2])
+    width = int(given["query"].meta["val"].shape[-1])
+    return 2.0 * q * k * width * abs(scale) + _SMALLEST_NUMERATOR
+
+
+RULES: Mapping[object, Rule] = {aten.scaled_dot_product_attention.default: attention}
