@@ -2,7 +2,8 @@
 
 from smidgen.verification.compare import Comparison, Mismatch, compare
 from smidgen.verification.emulator import Emulator
-from smidgen.verification.host import HostModel, HostRunner, run_isolated
+from smidgen.verification.host import HostModel
+from smidgen.verification.host_process import HostRunner, run_isolated
 from smidgen.verification.host_trace import TracedHostModel
 from smidgen.verification.image import Image
 from smidgen.verification.runner import Runner, open_runner

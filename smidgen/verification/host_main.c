@@ -41,8 +41,8 @@ int main(void)
     (void)sigaction(SIGTRAP, &action, NULL);
 
     /* From malloc, so that each array is as aligned as the firmware may assume and no more is known of it. */
-    void *in[PROGRAM_N_INPUTS];
-    void *out[PROGRAM_N_OUTPUTS];
+    static void *in[PROGRAM_N_INPUTS];
+    static void *out[PROGRAM_N_OUTPUTS];
     for (size_t port = 0U; port < PROGRAM_N_INPUTS; port++) {
         in[port] = malloc(input_bytes[port]);
     }

@@ -9,7 +9,7 @@ from smidgen.records import Measurement
 from smidgen.targets import Architecture, Target
 from smidgen.verification.batch import AnyArray
 from smidgen.verification.emulator import Emulator
-from smidgen.verification.host import HostRunner
+from smidgen.verification.host_process import HostRunner
 from smidgen.verification.toolchain import build_image
 from smidgen.verification.wasm import WasmRunner
 

@@ -117,12 +117,17 @@ def build_host_executable(program: Program, folder: Path | None = None) -> Path:
     """Compile `program` into an executable of this machine, host_main.c, that undefined behaviour ends with a signal.
 
     Undefined behaviour is what clang's sanitiser knows: overflow, misalignment, bad shifts, indices beyond arrays of
-    known size. zig has no address sanitiser; the emulator's unmapped pages take that part.
+    known size. zig has no address sanitiser; the emulator's unmapped pages take that part, and gcc's, if installed.
     """
-    sources = {**program.files, **_resources("host_main.c"), "program.h": _program_header(program)}
+    sources = host_main_sources(program)
     sanitizer = ["-fsanitize=undefined", "-fsanitize-trap=undefined"]
     command = ["cc", *_HOST_FLAGS, *sanitizer, f"{program.name}.c", "host_main.c", "-o", "host"]
     return build(sources, [command], folder) / "host"
+
+
+def host_main_sources(program: Program) -> dict[str, str]:
+    """Return what an executable of this machine is made from: the program and host_main.c."""
+    return {**program.files, **_resources("host_main.c"), "program.h": _program_header(program)}
 
 
 def build_block_counter(folder: Path | None = None) -> Path:

@@ -1,16 +1,6 @@
-"""Run the zig compiler of the `ziglang` wheel, never twice on the same input.
+"""The zig compiler of the `ziglang` wheel: clang and lld for every target, with no system toolchain."""
 
-The products of a build lie in a folder named after the hash of everything they are made from, sources and commands
-included. A build happens in a scratch folder that is renamed once it is complete, so two processes may build the same
-thing at once. The cache may be deleted at any time.
-"""
-
-import hashlib
-import json
 import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
@@ -18,65 +8,30 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from smidgen.errors import ToolchainError
-
-_MESSAGE_LINES = 12
+from smidgen.verification.build_cache import build_once, cache_folder, run_compiler
 
 
 def build(sources: Mapping[str, str], commands: Sequence[Sequence[str]], folder: Path | None = None) -> Path:
-    """Run zig with each of `commands` in a folder that holds `sources` (text by relative path); return that folder.
-
-    `folder` takes it instead of the cache. Raises ToolchainError with the compiler's message when a command fails.
-    """
-    text = json.dumps([zig_version(), sorted(sources.items()), [list(command) for command in commands]])
-    products = (folder or cache_folder() / "builds") / hashlib.sha256(text.encode()).hexdigest()[:24]
-    if products.is_dir():
-        return products
-    try:
-        products.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=f"{products.name}.", dir=products.parent))
-    except OSError as error:
-        raise ToolchainError(
-            f"cannot build in {products.parent}: {error}; SMIDGEN_CACHE may name another folder"
-        ) from error
-    try:
-        for name, content in sources.items():
-            (scratch / name).parent.mkdir(parents=True, exist_ok=True)
-            (scratch / name).write_text(content, encoding="utf-8")
-        for command in commands:
-            _run(command, scratch)
-        _publish(scratch, products)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    return products
+    """Run zig with each of `commands`, unless that was done before; arguments and errors as for `build_once`."""
+    return build_once(_Zig(), sources, commands, folder)
 
 
-def cache_folder() -> Path:
-    """Return a writable folder: $SMIDGEN_CACHE, else the user's cache folder, else one among the temporary files."""
-    if chosen := os.environ.get("SMIDGEN_CACHE"):
-        return Path(chosen)
-    try:
-        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "smidgen"
-        home.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=home):
-            return home
-    except (OSError, RuntimeError):  # not writable, or no home at all
-        return _private_temporary_folder()
+class _Zig:
+    @property
+    def version(self) -> str:
+        return zig_version()
 
-
-def _private_temporary_folder() -> Path:
-    """Return a folder among the temporary files that no other user can have filled: what is in it gets executed."""
-    folder = Path(tempfile.gettempdir()) / f"smidgen-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.stat().st_uid != os.getuid():
-        raise ToolchainError(f"{folder} belongs to another user; set SMIDGEN_CACHE to a folder of your own")
-    return folder
+    def run(self, command: Sequence[str], folder: Path) -> None:
+        zig_cache = str(cache_folder().absolute() / "zig")
+        environment = {**os.environ, "ZIG_GLOBAL_CACHE_DIR": zig_cache, "ZIG_LOCAL_CACHE_DIR": zig_cache}
+        run_compiler(f"zig {command[0]}", [zig_path(), *command], folder, environment)
 
 
 @cache
 def zig_version() -> str:
     """Return the version of the wheel; raise ToolchainError where it is not installed."""
     zig_path()
-    return version("ziglang")
+    return f"zig {version('ziglang')}"
 
 
 @cache
@@ -86,25 +41,3 @@ def zig_path() -> Path:
     if found is None or found.origin is None:
         raise ToolchainError("the C compiler is missing: no package ziglang in this environment; pip install ziglang")
     return Path(found.origin).with_name("zig")
-
-
-def _run(command: Sequence[str], folder: Path) -> None:
-    zig_cache = str(cache_folder().absolute() / "zig")
-    environment = {**os.environ, "ZIG_GLOBAL_CACHE_DIR": zig_cache, "ZIG_LOCAL_CACHE_DIR": zig_cache}
-    done = subprocess.run(
-        [zig_path(), *command], cwd=folder, env=environment, capture_output=True, text=True, errors="replace"
-    )
-    if done.returncode != 0:
-        lines = (done.stderr or done.stdout).strip().splitlines()
-        more = [f"... {len(lines) - _MESSAGE_LINES} more lines"] if len(lines) > _MESSAGE_LINES else []
-        message = "\n".join([*lines[:_MESSAGE_LINES], *more])
-        raise ToolchainError(f"zig {command[0]} failed with exit status {done.returncode}:\n{message}")
-
-
-def _publish(scratch: Path, products: Path) -> None:
-    """Give the finished folder its name, unless another process was first: its products are the same."""
-    try:
-        scratch.rename(products)
-    except OSError:
-        if not products.is_dir():
-            raise
