@@ -51,5 +51,9 @@ class FirmwareFault(SmidgenError):
     """The emulated or native program touched memory it must not touch, overflowed its stack or did not return."""
 
 
+class DeliveryError(SmidgenError):
+    """A folder cannot take a delivery without a loss, or a delivered folder or a board's log cannot be read."""
+
+
 class VerificationError(SmidgenError):
     """Two executions that must agree byte for byte do not."""

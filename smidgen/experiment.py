@@ -124,7 +124,7 @@ class Experiment:
             name="rooms",
             inputs=SENSOR_INPUTS,
         )
-        firmware.save(self.folder / firmware.recipe_name)
+        firmware.save(self.folder / "build" / f"{firmware.recipe_name}-{firmware.target.name}")
         return firmware
 
     def evaluate(self, firmware: Firmware) -> Evaluation:

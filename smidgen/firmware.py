@@ -1,9 +1,8 @@
 """A compiled model: its integer graph, its C, what it costs, and the proof that all executions agree."""
 
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from smidgen.codegen import Port, Program
+from smidgen.codegen import Program
 from smidgen.compression import FloatProgram, Plan, Recipe
 from smidgen.compression.program import Batch, batches
+from smidgen.delivery import Delivery, save_delivery
 from smidgen.errors import BudgetError, ConfigError
 from smidgen.fidelity import (
     Advice,
@@ -26,14 +26,16 @@ from smidgen.fidelity import (
     output_fidelity,
 )
 from smidgen.fidelity.advice import POOR_DB
-from smidgen.ir import Graph, interpret, save_graph
+from smidgen.ir import Graph, interpret
 from smidgen.passes import MemoryPlan
 from smidgen.records import Measurement
 from smidgen.targets import Target
 from smidgen.verification import Comparison, Emulator, HostModel, Runner, TracedHostModel, compare, open_runner
-from smidgen.whole_file import write_whole
 
 Array = NDArray[Any]
+
+#: What decides the bytes of a delivery.
+_VERSIONED = ("smidgen", "torch", "numpy", "ziglang", "unicorn")
 
 #: Windows on which `measurement` runs; `check` on more windows also looks at the deepest stack there.
 MEASURED_WINDOWS = 8
@@ -159,32 +161,25 @@ class Firmware:
         )
 
     def save(self, folder: str | Path) -> Path:
-        """Write the C files, the graph and `manifest.json` into `folder`; each file whole or not at all."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in sorted(self.program.files.items()):
-            write_whole(folder / name, text.encode())
-        save_graph(self.graph, folder / "graph")
-        write_whole(folder / "manifest.json", (json.dumps(self.manifest(), indent=1) + "\n").encode())
-        return folder
+        """Write the delivered folder: C, packaging for every build system, the integer graph and `manifest.json`.
 
-    def manifest(self) -> dict[str, Any]:
-        """Return what the delivered folder holds and costs."""
-        return {
-            "name": self.program.name,
-            "target": self.target.name,
-            "recipe": self.recipe_name,
-            "files": sorted(self.program.files),
-            "inputs": [self._port_entry(port) for port in self.program.inputs],
-            "outputs": [self._port_entry(port) for port in self.program.outputs],
-            "parameters": self.float_program.parameter_count,
-            "measurement": self.measurement.to_dict(),
-        }
+        A folder that holds an older delivery is brought up to date; raises DeliveryError, and changes nothing, where
+        files of somebody else stand in the way.
+        """
+        return save_delivery(self.delivery, folder)
 
-    def _port_entry(self, port: Port) -> dict[str, Any]:
-        qparams = self.graph[port.name].qparams
-        scale = {} if qparams is None else {"scale": qparams.scale, "zero_point": qparams.zero_point}
-        return {**asdict(port), **scale}
+    @property
+    def delivery(self) -> Delivery:
+        """All that is delivered, in memory."""
+        return Delivery(
+            program=self.program,
+            graph=self.graph,
+            target=self.target,
+            recipe=self.recipe_name,
+            measurement=self.measurement,
+            parameters=self.float_program.parameter_count,
+            versions={name: version(name) for name in _VERSIONED},
+        )
 
     def __str__(self) -> str:
         return f"{self.program.name}, recipe {self.recipe_name}\n{self.measurement}"

@@ -75,7 +75,7 @@ def test_a_killed_training_continues_and_compiles(tmp_path):
     outcome = smidgen("verify", run)
     assert outcome.status == 0
     assert "bytes of" in outcome.stdout
-    assert (run / "int8" / "rooms.c").exists()
+    assert (run / "build" / "int8-cortex-m4" / "src" / "rooms.c").exists()
 
 
 def test_targets_are_listed_with_what_they_have():

@@ -133,7 +133,9 @@ def test_saved_folder_holds_the_program_and_its_graph(tmp_path):
     firmware = compiled("transformer", "int8")
     folder = firmware.save(tmp_path / "rooms")
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert {path.name for path in folder.iterdir()} == {*manifest["files"], "manifest.json", "graph"}
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert found == {*manifest["files"], "manifest.json"}
+    assert manifest["versions"]["torch"] == torch.__version__
     assert manifest["measurement"]["ram_bytes"] == firmware.measurement.ram_bytes
     inputs = firmware.quantize_inputs(windows(5, seed=7))
     expected = interpret(firmware.graph, inputs)["output"]

@@ -70,7 +70,7 @@ def test_the_example_in_c_compiles_against_the_example_in_python(example):
     """docs/compiling.md uses the gestures' header as it is generated, without a warning."""
     page = (ROOT / "docs/compiling.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"^```c\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
-    header = (example[1] / "build/gestures/gestures.h").read_text(encoding="utf-8")
+    header = (example[1] / "build/gestures/src/gestures.h").read_text(encoding="utf-8")
     build({"gestures.h": header, "main.c": code}, [["cc", *STRICT_FLAGS, "-c", "main.c", "-o", "main.o"]])
 
 

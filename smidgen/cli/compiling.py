@@ -9,7 +9,7 @@ from smidgen.cli.options import Json, Recipe, Run, Target, print_json
 
 
 def compile(run: Run, recipe: Recipe = "int8", target: Target = "cortex-m4", as_json: Json = False) -> None:
-    """Compile a trained run to C; the firmware folder is RUN/RECIPE."""
+    """Compile a trained run to C; the firmware folder is RUN/build/RECIPE-TARGET."""
     firmware = _compiled(run, recipe, target)[1]
     if as_json:
         print_json(firmware.measurement.to_dict())

@@ -60,7 +60,7 @@ def emit(graph: Graph, plan: MemoryPlan, *, known_inputs: Sequence[NDArray[Any]]
     functions = [function for function in functions if function.call.statements]
     known = KnownAnswer(graph, constants, known_inputs)
     name = graph.name
-    kernels = _kernel_text([*(function.call.kernel for function in functions), "crc32"])
+    kernels = kernel_text([*(function.call.kernel for function in functions), "crc32"])
     return Program(
         name=name,
         files={
@@ -246,7 +246,7 @@ def _weights(graph: Graph, constants: Constants, known: KnownAnswer) -> str:
     )
 
 
-def _kernel_text(kernels: Iterable[str]) -> str:
+def kernel_text(kernels: Iterable[str]) -> str:
     """Return the kernel files that are needed, each after those it includes, as one header."""
     folder = resources.files("smidgen.codegen") / "kernels"
     texts: dict[str, str] = {}

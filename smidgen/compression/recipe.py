@@ -1,5 +1,6 @@
 """A recipe says which precision each weight and activation has: another mix is another recipe over the same graph."""
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -45,6 +46,10 @@ class Recipe:
     rules: tuple[Rule, ...] = ()
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not re.fullmatch(r"\w[\w.+-]*", self.name):
+            raise ConfigError(
+                f"a recipe's name becomes part of a folder's: letters, digits, ., - and _; got {self.name!r}"
+            )
         if self.activation not in (*PRECISIONS, "float32"):
             raise ConfigError(f"recipe {self.name}: activation must be int8, int16 or float32, got {self.activation!r}")
         if self.is_float and self.rules:

@@ -346,7 +346,7 @@ def test_floats_are_not_contracted_by_a_build_that_is_not_told(pragma: bool, tmp
     graph = GRAPHS["float32"]
     program = program_of(graph)
     if not pragma:
-        program = planted(program, "_kernels.h", '#pragma GCC optimize("fp-contract=off")\n', "")
+        program = planted(program, "_kernels.h", '"fp-contract=off", ', "")
     arguments = ["-O2", "-mfma", "-ffp-contract=fast", "-fPIC", "-shared", f"{program.name}.c", "-o", "fused.so"]
     run_gcc(program.files, arguments, tmp_path)
     invoke = getattr(ctypes.CDLL(str(tmp_path / "fused.so")), f"{program.name}_invoke")

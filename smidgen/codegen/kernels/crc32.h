@@ -1,11 +1,11 @@
 /* CRC-32 (IEEE 802.3, reflected, polynomial 0xEDB88320) over constant data, bit by bit: small, and only the self-test
- * uses it, if there are constants at all. */
+ * and the board's report use it. */
 #ifndef SMIDGEN_CRC32_H
 #define SMIDGEN_CRC32_H
 
-#include "memory.h"
+#include <stdint.h>
 
-static SMIDGEN_NOINLINE __attribute__((unused)) uint32_t crc32_update(uint32_t crc, const void *data, uint32_t count)
+static __attribute__((noinline, unused)) uint32_t crc32_update(uint32_t crc, const void *data, uint32_t count)
 {
     const uint8_t *bytes = (const uint8_t *)data;
     for (uint32_t i = 0U; i < count; i++) {
