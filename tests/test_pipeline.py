@@ -105,7 +105,7 @@ def test_a_fault_in_a_kernel_is_caught_and_its_layer_named():
     broken = source.replace("* b) + ((int64_t)1 << 31)) >> 32)", "* b)) >> 32)")
     assert broken != source
     firmware.program = replace(firmware.program, files={**firmware.program.files, "rooms_kernels.h": broken})
-    del firmware.__dict__["_emulator"]  # so that it is built again, from the broken C
+    del firmware.__dict__["_runner"]  # so that it is built again, from the broken C
     report = firmware.check(windows(20, seed=5))
     assert report.host.mismatched_bytes > 0
     assert report.emulated.mismatched_bytes == report.host.mismatched_bytes
