@@ -2,14 +2,14 @@
 and a strategy for random ones."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from smidgen.ir import Graph, Op, Tensor, check_graph
+from smidgen.ir import Clock, Graph, Op, Tensor, check_graph
 from smidgen.ir.graph import Attribute
 from smidgen.ir.ops import OP_SPECS
 from smidgen.ir.spec import integer_arrays, integer_attributes
@@ -44,11 +44,11 @@ class GraphMaker:
         self._ops: list[Op] = []
         self.tensors: dict[str, Tensor] = {}
 
-    def graph(self, *outputs: str) -> Graph:
+    def graph(self, *outputs: str, frame_limit: int | None = None) -> Graph:
         """Return the graph, checked."""
         graph = Graph(
             name=self._name, inputs=tuple(self._inputs), outputs=outputs, tensors=self.tensors, ops=tuple(self._ops),
-            is_step=self._is_step,
+            is_step=self._is_step, frame_limit=frame_limit,
         )  # fmt: skip
         check_graph(graph)
         return graph
@@ -203,6 +203,26 @@ class GraphMaker:
         shape = tuple(size for i, size in enumerate(source.shape) if i != axis)
         return self._op("mean", [x], shape, y if source.qparams else None, attrs=attrs)
 
+    def running_mean(self, x: str, y: QParams = INT8) -> str:
+        """Add the mean of all elements so far along the first axis."""
+        source = self.tensors[x]
+        attrs: dict[str, Attribute] = {}
+        if source.qparams:
+            attrs["multiplier"], attrs["shift"] = mean_parameters(source.qparams, y, source.shape[0])
+        return self._op("running_mean", [x], source.shape, y if source.qparams else None, attrs=attrs)
+
+    def history(self, x: str, axis: int, taps: int, *, dilation: int = 1, initial: float = 0) -> str:
+        """Add the frames before the one that comes, for a step."""
+        shape = tuple(taps if i == axis else size for i, size in enumerate(self.tensors[x].shape))
+        return self._layout(
+            "history", [x], shape, {"axis": axis, "taps": taps, "dilation": dilation, "initial": initial}
+        )
+
+    def stored_row(self, table: str, axis: int = 0) -> str:
+        """Add the row of a constant whose turn it is, for a step."""
+        shape = tuple(1 if i == axis else size for i, size in enumerate(self.tensors[table].shape))
+        return self._layout("stored_row", [table], shape, {"axis": axis})
+
     def argmax(self, x: str, axis: int) -> str:
         """Add the index of the first maximum."""
         shape = tuple(size for i, size in enumerate(self.tensors[x].shape) if i != axis)
@@ -311,6 +331,24 @@ def every_float_operator() -> Graph:
     last = m.reshape(m.slice(turned, 1, 5, 6), 4)
     scores = m.linear(m.binary("add", last, m.mean(turned, 1), None), 5)
     return m.graph(scores, m.argmax(scores, 0), hidden)
+
+
+def every_step_operator(name: str = "steps", *, is_float: bool = False) -> Graph:
+    """Return a step graph with every kind of operator that carries a state; its head runs at every third frame."""
+    m = GraphMaker(name, is_step=True)
+    narrow, wide = (None, None) if is_float else (SYMMETRIC, INT16)
+    x = m.input("x", 1, 4, qparams=None if is_float else INT8)
+    past = m.history(x, 0, 3, dilation=2, initial=0.5 if is_float else 3)
+    u = m.binary(
+        "add", m.conv1d(past, 4, pad=(0, 0), y=narrow), m.stored_row(m.constant("p", 200, 4, qparams=wide)), narrow
+    )
+    delta = m.pointwise(u, "softplus") if is_float else m.table(m.linear(u, 4, wide), wide)
+    scanned = m.selective_scan(u, delta, m.linear(u, 3, wide), m.linear(u, 3, wide), wide)
+    hidden = m.gru(m.linear(m.running_mean(scanned, wide), 12, wide))
+    graph = m.graph(m.linear(hidden, 5, wide), frame_limit=200)
+    ops = (*graph.ops[:-1], replace(graph.ops[-1], clock=Clock(stride=3, offset=2)))
+    check_graph(replace(graph, ops=ops))
+    return replace(graph, ops=ops)
 
 
 def samples(graph: Graph, n: int = 40, seed: int = 0) -> list[Array]:

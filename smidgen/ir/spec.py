@@ -10,7 +10,7 @@ import numpy as np
 from smidgen.errors import GraphError
 from smidgen.ir.clock import EVERY_FRAME
 from smidgen.ir.graph import DTYPE_BYTES, Graph, Op, Tensor
-from smidgen.ir.ops import OP_SPECS, Operands
+from smidgen.ir.ops import OP_SPECS, Operands, element_limit
 from smidgen.ir.ops.op_spec import Legal
 from smidgen.numerics import tables
 
@@ -53,6 +53,12 @@ def _check_clocks(graph: Graph) -> None:
             if graph[name].data is None and not op.clock.within(clocks[name]):
                 raise GraphError(f"{op.name} runs {op.clock}, its operand {name} is there {clocks[name]}")
         clocks[op.output] = op.clock
+        most = element_limit(graph, op)
+        if most is not None and (graph.frame_limit is None or op.clock.count(graph.frame_limit) > most):
+            raise GraphError(
+                f"{op.name} takes {most} elements from reset at most, so the graph must stop after "
+                f"{op.clock.frames_for(most)} frames; its limit is {graph.frame_limit or 'none'}"
+            )
     different = sorted({str(clocks[name]) for name in graph.outputs})
     if len(different) > 1:
         raise GraphError(f"graph {graph.name}: outputs come {' and '.join(different)}; they need one clock")

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from graphs import INT8, INT16, SYMMETRIC, Array, GraphMaker, samples
+from graphs import Array, every_step_operator, samples
 
 from smidgen.codegen import Program, emit
 from smidgen.errors import DataError, FirmwareFault, GraphError
@@ -15,25 +15,7 @@ from smidgen.targets import find_target
 from smidgen.verification import Emulator, HostModel, TracedHostModel, build_image, compare, run_isolated
 
 EVERY_THIRD = Clock(stride=3, offset=2)
-
-
-def recurrent_step(name: str = "steps", *, is_float: bool = False) -> Graph:
-    """A step graph with a scan and a GRU behind it, and a head that runs at every third frame from the third on."""
-    m = GraphMaker(name, is_step=True)
-    x = m.input("x", 1, 4, qparams=None if is_float else INT8)
-    narrow, wide = (None, None) if is_float else (SYMMETRIC, INT16)
-    u = m.linear(x, 4, narrow)
-    delta = m.pointwise(u, "softplus") if is_float else m.table(m.linear(u, 4, wide), wide)
-    scanned = m.selective_scan(u, delta, m.linear(u, 3, wide), m.linear(u, 3, wide), wide)
-    hidden = m.gru(m.linear(scanned, 12, wide))
-    graph = m.graph(m.linear(hidden, 5, wide))
-    head = graph.ops[-1]
-    graph = replace(graph, ops=(*graph.ops[:-1], replace(head, clock=EVERY_THIRD)))
-    check_graph(graph)
-    return graph
-
-
-GRAPHS = {"integer": recurrent_step(), "float32": recurrent_step("floats", is_float=True)}
+GRAPHS = {"integer": every_step_operator(), "float32": every_step_operator("floats", is_float=True)}
 
 both = pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS)
 
@@ -92,24 +74,27 @@ def test_every_layer_of_a_step_is_seen_with_its_bytes() -> None:
 
 
 def test_states_are_placed_apart_and_counted() -> None:
-    """Scan 4 * 3 words, GRU 4 halves, frame counter one word; the memory plan keeps them out of the arena."""
+    """History 4 * 4 bytes and a word, row a word, scan 4 * 3 words, mean 4 + 1 words, GRU 4 halves: none in the arena.
+
+    The frame counter takes one more word.
+    """
     graph = GRAPHS["integer"]
     plan = plan_memory(graph)
-    assert plan.state_bytes == 4 * 12 + 2 * 4
+    assert plan.state_bytes == (16 + 4) + 4 + 4 * 12 + 4 * 5 + 2 * 4
     assert program_of(graph).state_bytes == plan.state_bytes + 4
     assert {place.region for places in plan.states.values() for place in places.values()} == {"state"}
-    scan, gru = (op.name for op in graph.ops if op.name in plan.states)
+    scan, gru = (next(op.name for op in graph.ops if op.kind == kind) for kind in ("selective_scan", "gru"))
     overlapping = replace(plan, states={**plan.states, gru: {"hidden": plan.states[scan]["state"]}})
-    with pytest.raises(GraphError, match=r"the bytes of selective_scan\.\d+, state state are not at state \[0, 48\)"):
+    with pytest.raises(GraphError, match=r"the bytes of selective_scan\.\d+, state state are not at state \[24, 72\)"):
         emit(graph, overlapping, known_inputs=samples(graph, 6))
 
 
 def test_a_state_that_is_not_reset_is_caught() -> None:
-    """Planted: without its first statement, reset leaves the scan as it was."""
+    """Planted: without its first statement, reset leaves the history as it was."""
     graph = GRAPHS["integer"]
     program = program_of(graph)
     source = program.files["steps.c"]
-    reset = source.index("fill_q(arena_s32(state, 0U)")
+    reset = source.index("fill_q(arena_s8(state, 0U), 16U, 3, 8U);")
     faulty = source[:reset] + source[source.index("\n", reset) :]
     model = HostModel(replace(program, files={**program.files, "steps.c": faulty}))
     assert mismatched_bytes(graph, model.run, 50) > 0
@@ -155,7 +140,7 @@ def test_a_stepper_keeps_recordings_apart() -> None:
         ({"is_step": False}, "clocks and a frame limit belong to a step graph"),
         ({"frame_limit": 0}, "a recording must have at least one frame, not 0"),
         (
-            {"outputs": tuple(op.output for op in recurrent_step().ops[-2:])},
+            {"outputs": tuple(op.output for op in GRAPHS["integer"].ops[-2:])},
             "outputs come each frame and every 3 frames from frame 2 on; they need one clock",
         ),
     ],
@@ -172,3 +157,13 @@ def test_an_operand_that_is_not_there_yet_is_refused() -> None:
     ops = tuple(replace(op, clock=EVERY_THIRD if op.kind == "gru" else Clock()) for op in graph.ops)
     with pytest.raises(GraphError, match=r"runs each frame, its operand t\d+ is there every 3 frames from frame 2 on"):
         check_graph(replace(graph, ops=ops))
+
+
+def test_a_table_that_is_too_short_is_refused() -> None:
+    """The graph's limit must stop it before the first row that is not there."""
+    message = (
+        r"stored_row\.\d+ takes 200 elements from reset at most, so the graph must stop after 200 frames; its limit"
+    )
+    for limit in (None, 201):
+        with pytest.raises(GraphError, match=f"{message} is {limit or 'none'}"):
+            check_graph(replace(GRAPHS["integer"], frame_limit=limit))

@@ -4,7 +4,16 @@ Sizes are literals, so the compiler specialises each call.
 """
 
 from smidgen.codegen.c_text import BITS, bit_pattern, signed, unsigned
-from smidgen.codegen.calls import attention, layout, normalization, pointwise, projections, recurrences, reductions
+from smidgen.codegen.calls import (
+    attention,
+    layout,
+    normalization,
+    pointwise,
+    projections,
+    recurrences,
+    reductions,
+    streaming,
+)
 from smidgen.codegen.calls.site import Call, Emitters, Site
 from smidgen.errors import GraphError
 from smidgen.ir.ops import states_of
@@ -13,11 +22,11 @@ __all__ = ["Call", "Site", "call_for", "reset_statements"]
 
 _INTEGER: Emitters = {
     **projections.INTEGER, **pointwise.INTEGER, **normalization.INTEGER, **attention.INTEGER, **recurrences.INTEGER,
-    **reductions.INTEGER, **layout.LAYOUT,
+    **reductions.INTEGER, **layout.LAYOUT, **streaming.STREAMING,
 }  # fmt: skip
 _FLOAT: Emitters = {
     **projections.FLOAT, **pointwise.FLOAT, **normalization.FLOAT, **attention.FLOAT, **recurrences.FLOAT,
-    **reductions.FLOAT, **layout.LAYOUT,
+    **reductions.FLOAT, **layout.LAYOUT, **streaming.STREAMING,
 }  # fmt: skip
 
 

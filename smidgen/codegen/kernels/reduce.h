@@ -1,19 +1,52 @@
-/* Mean and argmax over one axis of integers: x (outer, reduced, inner), y (outer, inner). Twin of numerics/reduction.py. */
+/* Means and argmax of integers: over one axis of x (outer, reduced, inner) to y (outer, inner), and of all elements so far.
+ * Twin of numerics/reduction.py. */
 #ifndef SMIDGEN_REDUCE_H
 #define SMIDGEN_REDUCE_H
 
-#include "fixed_point.h"
+#include "roots.h"
+
+/* The ratio of scales, multiplier 2^(shift - 31), over `count`. */
+SMIDGEN_KERNEL smidgen_scaled mean_factor(uint32_t count, int32_t multiplier, int32_t shift)
+{
+    smidgen_scaled factor = reciprocal(count);
+    factor.mantissa = (int32_t)rounded_shift_s64((int64_t)factor.mantissa * multiplier, 31);
+    factor.exponent -= shift;
+    return factor;
+}
+
+SMIDGEN_KERNEL void store_mean(void *y, uint32_t i, int32_t total, smidgen_scaled factor, int32_t zero_y, uint32_t y_bits)
+{
+    const int64_t value = rounded_shift_s64((int64_t)total * factor.mantissa, factor.exponent) + zero_y;
+    store_q(y, i, clamp_s64(value, -32768, 32767), y_bits);
+}
 
 SMIDGEN_KERNEL void mean_q(const void *x, void *y, uint32_t outer, uint32_t reduced, uint32_t inner, uint32_t x_bits,
                            uint32_t y_bits, int32_t zero_x, int32_t zero_y, int32_t multiplier, int32_t shift)
 {
+    const smidgen_scaled factor = mean_factor(reduced, multiplier, shift);
+
     for (uint32_t o = 0U; o < outer; o++) {
         for (uint32_t i = 0U; i < inner; i++) {
             int32_t total = 0;
             for (uint32_t r = 0U; r < reduced; r++) {
                 total += load_q(x, (((o * reduced) + r) * inner) + i, x_bits) - zero_x;
             }
-            store_q(y, (o * inner) + i, requantize(total, multiplier, shift) + zero_y, y_bits);
+            store_mean(y, (o * inner) + i, total, factor, zero_y, y_bits);
+        }
+    }
+}
+
+/* y (steps, width): the mean of all rows of x so far; `totals` (width) and `count` go on from the rows before. */
+SMIDGEN_KERNEL void running_mean_q(const void *x, void *y, smidgen_s32 *totals, smidgen_s32 *count, uint32_t steps,
+                                   uint32_t width, uint32_t x_bits, uint32_t y_bits, int32_t zero_x, int32_t zero_y,
+                                   int32_t multiplier, int32_t shift)
+{
+    for (uint32_t t = 0U; t < steps; t++) {
+        (*count)++;
+        const smidgen_scaled factor = mean_factor((uint32_t)*count, multiplier, shift);
+        for (uint32_t i = 0U; i < width; i++) {
+            totals[i] += load_q(x, (t * width) + i, x_bits) - zero_x;
+            store_mean(y, (t * width) + i, totals[i], factor, zero_y, y_bits);
         }
     }
 }

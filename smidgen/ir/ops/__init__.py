@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from smidgen.ir.graph import Graph, Op, State
-from smidgen.ir.ops import attention, layout, normalization, pointwise, projections, recurrences, reductions
+from smidgen.ir.ops import attention, layout, normalization, pointwise, projections, recurrences, reductions, streaming
 from smidgen.ir.ops.op_spec import Array, Form, Operands, OpSpec
 
-__all__ = ["OP_SPECS", "Array", "Form", "OpSpec", "Operands", "states_of"]
+__all__ = ["OP_SPECS", "Array", "Form", "OpSpec", "Operands", "element_limit", "states_of"]
 
 OP_SPECS: Mapping[str, OpSpec] = {
     **projections.SPECS,
@@ -16,9 +16,15 @@ OP_SPECS: Mapping[str, OpSpec] = {
     **recurrences.SPECS,
     **layout.SPECS,
     **reductions.SPECS,
+    **streaming.SPECS,
 }
 
 
 def states_of(graph: Graph, op: Op) -> tuple[State, ...]:
     """Return what an op of the graph carries from one element along time to the next."""
     return OP_SPECS[op.kind].states(op, graph.operands(op), graph[op.output])
+
+
+def element_limit(graph: Graph, op: Op) -> int | None:
+    """Return how many elements along time an op of the graph may see from reset on, None for any number."""
+    return OP_SPECS[op.kind].element_limit(op, graph.operands(op), graph[op.output])

@@ -28,7 +28,7 @@ from smidgen.numerics.float32.functions import exp, gelu, gelu_tanh, log1p, norm
 from smidgen.numerics.float32.gru import gru
 from smidgen.numerics.float32.linear import conv1d, linear
 from smidgen.numerics.float32.norm import layer_norm, rms_norm
-from smidgen.numerics.float32.reduction import argmax, mean
+from smidgen.numerics.float32.reduction import argmax, mean, running_mean
 from smidgen.numerics.float32.scan import selective_scan
 
 __all__ = [
@@ -61,6 +61,7 @@ __all__ = [
     "normal_tail",
     "relu",
     "rms_norm",
+    "running_mean",
     "select",
     "selective_scan",
     "sigmoid",

@@ -21,6 +21,19 @@ def mean(x: Floats, *, axis: int) -> Floats:
 
 
 @float32_only
+def running_mean(x: Floats, totals: Floats, *, before: int) -> Floats:
+    """Return for each element of x (B, T, ...) the mean of all elements so far, summed in order.
+
+    Args: totals (B, ...), the sum of the `before` elements that came before; left with those of x added.
+    """
+    y = np.empty_like(x)
+    for t in range(x.shape[1]):
+        totals += x[:, t]
+        y[:, t] = totals / np.float32(before + t + 1)
+    return y
+
+
+@float32_only
 def argmax(x: Floats, *, axis: int) -> NDArray[np.int32]:
     """Return the position of the first maximum of x along `axis`."""
     return np.asarray(np.argmax(x, axis=axis), np.int32)
