@@ -1,8 +1,12 @@
 """torch.export: a user's module as a functional graph, at a free batch size or, where that fails, for one sample."""
 
+import contextlib
 import copy
+import io
+import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -11,7 +15,8 @@ from torch.export import Dim, ExportedProgram, ShapesCollection, export
 from torch.export.graph_signature import InputKind, OutputKind, TensorArgument
 
 from smidgen.compression.batch import written_shape
-from smidgen.compression.structure import unsupported
+from smidgen.compression.refusals import capture_error
+from smidgen.compression.structure import source_line, unsupported
 from smidgen.errors import ExportError
 
 aten = torch.ops.aten
@@ -82,37 +87,60 @@ def output_positions(exported: ExportedProgram) -> tuple[int, ...]:
     for position, spec in enumerate(exported.graph_signature.output_specs):
         if spec.kind is OutputKind.BUFFER_MUTATION:
             raise ExportError(
-                f"the model changes its buffer {spec.target!r}; a result must not depend on the call before"
+                f"the model changes its buffer {spec.target!r}, but a result must not depend on the call before; take "
+                f"the old state as an input and return the new one, or use nn.GRU{_line_of(exported, spec.arg.name)}"
             )
         if spec.kind is OutputKind.USER_OUTPUT:
             if not isinstance(spec.arg, TensorArgument):
-                raise ExportError(f"output {len(positions)} of the model is no tensor; return tensors only")
+                found = getattr(spec.arg, "value", spec.arg.name)
+                raise ExportError(f"output {len(positions)} of the model is no tensor, found {found!r}; return tensors")
             positions.append(position)
     return tuple(positions)
 
 
 def _exported(model: nn.Module, example: tuple[Tensor, ...], dynamic_shapes: Any) -> ExportedProgram:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's own deprecations, and nn.GRU's flattened weights
+        with _quietly():
             return export(model, example, dynamic_shapes=dynamic_shapes)
     except Exception as error:  # torch.export raises many unrelated types
-        reason = " ".join(str(error).split("\n\n")[0].split()).rstrip(".") or type(error).__name__
-        raise ExportError(
-            f"torch.export cannot capture {type(model).__name__}: {reason}. "
-            "Remove control flow that depends on values, and keep the batch as the first, free axis"
-        ) from error
+        with _quietly():
+            raise capture_error(error, model, example) from error
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep torch from printing graphs, tracebacks and its own deprecations: errors come as one message of ours."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(disabled)
 
 
 def _stored_value(exported: ExportedProgram, target: str) -> Tensor:
     value = exported.state_dict.get(target, exported.constants.get(target))
     if not isinstance(value, Tensor):
         raise ExportError(f"the exported program holds no tensor for {target!r}")
-    trained = isinstance(value, nn.Parameter)
     # A buffer may hold -inf: an attention mask does.
-    if not (torch.isfinite(value) | (torch.isneginf(value.float()) & (not trained))).all():
-        raise ExportError(f"weight {target} holds NaN or infinity; a firmware cannot be made from it")
+    masked = torch.isneginf(value.float()) & (not isinstance(value, nn.Parameter))
+    bad = ~(torch.isfinite(value) | masked)
+    if bad.any():
+        count, first = int(bad.sum()), tuple(bad.nonzero()[0].tolist())
+        raise ExportError(
+            f"weight {target} holds NaN or infinity: {count} of {value.numel()} values, the first "
+            f"{value[first].item()} at {list(first)}; load a checkpoint from before the training diverged, or train "
+            "again with a lower learning rate"
+        )
     return value.detach()
+
+
+def _line_of(exported: ExportedProgram, name: str) -> str:
+    """Return the user's line that computes a value of the graph, in brackets."""
+    made = [source_line(node) for node in exported.graph.nodes if node.name == name]
+    return f" ({made[0]})" if made and made[0] else ""
 
 
 def _refuse_random(graph: fx.Graph) -> None:

@@ -37,13 +37,15 @@ def fold_constants(
             if isinstance(attribute, Tensor):
                 values[node.name] = attribute.detach()
         elif node.op == "call_function":
-            if isinstance(node.meta.get("val"), torch.SymInt):
+            if isinstance(node.meta.get("val"), torch.SymInt) and node.target is not aten.item.default:
                 size = batch.at_one(node.meta["val"])
                 if size is not None:
                     values[node.name] = size
             elif _is_known(node, values):
                 args, kwargs = fx.node.map_arg((node.args, node.kwargs), lambda parent: _value(parent, values, batch))
                 values[node.name] = node.target(*args, **kwargs)
+                if isinstance(values[node.name], int | float):
+                    _write_number(node, values[node.name])
     return {name: value for name, value in values.items() if isinstance(value, Tensor)}
 
 
@@ -57,6 +59,12 @@ def mark_computed(graph: fx.Graph, constants: Iterable[str]) -> None:
         node.meta[COMPUTED] = computed
         if computed:
             needed.update(node.all_input_nodes)
+
+
+def _write_number(node: fx.Node, value: float) -> None:
+    """Put the number that a weight's `.item()` is into the arguments of its readers."""
+    for user in list(node.users):
+        user.args, user.kwargs = fx.node.map_arg((user.args, user.kwargs), lambda a: value if a is node else a)
 
 
 def _is_known(node: fx.Node, values: dict[str, Any]) -> bool:

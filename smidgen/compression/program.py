@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch._dynamo.exc import UserError
 from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
@@ -22,6 +23,7 @@ from smidgen.compression.capture import (
     placeholder_values,
 )
 from smidgen.compression.constants import fold_constants, mark_computed
+from smidgen.compression.refusals import Runner, capture_error, refuse_value_dependent
 from smidgen.compression.structure import COMPUTED, Structure, analyse
 from smidgen.errors import ConfigError, ExportError
 
@@ -149,8 +151,10 @@ def import_model(model: nn.Module | ExportedProgram, example_input: Tensor | Bat
     except ExportError as error:
         try:
             return _faithful(model, _imported(export_single(model, example), example), example)
-        except ExportError:
-            raise error from error.__cause__
+        except ExportError as second:
+            # That code fixes the batch is not why it cannot be captured at a batch of one.
+            told = second if isinstance(error.__cause__, UserError) else error
+            raise told from told.__cause__
 
 
 def _imported(exported: ExportedProgram, example: Batch) -> FloatProgram:
@@ -167,6 +171,7 @@ def _imported(exported: ExportedProgram, example: Batch) -> FloatProgram:
         )
     constants = fold_constants(graph_module, placeholders, batch)
     mark_computed(graph, constants)
+    refuse_value_dependent(node for node in graph.nodes if node.meta[COMPUTED])
     positions = output_positions(exported)
     output_node = next(node for node in graph.nodes if node.op == "output")
     program = FloatProgram(
@@ -186,7 +191,7 @@ def _imported(exported: ExportedProgram, example: Batch) -> FloatProgram:
         return program
 
     def record(inputs: Sequence[Tensor]) -> dict[str, Tensor]:
-        runner = fx.Interpreter(graph_module, garbage_collect_values=False)
+        runner = Runner(graph_module, garbage_collect_values=False)
         program._results(inputs, runner)
         return {node.name: value for node, value in runner.env.items() if isinstance(value, Tensor)}
 
@@ -198,8 +203,11 @@ def _faithful(model: nn.Module, program: FloatProgram, example: Batch) -> FloatP
     """Return the program if it gives what the module gives for one sample; raise ExportError if not."""
     first = tuple(x[:1] for x in example)
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
-        result = copy.deepcopy(model).eval()(*first)
-        results = program._results(first, fx.Interpreter(program.graph_module))
+        try:
+            result = copy.deepcopy(model).eval()(*(x.clone() for x in first))
+        except Exception as error:  # whatever the user's code raises
+            raise capture_error(error, model, first) from error
+        results = program._results(first, Runner(program.graph_module))
     expected = [value for value in pytree.tree_leaves(result) if isinstance(value, Tensor)]
     found = [results[position] for position in program.output_positions]
     for index, (value, other) in enumerate(zip(expected, found, strict=True)):

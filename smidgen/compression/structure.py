@@ -18,7 +18,7 @@ from smidgen.errors import UnsupportedError
 
 aten = torch.ops.aten
 
-_TORCH_FOLDER = os.path.dirname(torch.__file__) + os.sep
+TORCH_FOLDER = os.path.dirname(torch.__file__) + os.sep
 
 #: Functions applied element by element to one tensor (and scalars).
 POINTWISE = frozenset({
@@ -112,7 +112,7 @@ def source_line(node: fx.Node) -> str:
     frames = [
         line.strip()
         for line in str(node.meta.get("stack_trace") or "").split("File ")
-        if line.strip() and _TORCH_FOLDER not in line.partition(",")[0]
+        if line.strip() and TORCH_FOLDER not in line.partition(",")[0]
     ]
     return " ".join(f"File {frames[-1]}".split()) if frames else ""
 

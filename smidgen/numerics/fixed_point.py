@@ -86,11 +86,13 @@ def signed_fixed_point(
 
 
 def prove_accumulator(bound: ArrayLike, what: str) -> int:
-    """Return the largest bound; raise GraphError unless every |accumulator| stays below 2**31."""
-    largest = int(np.max(np.asarray(bound, object), initial=0))
+    """Return the largest bound, one for each row; raise GraphError unless every |accumulator| stays below 2**31."""
+    bounds = [int(value) for value in np.asarray(bound, object).reshape(-1)]
+    largest = max(bounds, default=0)
     if largest >= 2**31:
+        row = f" in row {bounds.index(largest)} of {len(bounds)}" if len(bounds) > 1 else ""
         raise GraphError(
-            f"{what}: the accumulator can reach {largest}, an int32 holds less than {2**31}; "
+            f"{what}: the accumulator can reach {largest}{row}, an int32 holds less than {2**31}; "
             "narrow the layer, or use int8 for its input or its weights"
         )
     return largest

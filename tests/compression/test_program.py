@@ -122,20 +122,14 @@ def test_weights_that_are_not_finite_are_refused(kind: str, bad: float) -> None:
         import_model(given, x)
 
 
-@pytest.mark.parametrize(
-    ("function", "reason"),
-    [
-        (lambda x: x if x.sum() > 0 else -x, "Could not guard on data-dependent expression"),
-        (lambda x: x.reshape(3, 4) + 1.0, ""),
-        (lambda x: x.numpy(), ""),
-    ],
-    ids=["control flow on values", "batch fixed", "numpy"],
-)
-def test_what_export_cannot_capture_is_refused(function: Callable[[Tensor], object], reason: str) -> None:
-    """The module's class, torch's reason and what to change are in the message."""
-    with pytest.raises(ExportError, match=f"torch.export cannot capture Function: .*{reason}") as caught:
-        import_model(Function(function), normal(3, 4))
-    assert "Remove control flow that depends on values" in str(caught.value)
+def test_a_batch_that_is_fixed_in_the_code_is_refused() -> None:
+    """A firmware computes one sample: code that counts on three fails, and the message says where and what to write."""
+    message = (
+        r"Function fails on the example input of shape \(1, 4\): RuntimeError: shape '\[3, 4\]' is invalid for input "
+        r"of size 4 \(File .*write x\.shape\[0\] or -1 where its code fixes the batch size"
+    )
+    with pytest.raises(ExportError, match=message):
+        import_model(Function(lambda x: x.reshape(3, 4) + 1.0), normal(3, 4))
 
 
 @pytest.mark.parametrize(
