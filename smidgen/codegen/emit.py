@@ -115,7 +115,10 @@ class _OpFunction:
         return [region for region in order if region in regions]
 
     def definition(self) -> str:
-        parameters = ", ".join(parameter(self.graph, region) for region in self._buffers())
+        written = self.plan.placements[self.op.output].region
+        parameters = ", ".join(
+            parameter(self.graph, region, is_written=region == written) for region in self._buffers()
+        )
         begin = () if self.graph.is_step else self.reset
         body = "\n".join(f"    {statement}" for statement in (*begin, *self.call.statements))
         return (
@@ -151,12 +154,15 @@ def _source(
 ) -> str:
     name, macro = graph.name, graph.name.upper()
     ports = [*graph.inputs, *graph.outputs]
-    nulls = " || ".join(f"({pointer} == 0)" for pointer in ("ctx", *ports))
+    nulls = " || ".join(f"({pointer} == NULL)" for pointer in ("ctx", *ports))
     uses_context = counts_frames(graph) or any(set(_MEMORY) & set(function._buffers()) for function in functions)
     return "\n".join(
         [
             f"/* {generated_by(graph, constants)} */",
             f'#include "{name}.h"',
+            "",
+            "#include <stddef.h>",
+            "",
             f'#include "{name}_kernels.h"',
             f'#include "{name}_weights.h"',
             "",
@@ -206,7 +212,7 @@ def _reset_function(graph: Graph, functions: Sequence[_OpFunction]) -> list[str]
             "/* No state goes from one call to the next. */",
             f"{name}_status {name}_reset({name}_context *ctx)",
             "{",
-            f"    return (ctx == 0) ? {macro}_ERROR_NULL : {macro}_OK;",
+            f"    return (ctx == NULL) ? {macro}_ERROR_NULL : {macro}_OK;",
             "}",
         ]
     keeps = any(function.reset for function in functions)
@@ -215,7 +221,7 @@ def _reset_function(graph: Graph, functions: Sequence[_OpFunction]) -> list[str]
         f"{name}_status {name}_reset({name}_context *ctx)",
         "{",
         *(["    uint8_t *state;"] if keeps else []),
-        "    if (ctx == 0) {",
+        "    if (ctx == NULL) {",
         f"        return {macro}_ERROR_NULL;",
         "    }",
         *(["    state = ctx->state.bytes;"] if keeps else []),

@@ -138,17 +138,20 @@ def entry_point(graph: Graph) -> str:
     return "step" if graph.is_step else "invoke"
 
 
-def parameter(graph: Graph, region: str) -> str:
+def parameter(graph: Graph, region: str, *, is_written: bool) -> str:
     """Return the C parameter of a region: arena or state, or a port by name."""
     if region in ("arena", "state"):
         return f"uint8_t *{region}"
-    const = "const " if region in graph.inputs else ""
+    const = "" if is_written else "const "
     return f"{const}{C_TYPES[graph[region].dtype]} *{region}"
 
 
 def signature(graph: Graph) -> str:
     """Return the parameters of invoke or step."""
-    ports = [parameter(graph, name) for name in (*graph.inputs, *graph.outputs)]
+    ports = [
+        *(parameter(graph, name, is_written=False) for name in graph.inputs),
+        *(parameter(graph, name, is_written=True) for name in graph.outputs),
+    ]
     return ", ".join([f"{graph.name}_context *ctx", *ports])
 
 

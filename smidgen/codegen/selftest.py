@@ -127,7 +127,7 @@ def _answer(graph: Graph, known: KnownAnswer) -> list[str]:
         if tensor.is_float:
             largest = float(np.abs(known.outputs[symbol]).max())
             tolerance = floating(_FLOAT_TOLERANCE * largest)
-            above, below = (f"{a} - {b} <= {tolerance}" for a, b in ((actual, expected), (expected, actual)))
+            above, below = (f"({a} - {b}) <= {tolerance}" for a, b in ((actual, expected), (expected, actual)))
             differs = f"!(({above}) && ({below}))"
         lines += [
             f"    for (uint32_t i = 0U; i < {unsigned(tensor.size)}; i++) {{",

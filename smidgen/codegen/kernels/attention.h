@@ -86,7 +86,7 @@ SMIDGEN_KERNEL void attention_q(const void *q, const void *k, const void *v, con
             int32_t peak = ATTENTION_HIDDEN;
             for (uint32_t j = 0U; j < count; j++) {
                 const uint32_t key = ((first + j) * groups) + group;
-                const int32_t added = (bias == 0) ? 0 : bias[attention_bias_at(&strides, h, i, first + j)];
+                const int32_t added = (bias == NULL) ? 0 : bias[attention_bias_at(&strides, h, i, first + j)];
                 int32_t score = ATTENTION_HIDDEN;
                 if (added != INT16_MIN) {
                     score = attention_score(q, ((i * heads) + h) * width, k, key * width, width, q_bits, k_bits,

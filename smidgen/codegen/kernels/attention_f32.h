@@ -31,21 +31,21 @@ SMIDGEN_KERNEL void attention_f32(const smidgen_f32 *q, const smidgen_f32 *k, co
             float inverse;
             for (uint32_t j = 0U; j < count; ++j) {
                 const smidgen_f32 *const key = &k[(((first + j) * groups) + group) * width];
-                const float added = (bias == 0) ? 0.0f : bias[attention_bias_at(&strides, h, i, first + j)];
+                const float added = (bias == NULL) ? 0.0f : bias[attention_bias_at(&strides, h, i, first + j)];
                 if (added != ATTENTION_HIDDEN_F32) {
                     float score = 0.0f;
                     for (uint32_t c = 0U; c < width; ++c) {
                         score += query[c] * key[c];
                     }
                     score *= scale;
-                    score = (bias == 0) ? score : (score + added);
+                    score = (bias == NULL) ? score : (score + added);
                     largest = ((seen == 0U) || (score > largest)) ? score : largest;
                     seen = 1U;
                     scores[j] = score;
                 }
             }
             for (uint32_t j = 0U; j < count; ++j) {
-                const float added = (bias == 0) ? 0.0f : bias[attention_bias_at(&strides, h, i, first + j)];
+                const float added = (bias == NULL) ? 0.0f : bias[attention_bias_at(&strides, h, i, first + j)];
                 const float weight = (added != ATTENTION_HIDDEN_F32) ? smidgen_expf(scores[j] - largest) : 0.0f;
                 scores[j] = weight;
                 total += weight;

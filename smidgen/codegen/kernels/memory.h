@@ -4,6 +4,7 @@
 #ifndef SMIDGEN_MEMORY_H
 #define SMIDGEN_MEMORY_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #if defined(__GNUC__) || defined(__clang__)
