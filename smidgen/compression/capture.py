@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.export import Dim, ExportedProgram, ShapesCollection, export
 from torch.export.graph_signature import InputKind, OutputKind, TensorArgument
+from torch.nn.modules import transformer
 
 from smidgen.compression.batch import written_shape
 from smidgen.compression.refusals import capture_error
@@ -100,7 +101,7 @@ def output_positions(exported: ExportedProgram) -> tuple[int, ...]:
 
 def _exported(model: nn.Module, example: tuple[Tensor, ...], dynamic_shapes: Any) -> ExportedProgram:
     try:
-        with _quietly():
+        with _quietly(), _masks_taken_as_they_are():
             return export(model, example, dynamic_shapes=dynamic_shapes)
     except Exception as error:  # torch.export raises many unrelated types
         with _quietly():
@@ -118,6 +119,20 @@ def _quietly() -> Iterator[None]:
             yield
     finally:
         logging.disable(disabled)
+
+
+@contextmanager
+def _masks_taken_as_they_are() -> Iterator[None]:
+    """Keep nn.Transformer from comparing its mask with a causal one: a branch on values, which export cannot take.
+
+    The comparison only chooses a faster kernel; without it the mask is added, which gives the same.
+    """
+    detect = transformer._detect_is_causal_mask
+    transformer._detect_is_causal_mask = lambda mask, is_causal=None, size=None: bool(is_causal)
+    try:
+        yield
+    finally:
+        transformer._detect_is_causal_mask = detect
 
 
 def _stored_value(exported: ExportedProgram, target: str) -> Tensor:

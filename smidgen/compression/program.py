@@ -24,6 +24,7 @@ from smidgen.compression.capture import (
 )
 from smidgen.compression.constants import fold_constants, mark_computed
 from smidgen.compression.refusals import Runner, capture_error, refuse_value_dependent
+from smidgen.compression.rewriting.attention import fuse_attention
 from smidgen.compression.structure import COMPUTED, Structure, analyse
 from smidgen.errors import ConfigError, ExportError
 
@@ -172,6 +173,10 @@ def _imported(exported: ExportedProgram, example: Batch) -> FloatProgram:
     constants = fold_constants(graph_module, placeholders, batch)
     mark_computed(graph, constants)
     refuse_value_dependent(node for node in graph.nodes if node.meta[COMPUTED])
+    if fuse_attention(graph, constants):
+        graph_module.recompile()
+        constants = fold_constants(graph_module, placeholders, batch)
+        mark_computed(graph, constants)
     positions = output_positions(exported)
     output_node = next(node for node in graph.nodes if node.op == "output")
     program = FloatProgram(

@@ -139,13 +139,7 @@ def _form(
     mask = given["attn_mask"]
     if mask is None:
         return MaskForm(span=AttentionSpan(causal=given["is_causal"]), bias=None)
-    data = builder.constant(mask)
-    if data is None:
-        raise builder.unsupported(
-            node,
-            "its mask is computed from an input; only constant masks are supported. A firmware sees windows of one "
-            "length: leave padding and its mask out, or tell the model by an input feature which frames are missing",
-        )
+    data = builder.weight(node, mask, "mask")
     if mask.meta["val"].dtype == torch.bool:
         data = np.where(data != 0, 0.0, -np.inf)
     leading = builder.program.batch.full_shape(given["query"].meta["val"])[:-2]
