@@ -6,6 +6,7 @@ page's own Python example prints.
 
 import argparse
 import json
+import operator
 import os
 import re
 import shlex
@@ -19,8 +20,7 @@ from typing import Any
 from rich.console import Console
 
 from smidgen.errors import DataError, SmidgenError
-from smidgen.lowering import operator_table
-from smidgen.lowering.supported import PRECISIONS
+from smidgen.lowering import supported_operators
 from smidgen.report import load_records, markdown_table, results_table, save_records
 from smidgen.report.document import Document
 from smidgen.report.formatting import count, kilobytes, percent, relative
@@ -31,13 +31,7 @@ from smidgen.whole_file import write_whole
 ROOT = Path(__file__).resolve().parent.parent
 DEMO_RECORDS = Path("results/demo.json")
 BENCH_RECORD = Path("results/bench.json")
-PAGES = (
-    Path("README.md"),
-    Path("docs/compiling.md"),
-    Path("docs/from-paper-to-c.md"),
-    Path("docs/operators.md"),
-    Path("docs/targets.md"),
-)
+PAGES = (Path("README.md"), Path("docs/compiling.md"), Path("docs/from-paper-to-c.md"), Path("docs/targets.md"))
 
 _TERMINAL_COLUMNS = 118
 _RUNS_ON = {
@@ -232,13 +226,9 @@ def _benchmarked(entry: str) -> list[dict[str, Any]]:
 
 
 def _supported_operators() -> str:
-    """Return what `smidgen ops` prints, as a table."""
-    lines = [f"| operator | overloads | {' | '.join(PRECISIONS)} | form |", "| --- " * (3 + len(PRECISIONS)) + "|"]
-    for supported in operator_table():
-        yes = " | ".join("yes" if precision in supported.precisions else "" for precision in PRECISIONS)
-        form = supported.form.replace("|", "\\|")
-        lines.append(f"| `{supported.name}` | {', '.join(supported.overloads)} | {yes} | {form} |")
-    return "\n".join(lines)
+    """Return the operators that have a lowering; Python's own reads like torch's."""
+    names = (name.replace(str(operator.getitem), "operator.getitem") for name in supported_operators())
+    return ", ".join(f"`{name}`" for name in sorted(names))
 
 
 def _cores() -> str:

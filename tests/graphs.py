@@ -188,6 +188,22 @@ class GraphMaker:
         shape = tuple(stop - start if i == axis else size for i, size in enumerate(self.tensors[x].shape))
         return self._layout("slice", [x], shape, {"axis": axis, "start": start, "stop": stop})
 
+    def strided_slice(self, x: str, axis: int, start: int, step: int, count: int) -> str:
+        """Add a slice with a step, which may be negative or 0."""
+        attrs = {"axis": axis, "start": start, "step": step, "count": count}
+        return self._layout("strided_slice", [x], self._along(x, axis, count), attrs)
+
+    def take(self, x: str, axis: int, *indices: int) -> str:
+        """Add a choice of positions along an axis."""
+        params = {"indices": np.array(indices, np.int16)}
+        return self._layout("take", [x], self._along(x, axis, len(indices)), {"axis": axis}, params)
+
+    def pad(self, x: str, axis: int, before: int, after: int, fill: float = 0) -> str:
+        """Add copies of one value at both ends of an axis."""
+        size = self.tensors[x].shape[axis] + before + after
+        attrs: dict[str, Attribute] = {"axis": axis, "before": before, "after": after, "fill": fill}
+        return self._layout("pad", [x], self._along(x, axis, size), attrs)
+
     def concat(self, axis: int, *parts: str) -> str:
         """Add a concatenation of tensors of one scale."""
         shape = list(self.tensors[parts[0]].shape)
@@ -249,9 +265,16 @@ class GraphMaker:
         params = {"weight": weight.astype(np.int8), **integer_arrays(p)}
         return self._op(kind, [x], shape, y, params, {**integer_attributes(p), **(geometry or {})})
 
-    def _layout(self, kind: str, x: Sequence[str], shape: tuple[int, ...], attrs: Mapping[str, Attribute]) -> str:
+    def _along(self, x: str, axis: int, size: int) -> tuple[int, ...]:
+        """Return the shape of x with another size of one axis."""
+        return tuple(size if i == axis else other for i, other in enumerate(self.tensors[x].shape))
+
+    def _layout(
+        self, kind: str, x: Sequence[str], shape: tuple[int, ...], attrs: Mapping[str, Attribute],
+        params: Mapping[str, Array] | None = None,
+    ) -> str:  # fmt: skip
         source = self.tensors[x[0]]
-        return self._op(kind, x, shape, source.qparams, attrs=attrs, dtype=source.dtype)
+        return self._op(kind, x, shape, source.qparams, params, attrs, dtype=source.dtype)
 
     def _op(
         self,
@@ -306,8 +329,8 @@ def every_integer_operator() -> Graph:
     scanned = m.selective_scan(u, m.table(delta, INT16), B, C, INT16)
     gated = m.binary("mul", scanned, m.table(scanned, INT8), INT16)
     hidden = m.gru(m.linear(gated, 12, INT16))
-    turned = m.transpose(hidden, 1, 0)
-    last = m.reshape(m.slice(turned, 1, 5, 6), 4)
+    turned = m.strided_slice(m.take(m.pad(m.transpose(hidden, 1, 0), 1, 1, 0), 1, 3, 0, 6), 1, 2, -1, 3)
+    last = m.reshape(m.slice(turned, 1, 0, 1), 4)
     scores = m.linear(m.binary("add", last, m.mean(turned, 1, INT16), INT8), 5)
     return m.graph(scores, m.argmax(scores, 0), hidden)
 
@@ -327,8 +350,8 @@ def every_float_operator() -> Graph:
     delta = m.pointwise(m.linear(u, 4), "softplus")
     gated = m.binary("mul", m.selective_scan(u, delta, m.linear(u, 3), m.linear(u, 3)), u, None)
     hidden = m.gru(m.linear(gated, 12))
-    turned = m.transpose(hidden, 1, 0)
-    last = m.reshape(m.slice(turned, 1, 5, 6), 4)
+    turned = m.strided_slice(m.take(m.pad(m.transpose(hidden, 1, 0), 1, 1, 0, 0.5), 1, 3, 0, 6), 1, 2, -1, 3)
+    last = m.reshape(m.slice(turned, 1, 0, 1), 4)
     scores = m.linear(m.binary("add", last, m.mean(turned, 1), None), 5)
     return m.graph(scores, m.argmax(scores, 0), hidden)
 
@@ -373,7 +396,7 @@ def graphs(draw: st.DrawFn, *, layout_only: bool = False) -> Graph:
     sizes = st.integers(1, 5)
     for i in range(draw(st.integers(1, 2))):
         m.input(f"x{i}", *draw(st.lists(sizes, min_size=2, max_size=3)), qparams=draw(st.sampled_from([INT8, INT16])))
-    kinds = ["transpose", "reshape", "slice", "concat"]
+    kinds = ["transpose", "reshape", "slice", "concat", "strided_slice", "take", "pad"]
     kinds += ["rowwise"] if layout_only else ["linear", "table", "add", "mul", "norm", "rescale", "mean", "conv1d"]
     results = []
     for _ in range(draw(st.integers(1, 12))):
@@ -399,6 +422,15 @@ def _random_operator(draw: st.DrawFn, m: GraphMaker, x: str, kind: str) -> str:
         case "slice":
             start = draw(st.integers(0, shape[axis] - 1))
             return m.slice(x, axis, start, draw(st.integers(start + 1, shape[axis])))
+        case "strided_slice":
+            start, stop = (draw(st.integers(0, shape[axis] - 1)) for _ in range(2))
+            step = draw(st.sampled_from([-2, -1, 1, 2])) if start != stop else 0
+            count = max(1, abs(stop - start) // max(abs(step), 1)) if (stop - start) * step > 0 else 1
+            return m.strided_slice(x, axis, start, step, draw(st.integers(1, 3)) if step == 0 else count)
+        case "take":
+            return m.take(x, axis, *draw(st.lists(st.integers(0, shape[axis] - 1), min_size=1, max_size=5)))
+        case "pad":
+            return m.pad(x, axis, draw(st.integers(0, 2)), draw(st.integers(0, 2)), draw(st.integers(-9, 9)))
         case "concat":
             alike = [n for n, t in m.tensors.items() if _joins(t, m.tensors[x], axis)]
             return m.concat(axis, *draw(st.lists(st.sampled_from(alike), min_size=1, max_size=3)))

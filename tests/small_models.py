@@ -1,6 +1,6 @@
 """Small modules for the tests of import, compression and lowering, and the way from a module to a graph."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from smidgen.codegen import emit
 from smidgen.compression import (
     FloatProgram,
     Input,
@@ -19,10 +20,14 @@ from smidgen.compression import (
     make_plan,
 )
 from smidgen.compression.recipe import Recipe
+from smidgen.firmware import quantize_inputs
 from smidgen.ir import Graph, interpret
 from smidgen.lowering import lower
+from smidgen.passes import fold, plan_memory
+from smidgen.verification import HostModel, compare
 
 Batch = tuple[Tensor, ...]
+Layer = nn.Module | nn.Parameter | Tensor
 
 
 class Chain(nn.Module):
@@ -61,6 +66,15 @@ class Lowered:
             outputs.append(values[name] if qparams is None else qparams.dequantize(values[name]))
         return outputs
 
+    def host_mismatches(self, inputs: Batch) -> int:
+        """Return in how many bytes C on this machine differs from the reference, after folding as it is shipped."""
+        graph = fold(self.graph)
+        arrays = quantize_inputs(self.program, graph, inputs)
+        program = emit(graph, plan_memory(graph), known_inputs=[array[0] for array in arrays])
+        values = interpret(graph, arrays)
+        expected = [values[name] for name in graph.outputs]
+        return compare(expected, HostModel(program).run(arrays), graph.outputs).mismatched_bytes
+
     def fake_quantized(self, inputs: Batch) -> list[NDArray[np.float64]]:
         """Return the outputs of the fake-quantised float program."""
         with torch.no_grad():
@@ -79,6 +93,41 @@ def lowered(
     calibration = None if chosen.is_float else calibrate(program, inputs)
     plan = make_plan(program, calibration, chosen, declared)
     return Lowered(program=program, plan=plan, graph=lower(program, plan, name="small"))
+
+
+def assert_equal_everywhere(
+    functions: Mapping[str, Callable[..., Tensor]], inputs: Batch, floors_db: Mapping[str, float], **layers: Layer
+) -> None:
+    """Functions as the outputs of one model follow PyTorch above a floor in every recipe, and C gives the same bytes.
+
+    Args: functions, called with the module that holds `layers` and the inputs; floors_db, by recipe.
+    """
+    model = Functions(functions, layers).eval()
+    with torch.no_grad():
+        exact = [value.double().numpy() for value in model(*inputs)]
+    program = import_model(model, inputs)
+    for recipe, floor in floors_db.items():
+        rungs = lowered(program, inputs, recipe)
+        for name, found, real in zip(functions, rungs.integers(inputs), exact, strict=True):
+            assert found.shape == real.shape, (recipe, name)
+            assert sqnr_db(found, real) >= floor, (recipe, name)
+        assert rungs.host_mismatches(inputs) == 0, recipe
+
+
+class Functions(nn.Module):
+    """Functions of the same inputs as the outputs of one model, with the layers, parameters and buffers they need."""
+
+    def __init__(self, functions: Mapping[str, Callable[..., Tensor]], layers: Mapping[str, Layer]) -> None:
+        super().__init__()
+        self.functions = functions
+        for name, layer in layers.items():
+            if isinstance(layer, nn.Module | nn.Parameter):
+                setattr(self, name, layer)
+            else:
+                self.register_buffer(name, layer)
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        return tuple(function(self, *inputs) for function in self.functions.values())
 
 
 def sqnr_db(found: NDArray[np.floating], exact: NDArray[np.floating]) -> float:

@@ -165,7 +165,7 @@ def test_printing_shows_every_layer_and_the_totals():
 
 def test_paths_compile_to_the_program_of_the_module(tmp_path):
     """A .pt2 file is refused without trust, a model folder needs none; both give the bytes that the module gives."""
-    model, x = network("gru"), windows(2)
+    model, x = network("gru"), windows(1)  # torch.export keeps the batch that it sees
     path = tmp_path / "rooms.pt2"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's own, about the GRU's flattened weights

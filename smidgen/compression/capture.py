@@ -28,13 +28,16 @@ _CHECKS = frozenset({
     aten.sym_constrain_range.default, aten.sym_constrain_range_for_size.default,
 })  # fmt: skip
 
-#: Operators that change nothing where shape and type stay.
-_IDLE = frozenset({
-    aten.alias.default, aten.clone.default, aten.contiguous.default, aten.detach.default, aten.dropout.default,
-    aten.expand.default, aten.flatten.using_ints, aten.lift_fresh_copy.default, aten.repeat.default,
-    aten.reshape.default, aten.slice.Tensor, aten.squeeze.default, aten.squeeze.dim, aten.squeeze.dims,
-    aten.tile.default, aten._to_copy.default,
-})  # fmt: skip
+#: Operators that give one of their arguments, at this position, where it has the result's shape and type.
+_IDLE = {
+    **dict.fromkeys((
+        aten.alias.default, aten.clone.default, aten.contiguous.default, aten.detach.default, aten.dropout.default,
+        aten.expand.default, aten.flatten.using_ints, aten.lift_fresh_copy.default, aten.repeat.default,
+        aten.reshape.default, aten.slice.Tensor, aten.squeeze.default, aten.squeeze.dim, aten.squeeze.dims,
+        aten.tile.default, aten._to_copy.default,
+    ), 0),
+    aten.copy.default: 1, aten.slice_scatter.default: 1,
+}  # fmt: skip
 
 #: Views demand that strides fit, which depends on copies that a firmware does not make.
 _VIEWS = (aten.view.default, aten._unsafe_view.default)
@@ -53,13 +56,35 @@ def export_free(model: nn.Module, example: Sequence[Tensor]) -> ExportedProgram:
     free: Any = ShapesCollection()  # type: ignore[no-untyped-call]
     for x in doubled:
         free[x] = {0: Dim.DYNAMIC}
-    copied = copy.deepcopy(model).eval()
+    copied = _at_rest(model)
     return _exported(copied, doubled, free.dynamic_shapes(copied, doubled))
 
 
 def export_single(model: nn.Module, example: Sequence[Tensor]) -> ExportedProgram:
     """Export a copy of a module at a fixed batch of one; raises ExportError where torch cannot."""
-    return _exported(copy.deepcopy(model).eval(), tuple(x[:1] for x in example), None)
+    return _exported(_at_rest(model), tuple(x[:1] for x in example), None)
+
+
+def with_usable_batch(exported: ExportedProgram, example: Sequence[Tensor]) -> ExportedProgram:
+    """Return a program that can compute one sample; one exported at another fixed batch is exported anew.
+
+    Raises ExportError where that batch is written into the graph.
+    """
+    inputs = set(exported.graph_signature.user_inputs)
+    sizes = [
+        node.meta["val"].shape[0] for node in exported.graph.nodes if node.op == "placeholder" and node.name in inputs
+    ]
+    if any(isinstance(size, torch.SymInt) or size == 1 for size in sizes):
+        return exported
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's own deprecations
+            return export_free(exported.module(check_guards=False), example)
+    except ExportError as error:
+        raise ExportError(
+            f"the program was exported at a fixed batch of {sizes[0]}; export it with the batch as a free size "
+            "(dynamic_shapes), or at a batch of 1"
+        ) from error
 
 
 def functional(exported: ExportedProgram) -> ExportedProgram:
@@ -97,6 +122,12 @@ def output_positions(exported: ExportedProgram) -> tuple[int, ...]:
                 raise ExportError(f"output {len(positions)} of the model is no tensor, found {found!r}; return tensors")
             positions.append(position)
     return tuple(positions)
+
+
+def _at_rest(model: nn.Module) -> nn.Module:
+    """Return a copy in evaluation mode; what was exported before has one mode only."""
+    copied = copy.deepcopy(model)
+    return copied if isinstance(copied, fx.GraphModule) else copied.eval()
 
 
 def _exported(model: nn.Module, example: tuple[Tensor, ...], dynamic_shapes: Any) -> ExportedProgram:
@@ -174,8 +205,8 @@ def _drop_idle(graph: fx.Graph) -> None:
             node.target = aten.reshape.default
         if node.target in _CHECKS:
             graph.erase_node(node)
-        elif node.target in _IDLE and isinstance(node.meta.get("val"), Tensor):
-            (source, *_) = node.args
+        elif node.target in _IDLE:
+            source = node.args[_IDLE[node.target]]
             if _kind(node.meta["val"]) == _kind(source.meta["val"]):
                 node.replace_all_uses_with(source)
                 graph.erase_node(node)

@@ -10,7 +10,7 @@ from torch import Tensor, fx
 
 from smidgen.compression.plan import Plan
 from smidgen.compression.program import Batch, FloatProgram
-from smidgen.compression.structure import LAYOUT
+from smidgen.compression.structure import COMPUTED, keeps_scale
 from smidgen.numerics.fixed_point import integer_range
 from smidgen.numerics.quantization import QParams, qparams_for_range
 
@@ -68,7 +68,7 @@ class _FakeQuantizer(fx.Interpreter):
     def run_node(self, node: fx.Node) -> Any:
         result = super().run_node(node)
         qparams = self._plan.qparams.get(node.name)
-        moves_only = node.target in LAYOUT and node.name not in self._split_parts
+        moves_only = node.meta[COMPUTED] and keeps_scale(node) and node.name not in self._split_parts
         if qparams is None or moves_only or not isinstance(result, Tensor):
             return result
         return straight_through(result, qparams)

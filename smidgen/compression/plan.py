@@ -1,5 +1,6 @@
 """Which integers stand for which activation: quantisation parameters by node, from calibration and a recipe."""
 
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -11,7 +12,7 @@ from torch import fx
 from smidgen.compression.calibration import Calibration
 from smidgen.compression.program import FloatProgram
 from smidgen.compression.recipe import Recipe
-from smidgen.compression.structure import LAYOUT, effective_users, label, op_name, readers
+from smidgen.compression.structure import effective_users, keeps_scale, label, op_name, readers
 from smidgen.errors import ConfigError
 from smidgen.ir import Quantity
 from smidgen.numerics.gru import HIDDEN
@@ -102,7 +103,9 @@ def _choose(
     program: FloatProgram, node: fx.Node, calibration: Calibration, recipe: Recipe, known: Mapping[str, QParams]
 ) -> QParams | None:
     if _keeps_source(program, node):
-        return known.get(node.all_input_nodes[0].name)  # None where the source itself is not quantised
+        source = known.get(node.all_input_nodes[0].name)  # None where the source itself is not quantised
+        if source is not None or node.target is not operator.getitem:
+            return source
     if node.target is aten.gru.input:
         return HIDDEN
     if node.name not in calibration.observations:
@@ -123,7 +126,7 @@ def _labels(node: fx.Node) -> list[str]:
 def _keeps_source(program: FloatProgram, node: fx.Node) -> bool:
     """True for a node that only moves elements, other than a part of a split layer, which has a range of its own."""
     parts = program.structure.split_parts.values()
-    return node.target in LAYOUT and not any(node is part for group in parts for part, _, _ in group)
+    return keeps_scale(node) and not any(node is part for group in parts for part, _, _ in group)
 
 
 def _needs_symmetric(user: fx.Node) -> bool:

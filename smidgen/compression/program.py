@@ -21,6 +21,7 @@ from smidgen.compression.capture import (
     functional,
     output_positions,
     placeholder_values,
+    with_usable_batch,
 )
 from smidgen.compression.constants import fold_constants, mark_computed
 from smidgen.compression.refusals import Runner, capture_error, refuse_value_dependent
@@ -144,7 +145,7 @@ def import_model(model: nn.Module | ExportedProgram, example_input: Tensor | Bat
     """
     example = as_batch(example_input)
     if isinstance(model, ExportedProgram):
-        return _imported(model, example)
+        return _imported(with_usable_batch(model, example), example)
     if not isinstance(model, nn.Module):
         raise ConfigError(f"expected a torch.nn.Module or an ExportedProgram, got {type(model).__name__}")
     try:
@@ -164,12 +165,6 @@ def _imported(exported: ExportedProgram, example: Batch) -> FloatProgram:
     placeholders = placeholder_values(exported)
     names = tuple(str(name) for name in exported.graph_signature.user_inputs)
     batch = free_sizes(graph, names)
-    fixed = [node.meta["val"].shape[0] for node in graph.nodes if node.op == "placeholder" and node.name in names]
-    if not batch.symbols and fixed[0] != 1:
-        raise ExportError(
-            f"the program was exported at a fixed batch of {fixed[0]}; export it with the batch as a free size "
-            "(dynamic_shapes), or at a batch of 1"
-        )
     constants = fold_constants(graph_module, placeholders, batch)
     mark_computed(graph, constants)
     refuse_value_dependent(node for node in graph.nodes if node.meta[COMPUTED])

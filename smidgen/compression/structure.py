@@ -37,16 +37,42 @@ DISCONTINUOUS = frozenset({
     aten.where.self, aten.where.Scalar, aten.where.ScalarOther, aten.where.ScalarSelf, aten.logical_not.default,
 })  # fmt: skip
 
-#: Nodes that move elements without changing them: they keep the quantisation of their source.
-LAYOUT = frozenset({
-    aten.alias.default, aten.clone.default, aten.contiguous.default, aten.detach.default, aten.expand.default,
-    aten.permute.default, aten.reshape.default, aten.select.int, aten.slice.Tensor, aten.split.Tensor,
-    aten.split_with_sizes.default, aten.squeeze.dim, aten.transpose.int, aten.unsqueeze.default, aten.view.default,
-    aten._unsafe_view.default, aten.flatten.using_ints, aten.chunk.default, aten.dropout.default, operator.getitem,
+#: Operators whose result holds elements of their first argument and nothing else, wherever it may take them from.
+MOVES = frozenset({
+    aten.alias.default, aten.broadcast_to.default, aten.channel_shuffle.default, aten.clone.default,
+    aten.contiguous.default, aten.detach.default, aten.diagonal.default, aten.dropout.default, aten.expand.default,
+    aten.expand_as.default, aten.flatten.using_ints, aten.flip.default, aten.fliplr.default, aten.flipud.default,
+    aten.gather.default, aten.index.Tensor, aten.index_select.default, aten.lift_fresh_copy.default, aten.mT.default,
+    aten.movedim.int, aten.movedim.intlist, aten.narrow.default, aten.native_channel_shuffle.default,
+    aten.numpy_T.default, aten.permute.default, aten.pixel_shuffle.default, aten.pixel_unshuffle.default,
+    aten.reflection_pad1d.default, aten.reflection_pad2d.default, aten.repeat.default,
+    aten.repeat_interleave.self_int, aten.repeat_interleave.self_Tensor, aten.replication_pad1d.default,
+    aten.replication_pad2d.default, aten.reshape.default, aten.roll.default, aten.rot90.default, aten.select.int,
+    aten.slice.Tensor, aten.squeeze.default, aten.squeeze.dim, aten.squeeze.dims, aten.swapaxes.default,
+    aten.swapdims.default, aten.t.default, aten.take.default, aten.take_along_dim.default, aten.tile.default,
+    aten.transpose.int, aten.unflatten.int, aten.unfold.default, aten.unsqueeze.default,
+    aten.upsample_nearest1d.default, aten.upsample_nearest1d.vec, aten.upsample_nearest2d.default,
+    aten.upsample_nearest2d.vec, aten._unsafe_index.Tensor,
 })  # fmt: skip
 
-_SPLITS = (aten.split.Tensor, aten.split_with_sizes.default, aten.chunk.default)
+#: Operators that cut their first argument into several results.
+SPLITS = frozenset({
+    aten.chunk.default, aten.hsplit.int, aten.split.Tensor, aten.split.sizes, aten.split_with_sizes.default,
+    aten.tensor_split.indices, aten.tensor_split.sections, aten.unbind.int, aten.unsafe_chunk.default,
+    aten.unsafe_split.Tensor, aten.unsafe_split_with_sizes.default,
+})  # fmt: skip
 
+#: Operators that put more elements around those that are there.
+PADS = frozenset({aten.constant_pad_nd.default, aten.pad.default})
+
+#: Nodes that move elements without changing them, or add zeros: they keep the quantisation of their source.
+LAYOUT = MOVES | SPLITS | PADS | {operator.getitem}
+
+
+#: Splits that can stand behind a linear layer.
+_LAST_AXIS_SPLITS = (
+    aten.split.Tensor, aten.split_with_sizes.default, aten.chunk.default, aten.tensor_split.sections,
+)  # fmt: skip
 
 #: Key of `node.meta`: True where an output needs the node and it depends on a value of an input.
 COMPUTED = "smidgen_computed"
@@ -135,11 +161,24 @@ def readers(node: fx.Node) -> list[fx.Node]:
     return [user for user in node.users if user.meta[COMPUTED]]
 
 
+def keeps_scale(node: fx.Node) -> bool:
+    """True for a node that holds elements of one computed tensor, and perhaps zeros, whatever it moves them by."""
+    if node.target not in LAYOUT or not node.args[0].meta[COMPUTED]:  # type: ignore[union-attr]
+        return False
+    return node.target not in PADS or pads_zeros(node) or arguments(node).get("mode", "constant") != "constant"
+
+
+def pads_zeros(node: fx.Node) -> bool:
+    """True for a padding by a constant that is zero."""
+    given = arguments(node)
+    return given.get("mode", "constant") == "constant" and given["value"] in (None, 0, 0.0)
+
+
 def effective_users(node: fx.Node) -> list[tuple[fx.Node, fx.Node]]:
     """Return (user, operand) for every user that computes, looking through nodes that only move elements."""
     found = []
     for user in readers(node):
-        if user.target in LAYOUT:
+        if keeps_scale(user):
             found += effective_users(user)
         else:
             found.append((user, node))
@@ -153,7 +192,7 @@ def _is_scalar_constant(node: fx.Node, constants: set[str]) -> bool:
 def _split_parts(linear: fx.Node) -> tuple[tuple[fx.Node, int, int], ...]:
     """Return the parts of a linear layer whose only user splits its last axis, () if that is not so."""
     users = readers(linear)
-    if len(users) != 1 or users[0].target not in _SPLITS:
+    if len(users) != 1 or users[0].target not in _LAST_AXIS_SPLITS:
         return ()
     split = users[0]
     rank = linear.meta["val"].dim()

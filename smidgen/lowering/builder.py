@@ -19,7 +19,11 @@ Rule = Callable[["Builder", fx.Node], None]
 
 
 class Builder:
-    """Collects tensors and ops; `values` maps a float node to the tensor that holds it."""
+    """Collects tensors and ops.
+
+    `values` maps a float node to the tensor that holds it; `results` one with several results to a tensor for each,
+    None for what no firmware computes.
+    """
 
     def __init__(self, program: FloatProgram, plan: Plan) -> None:
         self.program = program
@@ -27,7 +31,9 @@ class Builder:
         self.tensors: dict[str, Tensor] = {}
         self.ops: list[Op] = []
         self.values: dict[str, str] = {}
+        self.results: dict[str, Sequence[str | None]] = {}
         self._names: set[str] = set()
+        self._node_names = frozenset(node.name for node in program.nodes)
 
     @property
     def is_float(self) -> bool:
@@ -48,6 +54,13 @@ class Builder:
         if value is None:
             raise self.unsupported(user, f"its {what} is computed from an input; it must be a parameter or a constant")
         return value
+
+    def of_sample(self, node: fx.Node, data: Floats) -> Floats:
+        """Return a constant operand of `node`, given at a batch of one, without the place that the batch takes."""
+        value = node.meta["val"]
+        batch_axis = self.program.batch.of(value)
+        position = -1 if batch_axis is None else batch_axis - (value.dim() - data.ndim)
+        return data if position < 0 else data.squeeze(position)
 
     def operand(self, node: Any) -> Tensor:
         """Return the tensor that holds an argument of an op; raise UnsupportedError where none does."""
@@ -73,13 +86,21 @@ class Builder:
             raise self.unsupported(node, f"{plain[0].name} is {plain[0].dtype}; it takes quantised activations only")
         return [tensor.qparams for tensor in tensors if tensor.qparams is not None]
 
+    def size(self, node: fx.Node, size: Any) -> int:
+        """Return a size at a batch of one; raise UnsupportedError for one that something else decides."""
+        fixed = self.program.batch.at_one(size)
+        if fixed is None:
+            raise self.unsupported(node, f"the axis of size {size} varies from call to call; only the batch may")
+        return fixed
+
+    def full_shape(self, node: fx.Node) -> tuple[int, ...]:
+        """Return the shape of the node's value at a batch of one, the batch axis included."""
+        return tuple(self.size(node, size) for size in node.meta["val"].shape)
+
     def shape(self, node: fx.Node) -> tuple[int, ...]:
         """Return the shape of one sample of the node's value."""
-        shape = self.program.batch.sample_shape(node.meta["val"])
-        free = [str(size) for size in node.meta["val"].shape if self.program.batch.at_one(size) is None]
-        if free:
-            raise self.unsupported(node, f"the axis of size {free[0]} varies from call to call; only the batch may")
-        return tuple(size for size in shape if size is not None)
+        batch_axis = self.program.batch.of(node.meta["val"])
+        return tuple(size for axis, size in enumerate(self.full_shape(node)) if axis != batch_axis)
 
     def axis(self, node: fx.Node, source: fx.Node, axis: int) -> int:
         """Return an axis of `source`, along which `node` works, as an axis of one sample; refuse the batch axis."""
@@ -112,6 +133,14 @@ class Builder:
             name = f"{base}_{count}"
         self._names.add(name)
         return name
+
+    def unused(self, name: str) -> str:
+        """Return a name for a tensor between the nodes of the float program."""
+        candidate, count = name, 1
+        while candidate in self.tensors or candidate in self._node_names:
+            count += 1
+            candidate = f"{name}_{count}"
+        return candidate
 
     def add_tensor(
         self, name: str, shape: Sequence[int], qparams: QParams | None, dtype: str | None = None, data: Any = None

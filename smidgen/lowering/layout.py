@@ -1,204 +1,228 @@
-"""Lowering of operators that only move elements: they keep the quantisation of their source."""
+"""Lowering of operators that join tensors, put values around them, or only move elements (`moves`)."""
 
-import math
 import operator
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import fx
 
-from smidgen.compression.structure import arguments
-from smidgen.ir.graph import Tensor
-from smidgen.lowering.builder import Builder, Rule
+from smidgen.compression.structure import MOVES, SPLITS, arguments, pads_zeros
+from smidgen.ir.graph import Attribute, Tensor
+from smidgen.lowering.builder import Builder, Floats, Rule
+from smidgen.lowering.moves import move, part
 from smidgen.numerics.elementwise import rescale_parameters
+from smidgen.numerics.quantization import QParams
 
 aten = torch.ops.aten
-
-_TO_THE_END = 2**63 - 1  # torch's end of an open slice
-_LARGEST_RANK = 3  # of a transpose kernel
-
-
-def reshape(builder: Builder, node: fx.Node) -> None:
-    """view, reshape, flatten, unsqueeze, squeeze: the same elements under another shape."""
-    x = builder.operand(node.args[0])
-    shape = builder.shape(node)
-    if math.prod(shape) != x.size:
-        raise builder.unsupported(node, "it mixes the batch axis with others; keep the batch first and apart")
-    y = _moved(builder, node, x)
-    builder.add_op(node, "reshape", [x], y, attrs={"shape": shape})
-
-
-def transpose(builder: Builder, node: fx.Node) -> None:
-    """aten.transpose(x, a, b)."""
-    rank = _source(node).meta["val"].dim()
-    first, second = (arguments(node)[key] % rank for key in ("dim0", "dim1"))
-    axes = list(range(rank))
-    axes[first], axes[second] = axes[second], axes[first]
-    _add_transpose(builder, node, axes)
-
-
-def permute(builder: Builder, node: fx.Node) -> None:
-    """aten.permute(x, axes)."""
-    rank = _source(node).meta["val"].dim()
-    _add_transpose(builder, node, [axis % rank for axis in arguments(node)["dims"]])
-
-
-def expand(builder: Builder, node: fx.Node) -> None:
-    """aten.expand(x, sizes): copies side by side along every axis of size one that grows."""
-    x, shape = builder.operand(node.args[0]), builder.shape(node)
-    if shape == x.shape:
-        same(builder, node)
-        return
-    name = builder.op_name(node)
-    for axis, count in enumerate(shape):
-        if x.shape[axis] != count:
-            grown = (*x.shape[:axis], count, *x.shape[axis + 1 :])
-            y = (
-                _moved(builder, node, x)
-                if grown == shape
-                else builder.add_tensor(f"{node.name}_{axis}", grown, x.qparams, dtype=x.dtype)
-            )
-            builder.add_op(node, "concat", [x] * count, y, attrs={"axis": axis}, name=f"{name}.{axis}")
-            x = y
-
-
-def slice_(builder: Builder, node: fx.Node) -> None:
-    """aten.slice(x, axis, start, end, step=1)."""
-    source, given = _source(node), arguments(node)
-    if given["step"] != 1:
-        raise builder.unsupported(node, f"a slice with step {given['step']} is not supported; use step 1")
-    if given["dim"] == 0 and given["start"] in (None, 0) and given["end"] in (None, _TO_THE_END):
-        same(builder, node)  # the ":" of x[:, -1]: every sample
-        return
-    axis = builder.axis(node, source, given["dim"])
-    x = builder.operand(source)
-    start, stop, _ = slice(given["start"], given["end"]).indices(x.shape[axis])
-    _add_slice(builder, node, _moved(builder, node, x), x, axis, start, stop)
-
-
-def select(builder: Builder, node: fx.Node) -> None:
-    """aten.select(x, axis, index): a slice of one element, then a reshape."""
-    source, given = _source(node), arguments(node)
-    axis = builder.axis(node, source, given["dim"])
-    x = builder.operand(source)
-    index = given["index"] % x.shape[axis]
-    shape = tuple(1 if i == axis else size for i, size in enumerate(x.shape))
-    part = builder.add_tensor(f"{node.name}_part", shape, x.qparams, dtype=x.dtype)
-    name = builder.op_name(node)
-    builder.add_op(node, "slice", [x], part, attrs={"axis": axis, "start": index, "stop": index + 1}, name=name)
-    y = _moved(builder, node, x)
-    builder.add_op(node, "reshape", [part], y, attrs={"shape": y.shape}, name=f"{name}.drop_axis")
-
-
-def getitem(builder: Builder, node: fx.Node) -> None:
-    """One part of a split, or the sequence output of a GRU."""
-    source, index = _source(node), node.args[1]
-    assert isinstance(index, int)
-    if source.target is aten.gru.input:
-        if index != 0:
-            raise builder.unsupported(
-                node, "only the GRU's outputs can be used; take its last step for the final state"
-            )
-        builder.values[node.name] = builder.values[source.name]
-        return
-    whole = source.args[0]
-    assert isinstance(whole, fx.Node)
-    axis = builder.axis(source, whole, arguments(source)["dim"])
-    x = builder.operand(whole)
-    sizes = [piece.shape[axis + 1] for piece in source.meta["val"]]
-    start = sum(sizes[:index])
-    _add_slice(builder, node, _moved(builder, node, x), x, axis, start, start + sizes[index])
-
-
-def concat(builder: Builder, node: fx.Node) -> None:
-    """aten.cat(tensors, axis): parts in another scale are rescaled first."""
-    given = arguments(node)
-    axis = builder.axis(node, node, given["dim"])
-    y = builder.output(node)
-    name = builder.op_name(node)
-    inputs = []
-    for index, part in enumerate(given["tensors"]):
-        inputs.append(match_scale(builder, node, builder.operand(part), y, f"{name}.{index}"))
-    builder.add_op(node, "concat", inputs, y, attrs={"axis": axis}, name=name)
-
-
-def match_scale(builder: Builder, node: fx.Node, x: Tensor, y: Tensor, name: str) -> Tensor:
-    """Return x in y's quantisation, rescaled where it differs."""
-    if x.qparams == y.qparams:
-        return x
-    source, target = builder.quantization(node, x, y)
-    multiplier, shift = builder.integers(node, lambda: rescale_parameters(source, target))
-    rescaled = builder.add_tensor(f"{x.name}_as_{y.name}", x.shape, y.qparams)
-    builder.add_op(node, "rescale", [x], rescaled, attrs={"multiplier": multiplier, "shift": shift}, name=name)
-    return rescaled
-
-
-def same(builder: Builder, node: fx.Node) -> None:
-    """clone, contiguous, detach, dropout at evaluation: nothing to do."""
-    builder.values[node.name] = builder.values[_source(node).name]
 
 
 def split(builder: Builder, node: fx.Node) -> None:
     """A split computes nothing; each part is taken where it is used."""
-    builder.values[node.name] = builder.values[_source(node).name]
-
-
-def _source(node: fx.Node) -> fx.Node:
     source = node.args[0]
     assert isinstance(source, fx.Node)
-    return source
+    builder.values[node.name] = builder.operand(source).name
 
 
-def _moved(builder: Builder, node: fx.Node, x: Tensor) -> Tensor:
-    """Add the output of a layout op, quantised as its source."""
-    y = builder.add_tensor(node.name, builder.shape(node), x.qparams, dtype=x.dtype)
-    builder.values[node.name] = y.name
+def getitem(builder: Builder, node: fx.Node) -> None:
+    """One part of a split, or one of several results."""
+    source, index = node.args
+    assert isinstance(source, fx.Node)
+    assert isinstance(index, int)
+    if source.target in SPLITS:
+        part(builder, node)
+        return
+    if source.name in builder.results:
+        result = builder.results[source.name][index]
+        if result is None:
+            raise builder.unsupported(node, f"result {index} of {source.target} is not computed; use the values only")
+        builder.values[node.name] = result
+        return
+    if source.target is aten.gru.input and index != 0:
+        raise builder.unsupported(node, "only the GRU's outputs can be used; take its last step for the final state")
+    builder.values[node.name] = builder.values[source.name]
+
+
+# ---- joining ---------------------------------------------------------------------------------------------------------
+
+
+def concat(builder: Builder, node: fx.Node) -> None:
+    """aten.cat(tensors, axis)."""
+    given = arguments(node)
+    if builder.program.batch.of(node.meta["val"]) is None:  # samples side by side: one sample has every part once
+        axis = given["dim"] % node.meta["val"].dim()
+        shapes = [builder.full_shape(x) for x in given["tensors"]]
+    else:
+        axis = builder.axis(node, node, given["dim"])
+        shapes = [builder.shape(x) for x in given["tensors"]]
+    add_join(builder, node, axis, list(zip(given["tensors"], shapes, strict=True)))
+
+
+def stack(builder: Builder, node: fx.Node) -> None:
+    """aten.stack(tensors, axis): each part gets the new axis, then they are joined along it."""
+    given = arguments(node)
+    axis = builder.axis(node, node, given["dim"])
+    whole = builder.shape(node)
+    shape = (*whole[:axis], 1, *whole[axis + 1 :])
+    add_join(builder, node, axis, [(x, shape) for x in given["tensors"]])
+
+
+def slice_scatter(builder: Builder, node: fx.Node) -> None:
+    """aten.slice_scatter(x, values, axis, start, end): x with a span of one axis replaced (y[:, 1:] = values)."""
+    given = arguments(node)
+    axis = builder.axis(node, node, given["dim"])
+    if given["step"] != 1:
+        raise builder.unsupported(node, f"it writes to every element number {given['step']}; stack the parts instead")
+    shape = builder.shape(node)
+    start, stop, _ = slice(given["start"], given["end"]).indices(shape[axis])
+    _add_replacement(builder, node, axis, start, stop)
+
+
+def select_scatter(builder: Builder, node: fx.Node) -> None:
+    """aten.select_scatter(x, values, axis, index): x with one position along an axis replaced (y[:, 0] = values)."""
+    given = arguments(node)
+    axis = builder.axis(node, node, given["dim"])
+    index = given["index"] % builder.shape(node)[axis]
+    _add_replacement(builder, node, axis, index, index + 1)
+
+
+def _add_replacement(builder: Builder, node: fx.Node, axis: int, start: int, stop: int) -> None:
+    """Join what of the first argument stands before a span, the second argument, and what stands behind."""
+    x, values = node.args[:2]
+    assert isinstance(x, fx.Node)
+    assert isinstance(values, fx.Node)
+    whole = builder.shape(node)
+    parts: list[tuple[fx.Node | Tensor | Floats, Sequence[int]]] = []
+    for first, end, source in ((0, start, x), (start, stop, values), (stop, whole[axis], x)):
+        if first == end:
+            continue
+        shape = (*whole[:axis], end - first, *whole[axis + 1 :])
+        if source is values:
+            parts.append((values, shape))
+        elif (data := builder.constant(x)) is not None:
+            parts.append((np.broadcast_to(builder.of_sample(node, data), whole).take(range(first, end), axis), shape))
+        else:
+            old = builder.operand(x)
+            kept = builder.add_tensor(builder.unused(f"{node.name}_kept"), shape, old.qparams, dtype=old.dtype)
+            attrs: dict[str, Attribute] = {"axis": axis, "start": first, "stop": end}
+            builder.add_op(node, "slice", [old], kept, attrs=attrs, name=builder.op_name(node, f".{first}"))
+            parts.append((kept, shape))
+    add_join(builder, node, axis, parts)
+
+
+def add_join(
+    builder: Builder, node: fx.Node, axis: int, parts: Sequence[tuple[fx.Node | Tensor | Floats, Sequence[int]]]
+) -> None:
+    """Join parts, each given with the shape that it has in the result, along an axis.
+
+    Parts in another scale are rescaled first; constants are stored in the result's scale; zeros at an end are padding.
+    """
+    y, name = builder.output(node), builder.op_name(node)
+    values = [_constant_part(builder, node, part, shape) for part, shape in parts]
+    silent = [value is not None and not value.any() for value in values]
+    first, last = silent.index(False), len(silent) - silent[::-1].index(False)
+    before, after = (
+        sum(shape[axis] for _, shape in span) for span in (parts[:first], parts[last:])
+    )  # zeros in front and behind
+    inner_shape = tuple(size - (before + after if i == axis else 0) for i, size in enumerate(y.shape))
+    inner = y if inner_shape == y.shape else builder.add_tensor(f"{node.name}_inner", inner_shape, y.qparams, y.dtype)
+    inputs = []
+    for index in range(first, last):
+        part, shape = parts[index]
+        value = values[index]
+        if value is not None:
+            data = value.astype(np.float32) if y.qparams is None else y.qparams.quantize(value).astype(y.dtype)
+            inputs.append(builder.add_tensor(f"{node.name}_constant_{index}", shape, y.qparams, data=data))
+        else:
+            x = part if isinstance(part, Tensor) else builder.operand(part)
+            shaped = _reshaped(builder, node, x, shape, f"{name}.{index}.reshape")
+            inputs.append(rescaled(builder, node, shaped, y.qparams, f"{name}.{index}"))
+    inner_name = name if inner is y else f"{name}.inner"
+    if inner is y or len(inputs) > 1:
+        builder.add_op(node, "concat", inputs, inner, attrs={"axis": axis}, name=inner_name)
+    else:
+        inner = inputs[0]
+    if inner is not y:
+        attrs: dict[str, Attribute] = {"axis": axis, "before": before, "after": after, "fill": _zero(y)}
+        builder.add_op(node, "pad", [inner], y, attrs=attrs, name=name)
+
+
+def _constant_part(
+    builder: Builder, node: fx.Node, part: fx.Node | Tensor | Floats, shape: Sequence[int]
+) -> Floats | None:
+    if isinstance(part, Tensor):
+        return None
+    data = part if isinstance(part, np.ndarray) else builder.constant(part)
+    return None if data is None else np.ascontiguousarray(data.reshape(shape))
+
+
+def _reshaped(builder: Builder, node: fx.Node, x: Tensor, shape: Sequence[int], name: str) -> Tensor:
+    if x.shape == tuple(shape):
+        return x
+    y = builder.add_tensor(builder.unused(f"{x.name}_for_{node.name}"), shape, x.qparams, dtype=x.dtype)
+    builder.add_op(node, "reshape", [x], y, attrs={"shape": tuple(shape)}, name=name)
     return y
 
 
-def _add_transpose(builder: Builder, node: fx.Node, axes: Sequence[int]) -> None:
-    """Add a transpose of a sample; `axes` count the batch, which may stand anywhere, before and after."""
-    source, batch = _source(node).meta["val"], builder.program.batch
-    sample_axes = [axis for axis in range(len(axes)) if axis != batch.of(source)]
-    moved_axes = [axis for position, axis in enumerate(axes) if position != batch.of(node.meta["val"])]
-    x = builder.operand(node.args[0])
-    if sorted(moved_axes) != sample_axes:  # at a fixed batch of 1: another axis of size one counts as the batch
-        moved_axes = [axis for axis in moved_axes if axis in sample_axes]
-    permutation = [sample_axes.index(axis) for axis in moved_axes]
-    if len(permutation) > _LARGEST_RANK:
-        raise builder.unsupported(
-            node,
-            f"it permutes {len(permutation)} axes besides the batch, at most {_LARGEST_RANK} are supported; "
-            "reshape axes that stay together to one first",
-        )
-    y = _moved(builder, node, x)
-    builder.add_op(node, "transpose", [x], y, attrs={"permutation": tuple(permutation)})
+def rescaled(builder: Builder, node: fx.Node, x: Tensor, qparams: QParams | None, name: str) -> Tensor:
+    """Return x in another quantisation; `name` is that of the op that this takes."""
+    if x.qparams == qparams:
+        return x
+    y = builder.add_tensor(builder.unused(f"{x.name}_as_{node.name}"), x.shape, qparams)
+    source, target = builder.quantization(node, x, y)
+    multiplier, shift = builder.integers(node, lambda: rescale_parameters(source, target))
+    builder.add_op(node, "rescale", [x], y, attrs={"multiplier": multiplier, "shift": shift}, name=name)
+    return y
 
 
-def _add_slice(builder: Builder, node: fx.Node, y: Tensor, x: Tensor, axis: int, start: int, stop: int) -> None:
-    builder.add_op(node, "slice", [x], y, attrs={"axis": axis, "start": start, "stop": stop})
+# ---- padding ---------------------------------------------------------------------------------------------------------
+
+
+def pad(builder: Builder, node: fx.Node) -> None:
+    """aten.pad(x, widths, mode, value): a value around x; negative widths cut, other modes than "constant" move."""
+    given = arguments(node)
+    if given.get("mode", "constant") != "constant":
+        move(builder, node)
+        return
+    source = node.args[0]
+    assert isinstance(source, fx.Node)
+    x, value = builder.operand(source), float(given["value"] or 0.0)
+    qparams = x.qparams if pads_zeros(node) else builder.qparams(node)
+    x = rescaled(builder, node, x, qparams, builder.op_name(node, ".rescale"))
+    fill = float(value) if x.is_float else _zero(x) if qparams is None else int(qparams.quantize(np.asarray(value)))
+    for pair in range(len(given["pad"]) // 2):
+        before, after = given["pad"][2 * pair : 2 * pair + 2]
+        x = _padded(builder, node, x, builder.axis(node, source, -1 - pair), before, after, fill)
+    builder.values[node.name] = x.name
+
+
+def _padded(builder: Builder, node: fx.Node, x: Tensor, axis: int, before: int, after: int, fill: float) -> Tensor:
+    """Return x with `fill` at both ends of an axis; a negative width cuts that many elements off."""
+    cut = (max(-before, 0), x.shape[axis] - max(-after, 0))
+    if cut != (0, x.shape[axis]):
+        shape = tuple(cut[1] - cut[0] if i == axis else size for i, size in enumerate(x.shape))
+        y = builder.add_tensor(builder.unused(f"{node.name}_cut"), shape, x.qparams, dtype=x.dtype)
+        attrs: dict[str, Attribute] = {"axis": axis, "start": cut[0], "stop": cut[1]}
+        builder.add_op(node, "slice", [x], y, attrs=attrs, name=builder.op_name(node, ".cut"))
+        x = y
+    before, after = max(before, 0), max(after, 0)
+    if before or after:
+        shape = tuple(size + (before + after if i == axis else 0) for i, size in enumerate(x.shape))
+        y = builder.add_tensor(builder.unused(f"{node.name}_padded"), shape, x.qparams, dtype=x.dtype)
+        attrs = {"axis": axis, "before": before, "after": after, "fill": fill}
+        builder.add_op(node, "pad", [x], y, attrs=attrs, name=builder.op_name(node, f".{axis}"))
+        x = y
+    return x
+
+
+def _zero(x: Tensor) -> float | int:
+    """Return what stands for 0 in a tensor's type."""
+    return 0.0 if x.is_float else x.zero_point
 
 
 RULES: Mapping[object, Rule] = {
-    aten.view.default: reshape,
-    aten._unsafe_view.default: reshape,
-    aten.reshape.default: reshape,
-    aten.flatten.using_ints: reshape,
-    aten.unsqueeze.default: reshape,
-    aten.squeeze.dim: reshape,
-    aten.transpose.int: transpose,
-    aten.permute.default: permute,
-    aten.slice.Tensor: slice_,
-    aten.select.int: select,
-    aten.split.Tensor: split,
-    aten.split_with_sizes.default: split,
-    aten.chunk.default: split,
-    operator.getitem: getitem,
-    aten.cat.default: concat,
-    aten.clone.default: same,
-    aten.contiguous.default: same,
-    aten.alias.default: same,
-    aten.detach.default: same,
-    aten.expand.default: expand,
-    aten.dropout.default: same,
-}
+    **dict.fromkeys(MOVES, move), **dict.fromkeys(SPLITS, split), operator.getitem: getitem,
+    aten.cat.default: concat, aten.stack.default: stack,
+    aten.slice_scatter.default: slice_scatter, aten.select_scatter.default: select_scatter,
+    aten.pad.default: pad, aten.constant_pad_nd.default: pad,
+}  # fmt: skip

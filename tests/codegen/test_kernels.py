@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
+from random import Random
 
 import numpy as np
 import pytest
@@ -57,7 +58,10 @@ SIGNATURES = {
     "mean_q": "ppuuuuuiiii",
     "argmax_q": "ppuuuu",
     "copy_blocks": "ppuuuuuuu",
-    "transpose_3d": "ppuuuuuuu",
+    "copy_strided": "ppuuuuuiiiiiiu",
+    "take": "pppuuuuu",
+    "pad_q": "ppuuuuiu",
+    "pad_f32": "ppuuuuf",
 }
 
 sizes = st.integers(1, 9)
@@ -393,16 +397,56 @@ def test_reductions(
     np.testing.assert_array_equal(x.argmax(axis=1), actual)
 
 
-@given(shape=st.tuples(sizes, sizes, sizes), order=st.permutations([0, 1, 2]), item=st.sampled_from([1, 2, 4]))
-def test_transpose(run: Run, shape: tuple[int, int, int], order: list[int], item: int) -> None:
-    """transpose_3d moves elements of every size as numpy does."""
+few = st.integers(1, 4)
+
+
+@given(
+    shape=st.tuples(few, few, few, few, few), order=st.permutations(range(5)), item=st.sampled_from([1, 2, 4]),
+    reverse=st.integers(0, 4), repeated=st.integers(0, 4),
+)  # fmt: skip
+def test_copy_strided(
+    run: Run, shape: tuple[int, ...], order: list[int], item: int, reverse: int, repeated: int
+) -> None:
+    """copy_strided moves elements of every size as numpy does: axes in any order, one reversed, one repeated."""
     dtype = f"int{8 * item}"
     x = np.arange(np.prod(shape)).reshape(shape).astype(dtype)
-    expected = x.transpose(order)
-    strides = [x.strides[axis] // item for axis in order]
+    moved = np.flip(x.transpose(order), reverse)
+    one = moved.take([0], repeated)
+    expected = np.broadcast_to(one, moved.shape)
+    steps = [0 if axis == repeated else stride // item for axis, stride in enumerate(moved.strides)]
+    start = (moved.ctypes.data - x.ctypes.data) // item if moved.base is not None else 0
     np.testing.assert_array_equal(
-        expected, run("transpose_3d", expected.shape, dtype, x, None, *expected.shape, *strides, item)
+        expected, run("copy_strided", expected.shape, dtype, x, None, *expected.shape, start, *steps, item)
     )
+
+
+@given(
+    shape=st.tuples(sizes, sizes, sizes), item=st.sampled_from([1, 2, 4]), random=st.randoms(use_true_random=False),
+    count=sizes,
+)  # fmt: skip
+def test_take(run: Run, shape: tuple[int, int, int], item: int, random: Random, count: int) -> None:
+    """The kernel take reads any positions along an axis, in any order and as often as asked."""
+    dtype = f"int{8 * item}"
+    x = np.arange(np.prod(shape)).reshape(shape).astype(dtype)
+    indices = np.array([random.randrange(shape[1]) for _ in range(count)], np.int16)
+    expected = x.take(indices, axis=1)
+    np.testing.assert_array_equal(
+        expected, run("take", expected.shape, dtype, x, indices, None, shape[0], shape[1], count, shape[2], item)
+    )
+
+
+@given(shape=st.tuples(sizes, sizes), before=st.integers(0, 4), after=st.integers(0, 4), fill=st.integers(-127, 127),
+       dtype=st.sampled_from(["int8", "int16", "float32"]))  # fmt: skip
+def test_pad(run: Run, shape: tuple[int, int], before: int, after: int, fill: int, dtype: str) -> None:
+    """pad_q and pad_f32 put a value before and after each row."""
+    x = np.arange(np.prod(shape)).reshape(shape).astype(dtype)
+    expected = np.pad(x, [(0, 0), (before, after)], constant_values=fill)
+    sizes = (shape[0], before, shape[1], after)
+    if dtype == "float32":
+        found = run("pad_f32", expected.shape, dtype, x, None, *sizes, float(fill))
+    else:
+        found = run("pad_q", expected.shape, dtype, x, None, *sizes, fill, 8 * x.itemsize)
+    np.testing.assert_array_equal(expected, found)
 
 
 @given(

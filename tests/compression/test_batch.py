@@ -151,8 +151,11 @@ def test_a_model_for_single_samples_is_captured_as_such(function: Written) -> No
     assert program.record((x,))["linear"].shape == (3, 6, 4)
 
 
-def test_a_program_exported_at_another_batch_is_refused() -> None:
-    """A fixed batch of 4 can serve no single sample."""
-    exported = torch.export.export(nn.Linear(4, 4), (normal(4, 4),))
+def test_a_program_exported_at_another_batch_is_exported_anew() -> None:
+    """A fixed batch of 4 can serve no single sample, unless nothing in the graph depends on it."""
+    layer, x = nn.Linear(4, 4), normal(3, 4, seed=1)
+    program = import_model(torch.export.export(layer, (normal(4, 4),)), normal(4, 4))
+    torch.testing.assert_close(program.run((x,))[0], layer(x))
+    fixed = torch.export.export(Function(lambda m, x: m.layer(x.reshape(24, 4))), (normal(4, 6, 4),))
     with pytest.raises(ExportError, match="exported at a fixed batch of 4; export it with the batch as a free size"):
-        import_model(exported, normal(4, 4))
+        import_model(fixed, normal(4, 6, 4))

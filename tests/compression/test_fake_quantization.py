@@ -47,6 +47,7 @@ def test_weights_are_rounded_as_they_are_stored() -> None:
 
 def test_training_moves_through_the_rounding() -> None:
     """Quantisation-aware steps on the program's own weights lower a loss that rounding had raised."""
+    torch.manual_seed(0)
     program, x = import_model(Chain(), normal(2, 6, 4)), normal(64, 6, 4)
     target = torch.tanh(normal(64, 6, 4, seed=1))
     plan = make_plan(program, calibrate(program, x), find_recipe("int8-pure"))

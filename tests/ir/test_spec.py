@@ -206,8 +206,13 @@ SHAPES: dict[str, tuple[Spoil, str]] = {
     "gates": (lambda g: replaced(g, GRU, inputs=("wide",)), r"does not fit gates \(6, 4\); \(t, 3h\) and \(3h, h\)"),
     "permutation": (with_attr("transpose", "permutation", (0, 0)), r"\(0, 0\) does not permute the axes of \(6, 4\)"),
     "view": (with_attr("reshape", "shape", (6, 2, 3)), r"cannot view \(6, 4\) as \(6, 2, 3\)"),
-    "slice": (with_attr("slice", "stop", 7), r"\[5:7\] is outside axis 1 of \(4, 6\)"),
-    "axis": (with_attr("mean", "axis", 2), r"\(4, 6\) has no axis 2"),
+    "slice": (with_attr("slice", "stop", 7), r"\[0:7\] is outside axis 1 of \(4, 3\)"),
+    "strided slice": (with_attr("strided_slice", "step", -2), r"position -2 is outside axis 1 of \(4, 3\)"),
+    "taken": (
+        with_param("take", "indices", lambda a: a + np.int16(2)), r"position 8 is outside axis 1 of \(4, 7\)"
+    ),
+    "filled": (with_attr("pad", "fill", -32768), "fill -32768 is no value of int16"),
+    "axis": (with_attr("mean", "axis", 2), r"\(4, 3\) has no axis 2"),
     "joined": (lambda _: concat_of_two_widths(), r"cannot join \(2, 3\) and \(2, 4\) along axis 0"),
     "no last axis": (lambda _: norm_of_a_scalar(), "rms_norm works along the last axis, t1 has none"),
 }  # fmt: skip

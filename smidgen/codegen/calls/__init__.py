@@ -22,11 +22,11 @@ __all__ = ["Call", "Site", "call_for", "reset_statements"]
 
 _INTEGER: Emitters = {
     **projections.INTEGER, **pointwise.INTEGER, **normalization.INTEGER, **attention.INTEGER, **recurrences.INTEGER,
-    **reductions.INTEGER, **layout.LAYOUT, **streaming.STREAMING,
+    **reductions.INTEGER, **layout.INTEGER, **streaming.STREAMING,
 }  # fmt: skip
 _FLOAT: Emitters = {
     **projections.FLOAT, **pointwise.FLOAT, **normalization.FLOAT, **attention.FLOAT, **recurrences.FLOAT,
-    **reductions.FLOAT, **layout.LAYOUT, **streaming.STREAMING,
+    **reductions.FLOAT, **layout.FLOAT, **streaming.STREAMING,
 }  # fmt: skip
 
 

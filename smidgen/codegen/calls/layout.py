@@ -1,10 +1,16 @@
-"""Calls of operators that move elements; the same for every type."""
+"""Calls of operators that move elements."""
 
 import math
+from collections.abc import Sequence
 
-from smidgen.codegen.calls.site import Call, Emitters, Site, call, sizes
+from smidgen.codegen.c_text import floating, signed, unsigned
+from smidgen.codegen.calls.site import Call, Emitters, Site, bits, call, sizes
+from smidgen.codegen.calls.strides import collapsed, element_steps
 from smidgen.errors import GraphError
 from smidgen.ir.graph import DTYPE_BYTES, Tensor
+
+#: Loops of the kernel `copy_strided`.
+MOST_AXES = 5
 
 
 def _reshape(site: Site) -> Call:
@@ -43,18 +49,62 @@ def _copy_blocks(site: Site, x: Tensor, **counts: int) -> Call:
 
 
 def _transpose(site: Site) -> Call:
-    x, permutation = site.x[0], site.op.attrs["permutation"]
+    permutation = site.op.attrs["permutation"]
     assert isinstance(permutation, tuple)
-    if len(permutation) > 3:
+    steps = element_steps(site.x[0].shape)
+    return _copy_strided(site, site.y.shape, 0, [steps[axis] for axis in permutation])
+
+
+def _strided_slice(site: Site) -> Call:
+    axis = site.integer("axis")
+    steps = element_steps(site.x[0].shape)
+    start = site.integer("start") * steps[axis]
+    steps[axis] *= site.integer("step")
+    return _copy_strided(site, site.y.shape, start, steps)
+
+
+def _copy_strided(site: Site, shape: Sequence[int], start: int, steps: Sequence[int]) -> Call:
+    axes = collapsed(shape, [steps])
+    if len(axes) > MOST_AXES:
         raise GraphError(
-            f"{site.op.name}: a transpose of {len(permutation)} axes has no kernel; at most 3 are supported"
+            f"{site.op.name}: a {site.op.kind} of {len(axes)} axes that do not stay together has no kernel; "
+            f"at most {MOST_AXES} are supported"
         )
-    strides = [math.prod(x.shape[axis + 1 :]) for axis in range(len(x.shape))]
-    lead = 3 - len(permutation)
-    shape = [1] * lead + list(site.y.shape)
-    moved = [0] * lead + [strides[axis] for axis in permutation]
-    arguments = [site.at(x), site.at(site.y), *sizes(*shape, *moved, DTYPE_BYTES[x.dtype])]
-    return call("layout", "transpose_3d", arguments)
+    axes = [(1, (0,))] * (MOST_AXES - len(axes)) + axes
+    arguments = [
+        site.at(site.x[0]), site.at(site.y), *sizes(*(size for size, _ in axes)), signed(start),
+        *(signed(step) for _, (step,) in axes), unsigned(DTYPE_BYTES[site.y.dtype]),
+    ]  # fmt: skip
+    return call("layout", "copy_strided", arguments)
 
 
-LAYOUT: Emitters = {"reshape": _reshape, "slice": _slice, "concat": _concat, "transpose": _transpose}
+def _take(site: Site) -> Call:
+    x, axis = site.x[0], site.integer("axis")
+    counts = (math.prod(x.shape[:axis]), x.shape[axis], site.y.shape[axis], math.prod(x.shape[axis + 1 :]))
+    arguments = [site.at(x), site.param("indices"), site.at(site.y), *sizes(*counts, DTYPE_BYTES[x.dtype])]
+    return call("layout", "take", arguments)
+
+
+def _pad_counts(site: Site) -> list[str]:
+    x, axis = site.x[0], site.integer("axis")
+    inner = math.prod(x.shape[axis + 1 :])
+    rows = (site.integer("before"), x.shape[axis], site.integer("after"))
+    return sizes(math.prod(x.shape[:axis]), *(count * inner for count in rows))
+
+
+def _pad(site: Site) -> Call:
+    arguments = [site.at(site.x[0]), site.at(site.y), *_pad_counts(site), *site.signed("fill"), *bits(site.y)]
+    return call("layout", "pad_q", arguments)
+
+
+def _float_pad(site: Site) -> Call:
+    fill = floating(float(site.op.attrs["fill"]))  # type: ignore[arg-type]
+    return call("layout", "pad_f32", [site.at(site.x[0]), site.at(site.y), *_pad_counts(site), fill])
+
+
+LAYOUT: Emitters = {
+    "reshape": _reshape, "slice": _slice, "concat": _concat, "transpose": _transpose, "strided_slice": _strided_slice,
+    "take": _take,
+}  # fmt: skip
+INTEGER: Emitters = {**LAYOUT, "pad": _pad}
+FLOAT: Emitters = {**LAYOUT, "pad": _float_pad}
