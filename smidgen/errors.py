@@ -39,6 +39,10 @@ class GraphError(SmidgenError):
     """An integer graph breaks a rule of the specification, or an arithmetic bound cannot be proved."""
 
 
+class StreamingError(SmidgenError):
+    """A model cannot run frame after frame: it looks ahead, or at the whole window; the message names the layer."""
+
+
 class BudgetError(SmidgenError):
     """The program does not fit the target's RAM or flash."""
 

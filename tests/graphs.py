@@ -64,15 +64,22 @@ class GraphMaker:
         data = real.astype(np.float32) if qparams is None else qparams.quantize(real).astype(qparams.dtype)
         return self._tensor(name, shape, qparams, data)
 
+    def filled(self, name: str, *shape: int, value: int, qparams: QParams = INT8) -> str:
+        """Add a constant of one integer."""
+        return self._tensor(name, shape, qparams, np.full(shape, value, qparams.dtype))
+
     def linear(self, x: str, width: int, y: QParams = INT8) -> str:
         """Add a linear layer along the last axis."""
         return self._product("linear", x, (width, self.tensors[x].shape[-1]), (*self.tensors[x].shape[:-1], width), y)
 
-    def conv1d(self, x: str, width: int, *, taps: int = 3, pad: tuple[int, int] = (2, 0), y: QParams = INT8) -> str:
+    def conv1d(
+        self, x: str, width: int, *, taps: int = 3, pad: tuple[int, int] = (2, 0), stride: int = 1, dilation: int = 1,
+        y: QParams = INT8,
+    ) -> str:  # fmt: skip
         """Add a convolution of one group."""
         steps, channels = self.tensors[x].shape
-        shape = (steps + sum(pad) - taps + 1, width)
-        geometry = {"pad_left": pad[0], "pad_right": pad[1], "stride": 1, "dilation": 1, "groups": 1}
+        shape = ((steps + sum(pad) - dilation * (taps - 1) - 1) // stride + 1, width)
+        geometry = {"pad_left": pad[0], "pad_right": pad[1], "stride": stride, "dilation": dilation, "groups": 1}
         return self._product("conv1d", x, (width, channels, taps), shape, y, geometry)
 
     def table(self, x: str, y: QParams = INT8) -> str:

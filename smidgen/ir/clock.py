@@ -31,6 +31,14 @@ class Clock:
         distance = self.offset - other.offset
         return self.stride % other.stride == 0 and distance >= 0 and distance % other.stride == 0
 
+    def later(self, elements: int, stride: int = 1) -> "Clock":
+        """Return the clock of every `stride`-th element, from `elements` elements after the first on."""
+        return Clock(stride=self.stride * stride, offset=self.offset + self.stride * elements)
+
+    def from_reset(self) -> "Clock":
+        """Return the same ticks without those before frame 0."""
+        return self if self.offset >= 0 else Clock(stride=self.stride, offset=self.offset % self.stride)
+
     def frames_for(self, count: int) -> int:
         """Return the most frames that give no more than `count` elements."""
         return self.offset + self.stride * count

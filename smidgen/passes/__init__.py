@@ -2,5 +2,6 @@
 
 from smidgen.passes.fold import fold
 from smidgen.passes.memory import MemoryPlan, Placement, check_plan, plan_memory
+from smidgen.passes.stream import CausalGraph
 
-__all__ = ["MemoryPlan", "Placement", "check_plan", "fold", "plan_memory"]
+__all__ = ["CausalGraph", "MemoryPlan", "Placement", "check_plan", "fold", "plan_memory"]

@@ -16,11 +16,16 @@ from smidgen.ir.spec import check_graph
 _Rule = Callable[[Graph, Op], Graph | None]
 
 
-def fold(graph: Graph) -> Graph:
-    """Return an equal graph on which no rule applies any more."""
+def fold(graph: Graph, *, keep_rows: bool = False) -> Graph:
+    """Return an equal graph on which no rule applies any more.
+
+    `keep_rows`: do not take the last of the rows of an op in place of the last of its operands' rows, so that constants
+    keep all of theirs: what a graph of another length is written from.
+    """
+    rules = tuple(_cut_rows_behind if keep_rows and rule is _slice_before_rowwise else rule for rule in _RULES)
     graph = _drop_dead(graph)
     while True:
-        smaller = next((new for op in graph.ops for rule in _RULES if (new := rule(graph, op)) is not None), None)
+        smaller = next((new for op in graph.ops for rule in rules if (new := rule(graph, op)) is not None), None)
         if smaller is None:
             check_graph(graph)
             return graph
@@ -77,7 +82,7 @@ def _drop_identity(graph: Graph, op: Op) -> Graph | None:
 def _rename_producer(graph: Graph, op: Op) -> Graph | None:
     """Let the producer of a layout op's source write the graph's output itself."""
     source = graph.producer(op.inputs[0])
-    if source is None or op.inputs[0] in graph.outputs:
+    if source is None or op.inputs[0] in graph.outputs or source.clock != op.clock:
         return None
     readers = [reader for reader in graph.consumers(op.inputs[0]) if reader is not op]
     renamed = {r.name: [replace(r, inputs=_renamed(r.inputs, op.inputs[0], op.output))] for r in readers}
@@ -98,7 +103,7 @@ def _slice_before_transpose(graph: Graph, op: Op) -> Graph | None:
     assert isinstance(axis, int)
     x, y = graph[source.inputs[0]], graph[op.output]
     part, part_op = _sliced(graph, op, x, axis=permutation[axis])
-    moved = replace(source, inputs=(part.name,), output=y.name)
+    moved = replace(source, inputs=(part.name,), output=y.name, clock=op.clock)
     return _swap(graph, {source.name: [], op.name: [part_op, moved]}, [part])
 
 
@@ -111,9 +116,15 @@ def _slice_before_rowwise(graph: Graph, op: Op) -> Graph | None:
         name: _sliced(graph, op, graph[name], axis=0, index=index)
         for index, name in enumerate(dict.fromkeys(source.inputs))
     }
-    moved = replace(source, inputs=tuple(parts[name][0].name for name in source.inputs), output=op.output)
+    inputs = tuple(parts[name][0].name for name in source.inputs)
+    moved = replace(source, inputs=inputs, output=op.output, clock=op.clock)
     computed = [part_op for part, part_op in parts.values() if part.data is None]
     return _swap(graph, {source.name: [], op.name: [*computed, moved]}, [part for part, _ in parts.values()])
+
+
+def _cut_rows_behind(graph: Graph, op: Op) -> Graph | None:
+    """As `_slice_before_rowwise`, where the first row is kept."""
+    return _slice_before_rowwise(graph, op) if op.kind == "slice" and op.attrs["start"] == 0 else None
 
 
 def _cut_convolution(graph: Graph, op: Op) -> Graph | None:
@@ -162,7 +173,7 @@ def _sliced(graph: Graph, op: Op, x: Tensor, *, axis: int, index: int = 0) -> tu
     part = replace(x, name=name, shape=shape, data=data)
     return part, Op(
         name=op_name, kind="slice", inputs=(x.name,), output=name,
-        attrs={"axis": axis, "start": start, "stop": stop},
+        attrs={"axis": axis, "start": start, "stop": stop}, clock=op.clock,
     )  # fmt: skip
 
 

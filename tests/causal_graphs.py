@@ -1,0 +1,139 @@
+"""Random causal windows, and the comparison that every one of them must pass: steps from reset equal the window."""
+
+from collections.abc import Callable
+
+import numpy as np
+from graphs import INT8, INT16, SYMMETRIC, Array, GraphMaker
+from hypothesis import strategies as st
+
+from smidgen.ir import Graph, interpret, interpret_frames
+from smidgen.numerics.fixed_point import integer_range
+from smidgen.numerics.quantization import QParams
+from smidgen.passes import CausalGraph
+
+STEPS = 12  # of the window that is compiled
+
+
+def recording(graph: Graph, frames: int, *, batch: int = 1, seed: int = 0) -> list[Array]:
+    """Return inputs (batch, frames, features) for a graph whose inputs have time first."""
+    random = np.random.default_rng(seed)
+    arrays = []
+    for tensor in (graph[name] for name in graph.inputs):
+        shape = (batch, frames, *tensor.shape[1:])
+        if tensor.is_float:
+            arrays.append(random.normal(size=shape).astype(np.float32))
+        else:
+            low, high = integer_range(tensor.dtype)
+            arrays.append(random.integers(low, high + 1, shape).astype(tensor.dtype))
+    return arrays
+
+
+def causal(graph: Graph) -> CausalGraph:
+    """Return what streams a graph with time as the first axis of each input."""
+    return CausalGraph(graph, dict.fromkeys(graph.inputs, 0))
+
+
+Run = Callable[[CausalGraph, list[Array]], dict[str, Array]]
+
+
+def stepped(graph: CausalGraph, inputs: list[Array]) -> dict[str, Array]:
+    """Return what the reference of the step graph answers to a recording: by output, (batch, answers, *shape)."""
+    return interpret_frames(graph.step, [array[:, :, None] for array in inputs])
+
+
+def windowed(graph: CausalGraph, inputs: list[Array]) -> dict[str, Array]:
+    """Return the outputs of the graph at the length of a recording."""
+    window = graph.at_length(inputs[0].shape[1])
+    values = interpret(window, inputs)
+    return {name: values[name] for name in window.outputs}
+
+
+def assert_steps_equal_windows(graph: CausalGraph, lengths: range, run: Run = stepped) -> None:
+    """Every byte of the first n frames of a recording, for every length n at which the graph gives an output."""
+    clock, limit = graph.output_clock, graph.frame_limit
+    inputs = recording(graph.window, lengths[-1] if limit is None else min(limit, lengths[-1]))
+    answers = run(graph, inputs)
+    for frames in range(max(lengths[0], clock.offset + 1), inputs[0].shape[1] + 1, lengths.step):
+        expected = windowed(graph, [array[:, :frames] for array in inputs])
+        for name in graph.window.outputs:
+            found, axis = answers[name][:, : clock.count(frames)], graph.tracks[name].axis
+            found = found[:, -1] if axis is None else np.concatenate(list(found.swapaxes(0, 1)), axis=axis + 1)
+            assert expected[name].dtype == found.dtype
+            assert expected[name].tobytes() == found.tobytes(), f"{name} at {frames} frames"
+
+
+@st.composite
+def causal_graphs(draw: st.DrawFn, *, is_float: bool = False) -> Graph:
+    """A chain of causal layers with residuals, then a head for every step, the last step, or a mean over time."""
+    m = GraphMaker(seed=draw(st.integers(0, 1000)))
+    types = [None] if is_float else [INT8, INT16]
+    x = m.input("x", STEPS, draw(st.integers(1, 4)), qparams=draw(st.sampled_from(types)))
+    if draw(st.booleans()):
+        x = m.concat(1, x, m.input("other", STEPS, 2, qparams=m.tensors[x].qparams))
+    width = draw(st.integers(1, 4))
+    x = m.linear(x, width, draw(st.sampled_from(types)))
+    kinds = [
+        "linear",
+        "conv1d",
+        "strided",
+        "residual",
+        "positions",
+        "norm",
+        "scan",
+        "gru",
+        "running_mean",
+        "turned",
+        "crop",
+    ]
+    for kind in draw(st.lists(st.sampled_from(kinds), max_size=5)):
+        x = _layer(draw, m, x, kind, width, draw(st.sampled_from(types)))
+    head = draw(st.sampled_from(["all", "last", "mean", "last and mean"]))
+    y = types[-1]
+    last = m.slice(x, 0, m.tensors[x].shape[0] - 1, m.tensors[x].shape[0])
+    results = {
+        "all": lambda: [x],
+        "last": lambda: [m.reshape(last, width)],
+        "mean": lambda: [m.mean(x, 0, y)],
+        "last and mean": lambda: [m.binary("add", m.reshape(last, width), m.mean(x, 0, y), y)],
+    }[head]()
+    return m.graph(m.linear(results[0], 3, y))
+
+
+def _layer(draw: st.DrawFn, m: GraphMaker, x: str, kind: str, width: int, y: QParams | None) -> str:
+    steps = m.tensors[x].shape[0]
+    wide, narrow = (None, None) if y is None else (INT16, SYMMETRIC)
+    match kind:
+        case "linear":
+            return m.linear(x, width, y)
+        case "conv1d" | "strided":
+            taps, dilation = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+            span = dilation * (taps - 1)
+            stride = draw(st.integers(2, 3)) if kind == "strided" else 1
+            left = span if steps - span < 4 or kind == "conv1d" else draw(st.integers(0, span))
+            if steps <= 3:
+                stride = 1
+            return m.conv1d(x, width, taps=taps, pad=(left, 0), stride=stride, dilation=dilation, y=y)
+        case "crop" if steps > 4:
+            difference = m.slice(x, 0, 1, steps), m.slice(x, 0, 0, steps - 1)
+            return m.binary("add", *difference, y)
+        case "residual":
+            return m.binary("add", x, m.conv1d(x, width, taps=2, pad=(1, 0), y=y), y)
+        case "positions":
+            return m.binary("add", x, m.constant(f"positions_{len(m.tensors)}", steps, width, qparams=y), y)
+        case "norm":
+            return m.norm("rms_norm", x, y)
+        case "scan":
+            u = m.linear(x, width, narrow)
+            delta = m.pointwise(u, "softplus") if y is None else m.table(m.linear(u, width, wide), wide)
+            return m.selective_scan(u, delta, m.linear(u, 2, wide), m.linear(u, 2, wide), y)
+        case "gru":
+            return m.gru(m.linear(x, 3 * width, wide))
+        case "running_mean":
+            return m.running_mean(x, y)
+        case "turned":
+            turned = m.transpose(x, 1, 0)
+            flat = m.reshape(turned, width, 1, steps)
+            return m.transpose(
+                m.reshape(m.pointwise(flat, "silu") if y is None else m.table(flat, y), width, steps), 1, 0
+            )
+    return x

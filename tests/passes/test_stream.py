@@ -1,0 +1,246 @@
+"""n steps from reset equal the graph at length n, byte for byte; what looks ahead is refused by name."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from causal_graphs import (
+    STEPS,
+    assert_steps_equal_windows,
+    causal,
+    causal_graphs,
+    recording,
+    windowed,
+)
+from graphs import INT8, INT16, SYMMETRIC, Array, GraphMaker, samples
+from hypothesis import given, settings
+
+from smidgen.codegen import emit
+from smidgen.errors import StreamingError
+from smidgen.ir import Clock, Graph, interpret
+from smidgen.passes import CausalGraph, fold, plan_memory
+from smidgen.passes.along_time import layout
+from smidgen.verification import HostModel
+
+EVERY_LENGTH = range(1, 2 * STEPS)
+
+
+def on_the_host(graph: CausalGraph, inputs: list[Array]) -> dict[str, Array]:
+    """Return what the C of the step graph answers to one recording."""
+    frames = [np.ascontiguousarray(array[0][:, None]) for array in inputs]
+    program = emit(graph.step, plan_memory(graph.step), known_inputs=[array[:3] for array in frames])
+    outputs = HostModel(program).run(frames)
+    return {name: values[None] for name, values in zip(graph.step.outputs, outputs, strict=True)}
+
+
+# ---- equality --------------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=25)
+@given(graph=causal_graphs())
+def test_steps_equal_windows_in_integers(graph: Graph) -> None:
+    """Random chains of causal layers, at every length from the first output to twice the compiled one."""
+    assert_steps_equal_windows(causal(graph), EVERY_LENGTH)
+
+
+@settings(max_examples=10)
+@given(graph=causal_graphs(is_float=True))
+def test_steps_equal_windows_in_float32(graph: Graph) -> None:
+    """The same bits too, since sums run in one order in both forms."""
+    assert_steps_equal_windows(causal(graph), EVERY_LENGTH)
+
+
+@settings(max_examples=20)
+@given(graph=causal_graphs())
+def test_the_compiled_length_is_the_window(graph: Graph) -> None:
+    """At the length that was compiled, the graph gives the bytes of the window that is delivered."""
+    stream, inputs = causal(graph), recording(graph, STEPS)
+    if stream.output_clock.offset < STEPS:
+        values = interpret(fold(graph), inputs)
+        for name, found in windowed(stream, inputs).items():
+            np.testing.assert_array_equal(values[name], found)
+
+
+def everything(*, is_float: bool = False) -> Graph:
+    """A window with every causal operator, strides and delays, on two inputs."""
+    m = GraphMaker("everything")
+    y, wide = (None, None) if is_float else (INT8, INT16)
+    x = m.concat(1, m.input("x", STEPS, 3, qparams=y), m.input("other", STEPS, 2, qparams=y))
+    h = m.binary("add", m.conv1d(x, 4, taps=3, pad=(4, 0), dilation=2, y=y), m.constant("p", STEPS, 4, qparams=y), wide)
+    h = m.binary("add", m.slice(h, 0, 1, STEPS), m.slice(h, 0, 0, STEPS - 1), wide)
+    h = m.gru(m.linear(m.conv1d(h, 4, taps=3, pad=(1, 0), stride=2, y=y), 12, wide))
+    steps = m.tensors[h].shape[0]
+    last = m.reshape(m.slice(h, 0, steps - 1, steps), 4)
+    return m.graph(m.linear(m.binary("add", last, m.mean(h, 0, wide), wide), 3, wide), last)
+
+
+@pytest.mark.parametrize("is_float", [False, True], ids=["integer", "float32"])
+def test_steps_on_the_host_equal_windows(is_float: bool) -> None:
+    """The C too, at several lengths; every second frame gives an answer, the first at the third frame."""
+    graph = causal(everything(is_float=is_float))
+    assert graph.output_clock == Clock(stride=2, offset=2)
+    assert graph.frame_limit == STEPS  # the table of positions
+    assert_steps_equal_windows(graph, range(3, STEPS + 1), on_the_host)
+
+
+@settings(max_examples=4)
+@given(graph=causal_graphs())
+def test_random_steps_on_the_host_equal_windows(graph: Graph) -> None:
+    """The C of random chains, over a recording longer than the window."""
+    assert_steps_equal_windows(causal(graph), EVERY_LENGTH, on_the_host)
+
+
+def test_ram_does_not_depend_on_the_window() -> None:
+    """The step of a window of 20 steps is that of one of 2,000, state and arena included."""
+    steps = []
+    for length in (20, 2000):
+        m = GraphMaker()
+        h = m.conv1d(m.input("x", length, 4), 4, taps=4, pad=(3, 0))
+        h = m.gru(m.linear(h, 12, INT16))
+        steps.append(causal(m.graph(m.linear(m.reshape(m.slice(h, 0, length - 1, length), 4), 3))).step)
+    short, long = (emit(step, plan_memory(step), known_inputs=samples(step, 4)) for step in steps)
+    assert short == long
+
+
+# ---- padding and delay -----------------------------------------------------------------------------------------------
+
+
+def test_padding_in_front_is_the_first_past() -> None:
+    """Constant rows in front of the first step, then a convolution without padding: what F.pad and Conv1d write."""
+    m = GraphMaker()
+    x = m.input("x", STEPS, 2)
+    padded = m.concat(0, m.filled("zeros", 4, 2, value=INT8.zero_point), x)
+    graph = causal(m.graph(m.conv1d(padded, 3, taps=3, pad=(0, 0), dilation=2)))
+    assert graph.output_clock == Clock()
+    assert_steps_equal_windows(graph, EVERY_LENGTH)
+
+
+def test_a_shifted_sequence_is_a_delay() -> None:
+    """Rows in front, as many cut off behind: each step sees the one before, the first the padding."""
+    m = GraphMaker()
+    x = m.input("x", STEPS, 2)
+    shifted = m.slice(m.concat(0, m.filled("ones", 1, 2, value=1), x), 0, 0, STEPS)
+    graph = causal(m.graph(m.binary("add", x, shifted)))
+    assert graph.output_clock == Clock()
+    assert_steps_equal_windows(graph, EVERY_LENGTH)
+
+
+def test_a_history_that_begins_with_zero_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: the integer 0 is not the number 0 where the zero point is another."""
+    graph = everything()
+    assert_steps_equal_windows(causal(graph), range(4, 8))
+    right = layout.write_history
+    monkeypatch.setattr(
+        "smidgen.passes.along_time.sliding.write_history",
+        lambda *arguments, padding, **options: right(*arguments, padding=0, **options),
+    )
+    with pytest.raises(AssertionError, match="at 4 frames"):
+        assert_steps_equal_windows(causal(graph), range(4, 8))
+
+
+def test_a_clock_that_is_one_frame_off_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: a delay by one element too many."""
+    right = layout.write_history
+    monkeypatch.setattr(
+        layout, "write_history",
+        lambda *arguments, dilation, **options: right(*arguments, dilation=dilation + 1, **options),
+    )  # fmt: skip
+    with pytest.raises(AssertionError, match="at 4 frames"):
+        assert_steps_equal_windows(causal(everything()), range(4, 8))
+
+
+# ---- refusals --------------------------------------------------------------------------------------------------------
+
+Build = Callable[[GraphMaker, str], str]
+
+REFUSED: dict[str, tuple[Build, str]] = {
+    "padded on both sides": (
+        lambda m, x: m.conv1d(x, 3, taps=3, pad=(1, 1)),
+        r"conv1d\.0 \(conv1d\) looks 1 steps ahead, as it is padded behind .*F\.pad\(x, \(2, 0\)\) and padding=0",
+    ),
+    "padded too much": (
+        lambda m, x: m.conv1d(x, 3, taps=3, pad=(3, 0)),
+        r"conv1d\.0 \(conv1d\) is padded by 3 steps in front, more than the 2 that it reaches back; pad 2",
+    ),
+    "steps as channels": (
+        lambda m, x: m.conv1d(m.transpose(x, 1, 0), 3, taps=2, pad=(1, 0)),
+        r"conv1d\.1 \(conv1d\) slides along features, with the steps as channels: it sees the whole window",
+    ),
+    "the mean at every step": (
+        lambda m, x: m.binary("add", x, m.concat(0, *[m.reshape(m.mean(x, 0), 1, 4)] * STEPS)),
+        r"add\.3 \(add\) needs t3 at every step, which sums up all steps: it looks ahead\. Use a running value",
+    ),
+    "flattened": (
+        lambda m, x: m.linear(m.reshape(x, STEPS * 4), 3),
+        rf"reshape\.0 \(reshape\) puts the {STEPS} steps of \({STEPS}, 4\) into one axis with other things, \(48,\)",
+    ),
+    "mixed along time": (
+        lambda m, x: m.linear(m.transpose(x, 1, 0), 3),
+        r"linear\.1 \(linear\) mixes all steps, as time is the axis along which it works; transpose time in front",
+    ),
+    "argmax over time": (
+        lambda m, x: m.argmax(x, 0), r"argmax\.0 \(argmax\) runs over all steps of the window; take it over features",
+    ),
+    "the first steps": (
+        lambda m, x: m.slice(x, 0, 0, 3), rf"slice\.0 \(slice\) keeps 3 of {STEPS} steps: which ones it would keep",
+    ),
+    "constants behind": (
+        lambda m, x: m.concat(0, x, m.constant("c", 2, 4)),
+        r"concat\.0 \(concat\) joins steps to the end of others: it looks ahead\. Only constants may stand in front",
+    ),
+    "a recurrence through padding": (
+        lambda m, x: m.gru(m.linear(m.concat(0, m.constant("c", 2, 4), x), 6, INT16)),
+        r"gru\.2 \(gru\) runs through 2 steps of padding in front of the first; pad behind it",
+    ),
+    "steps that do not meet": (
+        lambda m, x: m.binary("add", *(m.conv1d(x, 4, taps=taps, pad=(0, 0), stride=2) for taps in (1, 2))),
+        r"add\.2 \(add\) has operands that come at different frames \(t1 every 2 frames, t2 every 2 frames from",
+    ),
+    "all keys": (
+        lambda m, x: m.attention(*[m.reshape(m.linear(x, 4, SYMMETRIC), STEPS, 2, 2)] * 3, causal=False),
+        r"attention\.2 \(attention\) cannot be run frame by frame: what it does along time is not known to be causal",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_looks_ahead_is_refused(case: str) -> None:
+    """Each is named, with the op, what it looks at, and what to write instead."""
+    build, message = REFUSED[case]
+    m = GraphMaker()
+    graph = m.graph(build(m, m.input("x", STEPS, 4)))
+    with pytest.raises(StreamingError, match=message):
+        causal(graph)
+
+
+def test_outputs_at_two_rates_are_refused() -> None:
+    """A step gives all outputs or none."""
+    m = GraphMaker()
+    x = m.input("x", STEPS, 4)
+    graph = m.graph(m.linear(x, 2), m.conv1d(x, 2, stride=2))
+    with pytest.raises(StreamingError, match=r"come at different frames \(t1 each frame, t2 every 2 frames"):
+        causal(graph)
+
+
+@pytest.mark.parametrize(
+    ("axes", "message"),
+    [
+        ({"x": 0, "other": None}, r"input other \(12, 4\) has no axis of time, so it is one value for a whole"),
+        ({"x": 0, "other": 2}, r"input other \(12, 4\) has no axis of time"),
+        ({"x": 0, "other": 1}, r"the inputs have {'x': 12, 'other': 4} steps along time; all need the same number"),
+    ],
+)
+def test_inputs_without_time_are_refused(axes: dict[str, int | None], message: str) -> None:
+    """Every input gives one frame a step."""
+    m = GraphMaker()
+    graph = m.graph(m.binary("add", m.input("x", STEPS, 4), m.input("other", STEPS, 4)))
+    with pytest.raises(StreamingError, match=message):
+        CausalGraph(graph, axes)
+
+
+def test_lengths_without_an_output_are_refused() -> None:
+    """Too short for the first output, too long for the table of positions."""
+    graph = causal(everything())
+    for frames in (0, 2, STEPS + 1):
+        with pytest.raises(StreamingError, match=f"everything takes 3 to {STEPS} frames, {frames} were asked for"):
+            graph.at_length(frames)
