@@ -2,6 +2,7 @@
 
 import copy
 import json
+import tempfile
 import warnings
 from dataclasses import replace
 
@@ -184,6 +185,29 @@ def test_a_damaged_pt2_is_refused(tmp_path):
     path.write_bytes(b"not an archive")
     with pytest.raises(ExportError, match=r"no readable \.pt2"):
         smidgen.compile(path, windows(1), recipe="float32", trust=True)
+
+
+class Sorted(nn.Module):
+    """An operator that does not compile."""
+
+    def forward(self, x):
+        return torch.sort(x)[0]
+
+
+@pytest.mark.parametrize("error", [UnsupportedError, BudgetError])
+def test_nothing_is_written_on_failure(error, tmp_path, monkeypatch):
+    """Refused before anything is built, or after the program was built and measured: no file stays anywhere."""
+    folder, temporary = tmp_path / "here", tmp_path / "temporary"
+    for path in (folder, temporary):
+        path.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    model = Sorted() if error is UnsupportedError else nn.Linear(8, 8)
+    tiny = replace(find_target("cortex-m4"), ram_bytes=64)
+    with pytest.raises(error):
+        smidgen.compile(model, torch.zeros(1, 8), calibration=torch.randn(4, 8), target=tiny)
+    assert list(folder.iterdir()) == []
+    assert [path for path in temporary.rglob("*") if path.is_file()] == []
 
 
 def test_too_small_a_target_names_the_peak():

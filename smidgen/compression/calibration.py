@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, fx
 
 from smidgen.compression.program import FloatProgram, batches
+from smidgen.compression.structure import described
 from smidgen.errors import ConfigError
 from smidgen.models.selective_scan import selective_scan_states
 from smidgen.numerics.quantization import QParams, qparams_for_range
@@ -34,11 +35,14 @@ class Observation:
         headroom = _INT16_HEADROOM if dtype == "int16" else 1.0
         return qparams_for_range(self.low * headroom, self.high * headroom, dtype, symmetric=symmetric)
 
-    def widened(self, value: Tensor, name: str) -> "Observation":
-        """Return the observation that also holds `value`; raise ConfigError, with `name`, if it is not finite."""
+    def widened(self, value: Tensor, node: fx.Node) -> "Observation":
+        """Return the observation that also holds a node's `value`; raise ConfigError if that is not finite."""
         low, high = value.min().item(), value.max().item()
         if not (np.isfinite(low) and np.isfinite(high)):
-            raise ConfigError(f"activation {name} is not finite on the calibration windows: {low} to {high}")
+            raise ConfigError(
+                f"activation {described(node)} is not finite on the calibration windows: {low} to {high}; clamp its "
+                "operand, or look for the first function that overflows or divides by zero"
+            )
         return Observation(low=min(self.low, low), high=max(self.high, high))
 
 
@@ -78,6 +82,7 @@ class _Observer(fx.Interpreter):
 
     def __init__(self, program: FloatProgram) -> None:
         super().__init__(program.graph_module)
+        self.extra_traceback = False  # errors are told in our words alone
         self.observations: dict[str, Observation] = {}
         self.state_peaks: dict[str, NDArray[np.float64]] = {}
         self._constants = program.constants
@@ -87,7 +92,7 @@ class _Observer(fx.Interpreter):
         is_activation = node.op != "output" and node.name not in self._constants
         if is_activation and isinstance(result, Tensor) and result.is_floating_point():
             seen = self.observations.get(node.name, Observation(low=0.0, high=0.0))
-            self.observations[node.name] = seen.widened(result, node.name)
+            self.observations[node.name] = seen.widened(result, node)
         if node.target is torch.ops.smidgen.selective_scan.default:
             u, delta, A, B, _, _ = (self.env[arg] for arg in node.args)  # type: ignore[index]
             peak = selective_scan_states(u, delta, A, B).abs().amax(dim=(0, 1)).amax(dim=-1).double().numpy()

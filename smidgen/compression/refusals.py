@@ -94,6 +94,10 @@ def refuse_value_dependent(nodes: Iterable[fx.Node]) -> None:
 class Runner(fx.Interpreter):
     """Runs a graph as it is; what cannot be computed names its operator and the user's line."""
 
+    def __init__(self, graph_module: fx.GraphModule, *, garbage_collect_values: bool = True) -> None:
+        super().__init__(graph_module, garbage_collect_values)
+        self.extra_traceback = False  # errors are told in our words alone
+
     def run_node(self, node: fx.Node) -> Any:
         try:
             return super().run_node(node)

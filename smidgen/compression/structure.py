@@ -143,6 +143,12 @@ def source_line(node: fx.Node) -> str:
     return " ".join(f"File {frames[-1]}".split()) if frames else ""
 
 
+def described(node: fx.Node) -> str:
+    """Return "module.path:op (file:line, in function: code)", by which messages name an operator."""
+    where = source_line(node)
+    return label(node) + (f" ({where})" if where else "")
+
+
 def unsupported(node: fx.Node, why: str) -> UnsupportedError:
     """Return the error that names an operator and the user's line."""
     where = source_line(node)

@@ -53,6 +53,13 @@ class Builder:
         value = self.constant(node)
         if value is None:
             raise self.unsupported(user, f"its {what} is computed from an input; it must be a parameter or a constant")
+        if not np.isfinite(value).all():
+            bad = int((~np.isfinite(value)).sum())
+            raise self.unsupported(
+                user,
+                f"its {what} is computed from parameters, and {bad} of {value.size} values are NaN or infinite; clamp "
+                "the parameter before the function that overflows",
+            )
         return value
 
     def of_sample(self, node: fx.Node, data: Floats) -> Floats:

@@ -1,6 +1,5 @@
 """Walk the float program once and write the integer (or float32) graph."""
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -12,6 +11,7 @@ from smidgen.compression import FloatProgram, Plan
 from smidgen.errors import UnsupportedError
 from smidgen.ir import Graph, check_graph
 from smidgen.lowering import attention, chains, elementwise, layout, mixing, projections, recurrences
+from smidgen.lowering.advice import instead_of
 from smidgen.lowering.builder import Builder, Rule
 
 _RULES: Mapping[object, Rule] = {
@@ -92,7 +92,6 @@ def _lower_node(builder: Builder, node: fx.Node) -> None:
         return
     rule = _RULES.get(node.target)
     if rule is None:
-        near = difflib.get_close_matches(str(node.target), supported_operators(), n=3)
-        hint = f"; like it are {', '.join(near)}" if near else ""
-        raise builder.unsupported(node, f"operator {node.target} has no lowering{hint}")
+        advice = instead_of(str(node.target), supported_operators())
+        raise builder.unsupported(node, f"operator {node.target} has no lowering; {advice}")
     rule(builder, node)

@@ -89,7 +89,10 @@ def test_an_activation_that_is_not_finite_is_refused() -> None:
             return torch.sigmoid(torch.exp(x))
 
     program = import_model(Exponential(), normal(2, 4))
-    with pytest.raises(ConfigError, match=r"activation exp is not finite on the calibration windows: .* to inf"):
+    with pytest.raises(
+        ConfigError,
+        match=r"activation :exp \(File .*\) is not finite on the calibration windows: .* to inf; clamp its operand",
+    ):
         calibrate(program, torch.full((3, 4), 1000.0))
 
 

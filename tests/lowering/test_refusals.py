@@ -33,7 +33,7 @@ class Function(nn.Module):
 
 CASES: dict[str, tuple[Callable[..., object], tuple[nn.Module, ...], str]] = {
     "unknown operator": (
-        lambda m, x: torch.sin(x), (), r":sin: operator aten.sin.default has no lowering; like it are (\S+, ){2}\S+ \("
+        lambda m, x: torch.sin(x), (), r":sin: operator aten.sin.default has no lowering; of positions it is a constant"
     ),
     "conversion": (lambda m, x: x.to(torch.float64), (), ":_to_copy: "),
     "unknown layer": (lambda m, x: m.layers[0](x), (nn.BatchNorm1d(6),), "layers.0:.*batch_norm.* has no lowering"),
@@ -75,11 +75,15 @@ CASES: dict[str, tuple[Callable[..., object], tuple[nn.Module, ...], str]] = {
         lambda m, x: m.layers[0](torch.cat([x] * 150, dim=-1)), (nn.Linear(600, 1),),
         r"layers.0:linear: accumulator: the accumulator can reach \d+, an int32 holds less",
     ),
+    "weight that overflows": (
+        lambda m, x: F.linear(x, torch.exp(m.layers[0].weight * 1e4)), (nn.Linear(4, 4),),
+        r"its weight is computed from parameters, and \d of 16 values are NaN or infinite; clamp the parameter before",
+    ),
     "softplus of another kind": (lambda m, x: F.softplus(x, threshold=5.0), (), "softplus with threshold 5 is not"),
 }  # fmt: skip
 #: Cases that one arithmetic alone refuses.
 INT16_ONLY = ("accumulator",)
-FLOAT_ONLY = ("softplus of another kind", "conversion")
+FLOAT_ONLY = ("softplus of another kind", "conversion", "weight that overflows")
 INTEGER_ONLY = ("quotient of two", "mask of another tensor", "growing state")
 
 
