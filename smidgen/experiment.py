@@ -114,8 +114,8 @@ class Experiment:
         return import_model(LastStep(classifier), tuple(value[:1] for value in self.calibration))
 
     def compile(self, program: FloatProgram, recipe: str, *, target: str = "cortex-m4") -> Firmware:
-        """Compile under a recipe and save the firmware into the job's folder."""
-        firmware = compile(
+        """Compile under a recipe."""
+        return compile(
             program,
             tuple(value[:1] for value in self.calibration),
             calibration=self.calibration,
@@ -124,8 +124,10 @@ class Experiment:
             name="rooms",
             inputs=SENSOR_INPUTS,
         )
-        firmware.save(self.folder / "build" / f"{firmware.recipe_name}-{firmware.target.name}")
-        return firmware
+
+    def firmware_folder(self, firmware: Firmware) -> Path:
+        """Return where a firmware of this job is delivered."""
+        return self.folder / "build" / f"{firmware.recipe_name}-{firmware.target.name}"
 
     def evaluate(self, firmware: Firmware) -> Evaluation:
         """Prove and score a firmware on the held-out windows."""
@@ -168,6 +170,7 @@ def run_job(job: Job) -> JobResult:
     predictions: dict[str, np.ndarray[Any, Any]] = {"truth": held_out.label, "time_s": held_out.time_s}
     for recipe in RECIPES:
         firmware = experiment.compile(program, recipe)
+        firmware.save(experiment.firmware_folder(firmware))
         evaluation = experiment.evaluate(firmware)
         records.append(evaluation.record)
         measurements.append({"model": job.model, "recipe": recipe, **firmware.measurement.to_dict()})

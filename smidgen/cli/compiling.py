@@ -3,23 +3,72 @@
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from smidgen.cli.options import Json, Recipe, Run, Target, print_json
+import typer
+from rich.console import Console
+
+from smidgen.cli.options import Json, Recipe, Target, print_json
+from smidgen.errors import ConfigError
+
+if TYPE_CHECKING:
+    from smidgen.experiment import Experiment
+    from smidgen.firmware import Firmware
+
+Windows = Annotated[
+    Path | None,
+    typer.Option(help="Of training windows: a .npz with one array (windows, ...) for each input, or a .npy."),
+]
 
 
-def compile(run: Run, recipe: Recipe = "int8", target: Target = "cortex-m4", as_json: Json = False) -> None:
-    """Compile a trained run to C; the firmware folder is RUN/build/RECIPE-TARGET."""
-    firmware = _compiled(run, recipe, target)[1]
+def compile(
+    source: Annotated[Path, typer.Argument(help="A .pt2 file, a model's folder, or a run folder of `smidgen train`.")],
+    calibration: Windows = None,
+    example: Annotated[Path | None, typer.Option(help="Like --calibration; for shapes only.")] = None,
+    recipe: Recipe = "int8",
+    target: Target = "cortex-m4",
+    name: Annotated[str | None, typer.Option(help="Prefix of the C symbols; by default the file's name.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to deliver; by default build/NAME, or RUN/build/RECIPE-TARGET.")
+    ] = None,
+    trust: Annotated[bool, typer.Option("--trust", help="Load a .pt2 file, which can run code that it holds.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Compile a model to C and deliver a folder that every build system takes."""
+    if (source / "job.json").exists() or not (source.exists() or source.suffix == ".pt2"):
+        given = {"--calibration": calibration, "--example": example, "--name": name, "--trust": trust or None}
+        _refuse(given, f"{source} is a run folder, which says that itself")
+        experiment, firmware = _compiled_run(source, recipe, target)
+        folder = out or experiment.firmware_folder(firmware)
+    else:
+        from smidgen.model_file import compile_file
+
+        firmware = compile_file(
+            source, calibration=calibration, example=example, target=target, recipe=recipe, name=name, trust=trust
+        )
+        folder = out or Path("build") / firmware.program.name
+    firmware.save(folder)
     if as_json:
-        print_json(firmware.measurement.to_dict())
+        print_json({"folder": str(folder), **firmware.measurement.to_dict()})
     else:
         print(firmware)
+    Console(stderr=True).print(f"wrote {folder}", soft_wrap=True)
 
 
-def verify(run: Run, recipe: Recipe = "int8", target: Target = "cortex-m4", as_json: Json = False) -> None:
-    """Prove a compiled run on its held-out windows; exit status 1 if any byte differs."""
-    experiment, firmware = _compiled(run, recipe, target)
+def verify(
+    folder: Annotated[Path, typer.Argument(help="Run folder of `smidgen train`; with --log, a delivered folder.")],
+    recipe: Annotated[str | None, typer.Option(help="int8 (default), float32, int16, or a TOML file.")] = None,
+    target: Annotated[str | None, typer.Option(help="Core or board, cortex-m4 by default.")] = None,
+    log: Annotated[Path | None, typer.Option(help="What a board printed that runs the folder's program.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Prove a compiled run on its held-out windows, or, by its log, a real board; exit status 1 if they differ."""
+    if log is not None:
+        _refuse({"--recipe": recipe, "--target": target}, f"{folder} is a delivered folder, which says that itself")
+        _verify_board(folder, log, as_json)
+        return
+    experiment, firmware = _compiled_run(folder, recipe or "int8", target or "cortex-m4")
+    firmware.save(experiment.firmware_folder(firmware))
     evaluation = experiment.evaluate(firmware)
     if as_json:
         print_json({**asdict(evaluation.record), "check": evaluation.report.to_dict()})
@@ -33,9 +82,28 @@ def verify(run: Run, recipe: Recipe = "int8", target: Target = "cortex-m4", as_j
         sys.exit(1)
 
 
-def _compiled(run: Path, recipe: str, target: str) -> Any:
+def _verify_board(folder: Path, log: Path, as_json: bool) -> None:
+    from smidgen.delivery import judge_board, read_board_log, read_manifest
+
+    verdict = judge_board(read_manifest(folder), read_board_log(log))
+    if as_json:
+        print_json(verdict.to_dict())
+    else:
+        print(verdict)
+    if not verdict.agrees:
+        sys.exit(1)
+
+
+def _compiled_run(run: Path, recipe: str, target: str) -> "tuple[Experiment, Firmware]":
     from smidgen.experiment import load_job
 
     experiment = load_job(run).open()
     program = experiment.import_model(experiment.trained())
     return experiment, experiment.compile(program, recipe, target=target)
+
+
+def _refuse(options: dict[str, Any], why: str) -> None:
+    """Raise ConfigError for an option that was given where it means nothing."""
+    given = [option for option, value in options.items() if value is not None]
+    if given:
+        raise ConfigError(f"{given[0]} does not go with this: {why}")

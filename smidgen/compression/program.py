@@ -145,6 +145,7 @@ def import_model(model: nn.Module | ExportedProgram, example_input: Tensor | Bat
     """
     example = as_batch(example_input)
     if isinstance(model, ExportedProgram):
+        _check_example(model, example)
         return _imported(with_usable_batch(model, example), example)
     if not isinstance(model, nn.Module):
         raise ConfigError(f"expected a torch.nn.Module or an ExportedProgram, got {type(model).__name__}")
@@ -197,6 +198,24 @@ def _imported(exported: ExportedProgram, example: Batch) -> FloatProgram:
 
     with torch.no_grad():
         return replace(program, places=locate_batch(program.nodes, batch, constants, record, example))
+
+
+def _check_example(exported: ExportedProgram, example: Batch) -> None:
+    """Raise ConfigError unless the example has the inputs, types and sizes with which a program was exported."""
+    names = [str(name) for name in exported.graph_signature.user_inputs]
+    values = {node.name: node.meta["val"] for node in exported.graph.nodes if node.name in names}
+    if len(names) != len(example):
+        raise ConfigError(f"the program takes {len(names)} inputs ({', '.join(names)}), got {len(example)}")
+    for name, value in zip(names, example, strict=True):
+        expected = values[name]
+        sizes = zip(expected.shape[1:], value.shape[1:], strict=False)
+        misfits = any(type(size) is int and size != found for size, found in sizes)  # a free size takes any
+        if expected.dtype != value.dtype or expected.dim() != value.dim() or misfits:
+            shape = ", ".join(map(str, expected.shape[1:]))
+            raise ConfigError(
+                f"input {name} was exported as {expected.dtype} (batch, {shape}), "
+                f"got {value.dtype} {tuple(value.shape)}"
+            )
 
 
 def _faithful(model: nn.Module, program: FloatProgram, example: Batch) -> FloatProgram:
