@@ -39,6 +39,32 @@ def as_bytes(array: AnyArray, port: Port) -> NDArray[np.uint8]:
     return array.reshape(len(array), prod(port.shape)).view(np.uint8)
 
 
+def pack_samples(program: Program, arrays: Sequence[AnyArray]) -> bytes:
+    """Return checked inputs as one stream: sample after sample, in each the ports in their order."""
+    rows = [as_bytes(array, port) for array, port in zip(arrays, program.inputs, strict=True)]
+    return np.concatenate(rows, axis=1).tobytes()
+
+
+def unpack_outputs(program: Program, n: int, stream: bytes, where: str) -> list[AnyArray]:
+    """Return the outputs of `n` samples from one stream, packed as `pack_samples` does.
+
+    Raises FirmwareFault, naming `where`, for a stream that is not as long as the program's clock asks for.
+    """
+    sample_bytes = sum(port.n_bytes for port in program.outputs)
+    n_answers = program.answers.count(n)
+    if len(stream) != n_answers * sample_bytes:
+        raise FirmwareFault(
+            f"{program.name}: {len(stream)} B of outputs of {n} samples on {where}, expected {n_answers} outputs"
+        )
+    packed = np.frombuffer(stream, dtype=np.uint8).reshape(n_answers, sample_bytes)
+    outputs = empty_outputs(program, n_answers)
+    first = 0
+    for port, output in zip(program.outputs, outputs, strict=True):
+        as_bytes(output, port)[:] = packed[:, first : first + port.n_bytes]
+        first += port.n_bytes
+    return outputs
+
+
 def check_status(program: Program, call: int, status: int, where: str) -> bool:
     """Return whether call number `call` after init gives outputs, as its status says.
 

@@ -5,13 +5,11 @@ import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from smidgen.codegen.bundle import Program
 from smidgen.errors import DataError, FirmwareFault
 from smidgen.records import Measurement
 from smidgen.targets import Target
-from smidgen.verification.batch import AnyArray, as_bytes, check_batch, empty_outputs
+from smidgen.verification.batch import AnyArray, check_batch, pack_samples, unpack_outputs
 from smidgen.verification.host import HostModel
 from smidgen.verification.image import read_object_size
 from smidgen.verification.measurement import make_measurement
@@ -75,11 +73,8 @@ def run_process(
     `tell_ending`: says in words how the executable ended, from its exit status and what it wrote to stderr.
     """
     n, arrays = check_batch(program, inputs)
-    samples = np.concatenate(
-        [as_bytes(array, port) for array, port in zip(arrays, program.inputs, strict=True)], axis=1
-    )
     try:
-        done = subprocess.run([executable], input=samples.tobytes(), capture_output=True, timeout=timeout_s)
+        done = subprocess.run([executable], input=pack_samples(program, arrays), capture_output=True, timeout=timeout_s)
     except subprocess.TimeoutExpired as error:
         raise FirmwareFault(f"{program.name}: no end of {n} samples in {timeout_s:g} s on the host") from error
     sample_bytes = sum(port.n_bytes for port in program.outputs)
@@ -87,18 +82,7 @@ def run_process(
         at = f"at sample {program.answers.frames_for(len(done.stdout) // sample_bytes)}"
         ending = tell_ending(executable, done.returncode, done.stderr.decode(errors="replace"))
         raise FirmwareFault(f"{program.name}: {ending} on the host {at}")
-    n_answers = program.answers.count(n)
-    if len(done.stdout) != n_answers * sample_bytes:
-        raise FirmwareFault(
-            f"{program.name}: {len(done.stdout)} B of outputs of {n} samples on the host, expected {n_answers} outputs"
-        )
-    packed = np.frombuffer(done.stdout, dtype=np.uint8).reshape(n_answers, sample_bytes)
-    outputs = empty_outputs(program, n_answers)
-    first = 0
-    for port, output in zip(program.outputs, outputs, strict=True):
-        as_bytes(output, port)[:] = packed[:, first : first + port.n_bytes]
-        first += port.n_bytes
-    return outputs
+    return unpack_outputs(program, n, done.stdout, "the host")
 
 
 def _ending(executable: Path, returncode: int, stderr: str) -> str:

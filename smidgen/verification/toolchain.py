@@ -1,5 +1,6 @@
 """Compile generated programs: for emulated cores, for WebAssembly, and for this machine."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -43,8 +44,8 @@ def build_image(program: Program, target: Target, folder: Path | None = None) ->
     All that its entry points need is linked, compiler helpers included. `folder` takes the products instead of the
     cache. Raises ToolchainError with the compiler's message, or where the C is not what `program` says of it.
     """
-    sources = _freestanding_sources(program, "harness.c", "image.ld")
-    compile_flags = _freestanding_flags(target.core)
+    sources = freestanding_sources(program, "harness.c", "image.ld", "memory.ld")
+    compile_flags = freestanding_flags(target.core.zig_flags)
     features = [f"-DTARGET_HAS_FPU={target.core.has_fpu:d}", f"-DTARGET_HAS_DSP={target.core.has_dsp:d}"]
     roots = [f"-Wl,-u,{program.name}_{entry}" for entry in program.entry_points]
     commands = [
@@ -56,6 +57,7 @@ def build_image(program: Program, target: Target, folder: Path | None = None) ->
             "harness.o",
             "model.o",
             "-Wl,-T,image.ld",
+            "-L.",
             "-Wl,--gc-sections",
             *roots,
             "-o",
@@ -79,7 +81,7 @@ def build_wasm(program: Program, core: Core, folder: Path | None = None) -> Wasm
 
     `folder` and errors as for `build_image`.
     """
-    flags = _freestanding_flags(core)
+    flags = freestanding_flags(core.zig_flags)
     link = ["-Wl,--no-entry", "-Wl,--strip-all", "-Wl,--gc-sections", f"-Wl,-z,stack-size={WASM_STACK_BYTES}"]
     exports = [
         f"-Wl,--export={name}" for name in (*(f"{program.name}_{e}" for e in program.entry_points), "__heap_base")
@@ -88,7 +90,7 @@ def build_wasm(program: Program, core: Core, folder: Path | None = None) -> Wasm
         ["cc", *flags, f"{program.name}.c", *link, *exports, "-o", "program.wasm"],
         ["cc", *flags, "context_bytes.c", *link, "-o", "context_bytes.wasm"],
     ]
-    products = build(_freestanding_sources(program, "context_bytes.c"), commands, folder)
+    products = build(freestanding_sources(program, "context_bytes.c"), commands, folder)
     return WasmModules(program=products / "program.wasm", context_bytes=products / "context_bytes.wasm")
 
 
@@ -136,11 +138,12 @@ def build_block_counter(folder: Path | None = None) -> Path:
     return build(_resources("block_counter.c"), [command], folder) / "block_counter.so"
 
 
-def _freestanding_flags(core: Core) -> list[str]:
-    return [*core.zig_flags, *_CODE_FLAGS, *_SECTION_FLAGS, "-Ifreestanding", *STRICT_FLAGS]
+def freestanding_flags(machine_flags: Sequence[str]) -> list[str]:
+    """Return how a program is compiled where there is no C library, for what `machine_flags` name."""
+    return [*machine_flags, *_CODE_FLAGS, *_SECTION_FLAGS, "-Ifreestanding", *STRICT_FLAGS]
 
 
-def _freestanding_sources(program: Program, *resources: str) -> dict[str, str]:
+def freestanding_sources(program: Program, *resources: str) -> dict[str, str]:
     """Return the program, what it may include where there is no C library, and files of the harness."""
     headers = _resources("freestanding/string.h", "freestanding/math.h", *resources)
     return {**program.files, **headers, "program.h": _program_header(program)}
