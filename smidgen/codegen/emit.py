@@ -253,9 +253,10 @@ def _weights(graph: Graph, constants: Constants, known: KnownAnswer) -> str:
 
 
 def kernel_text(kernels: Iterable[str]) -> str:
-    """Return the kernel files that are needed, each after those it includes, as one header."""
+    """Return the kernel files that are needed, each after those it includes, as one header; system headers first."""
     folder = resources.files("smidgen.codegen") / "kernels"
     texts: dict[str, str] = {}
+    system_headers: set[str] = set()
 
     def visit(kernel: str) -> None:
         if kernel in texts:
@@ -263,11 +264,12 @@ def kernel_text(kernels: Iterable[str]) -> str:
         text = (folder / f"{kernel}.h").read_text()
         for included in re.findall(r'^#include "(\w+)\.h"$', text, flags=re.MULTILINE):
             visit(included)
-        texts[kernel] = re.sub(r'^#include "\w+\.h"\n', "", text, flags=re.MULTILINE)
+        system_headers.update(re.findall(r"^#include <\w+\.h>$", text, flags=re.MULTILINE))
+        texts[kernel] = re.sub(r'^(?:#include ["<]\w+\.h[">]\n)+\n?', "", text, flags=re.MULTILINE)
 
     for kernel in kernels:
         visit(kernel)
-    return "\n".join(texts.values())
+    return "\n".join([*sorted(system_headers), "", *texts.values()])
 
 
 def _port(tensor: Tensor) -> Port:

@@ -68,7 +68,8 @@ QEMU_BOARDS = {
             flash_origin=0x1000_0000, ram_origin=0x3800_0000,
         ),
         QemuBoard(
-            core="cortex-m55", machine="mps3-an547", fpu="auto", has_dsp=True, more_flags=("-ftree-vectorize", "-fvect-cost-model=unlimited"),
+            core="cortex-m55", machine="mps3-an547", fpu="auto", has_dsp=True,
+            more_flags=("-ftree-vectorize", "-fvect-cost-model=unlimited"),
             flash_origin=0x1000_0000, ram_origin=0x3000_0000, ram_bytes=512 * 1024,
         ),
     )

@@ -25,7 +25,7 @@ on_every_board = pytest.mark.parametrize("board", QEMU_BOARDS.values(), ids=QEMU
 @on_every_board
 @pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS)
 def test_every_operator_equals_the_reference(graph: Graph, board: QemuBoard) -> None:
-    """Code of gcc, with vectors on the Cortex-M55 where it finds a use, soft float where there is no unit: every byte."""
+    """Code of gcc, with vectors on the M55 where it finds a use, soft float where there is no unit: every byte."""
     program = emit(graph, plan_memory(graph), known_inputs=[values[3] for values in samples(graph, 4)])
     inputs = samples(graph, 8)
     values = interpret(graph, inputs)
