@@ -38,7 +38,11 @@ class BatchAxis:
 
     def at_one(self, size: Size) -> int | None:
         """Return a size at a batch of one, None if something else than the batch decides it."""
-        expression = _expression(size).subs(dict.fromkeys(self.symbols, 1))
+        return self.at(size, 1)
+
+    def at(self, size: Size, n_samples: int) -> int | None:
+        """Return a size at some batch, None if something else than the batch decides it."""
+        expression = _expression(size).subs(dict.fromkeys(self.symbols, n_samples))
         return int(expression) if expression.is_Integer else None
 
     def of(self, value: Tensor) -> int | None:

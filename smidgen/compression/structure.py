@@ -100,7 +100,7 @@ def analyse(graph: fx.Graph, constants: set[str]) -> Structure:
     split_parts = {}
     for node in nodes:
         if node.target is aten.linear.default:
-            parts = _split_parts(node)
+            parts = parts_of_split(node)
             if parts:
                 split_parts[node.name] = parts
     return Structure(
@@ -195,7 +195,7 @@ def _is_scalar_constant(node: fx.Node, constants: set[str]) -> bool:
     return node.name in constants and node.meta["val"].numel() == 1
 
 
-def _split_parts(linear: fx.Node) -> tuple[tuple[fx.Node, int, int], ...]:
+def parts_of_split(linear: fx.Node) -> tuple[tuple[fx.Node, int, int], ...]:
     """Return the parts of a linear layer whose only user splits its last axis, () if that is not so."""
     users = readers(linear)
     if len(users) != 1 or users[0].target not in _LAST_AXIS_SPLITS:
@@ -218,7 +218,7 @@ def _split_linear(part: fx.Node) -> fx.Node | None:
     """Return the linear layer that is split into this part and others, None for any other node."""
     if part.target is operator.getitem:
         linear = part.all_input_nodes[0].all_input_nodes[0]
-        if linear.target is aten.linear.default and _split_parts(linear):
+        if linear.target is aten.linear.default and parts_of_split(linear):
             return linear
     return None
 
