@@ -29,7 +29,7 @@ RESERVED = frozenset(f"{_WORDS_OF_C} {_WORDS_OF_CPP} {_NAMES_IN_USE}".split())
 _TAKEN_FILES = frozenset({
     "assert", "ctype", "errno", "float", "limits", "locale", "math", "setjmp", "signal", "stdarg", "stddef", "stdint",
     "stdio", "stdlib", "string", "time", "block_counter", "context_bytes", "harness", "host", "host_main",
-    "host_trace", "image", "program",
+    "host_trace", "image", "program", "qemu_main",
 })  # fmt: skip
 
 

@@ -7,10 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from graphs import every_float_operator, every_integer_operator, samples
-
-from smidgen.codegen import emit
-from smidgen.passes import plan_memory
+from every_program import every_program
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/static-analysis.md"
 ROWS = re.findall(r"^\| (`[\w.-]+`.*?) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
@@ -29,11 +26,10 @@ CLANG_TIDY = (
 
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the C of every operator in integers and in float32."""
+    """A folder with the C of every operator, windows and steps."""
     folder = tmp_path_factory.mktemp("programs")
-    for graph in (every_integer_operator(), every_float_operator()):
-        known = [values[3] for values in samples(graph, 4)]
-        for name, text in emit(graph, plan_memory(graph), known_inputs=known).files.items():
+    for case in every_program().values():
+        for name, text in case.program.files.items():
             (folder / name).write_text(text, encoding="utf-8")
     return folder
 

@@ -4,37 +4,23 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from graphs import every_float_operator, every_integer_operator, samples
+from every_program import PROGRAMS, every_program
 from system_tools import needs
 
-from smidgen.codegen import Program, emit
+from smidgen.codegen import Program
 from smidgen.errors import FirmwareFault, ToolchainError
-from smidgen.ir import Graph, interpret
-from smidgen.passes import fold, plan_memory
-from smidgen.verification import compare
 from smidgen.verification.gcc import SystemCompiler, compile_strictly, run_sanitized
 
 Arrays = list[np.ndarray]
 Plant = Callable[..., Program]
-NAMES = ["y", "energy", "sum"]
-GRAPHS = {
-    "integer": every_integer_operator(),
-    "folded": fold(every_integer_operator()),
-    "float32": every_float_operator(),
-}
-
-every_operator = pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS)
-
-
-def program_of(graph: Graph) -> Program:
-    return emit(graph, plan_memory(graph), known_inputs=[values[3] for values in samples(graph, 4)])
+every_operator = pytest.mark.parametrize("name", PROGRAMS)
 
 
 @needs("g++")
 @every_operator
-def test_every_operator_is_cpp_too(graph: Graph) -> None:
+def test_every_operator_is_cpp_too(name: str) -> None:
     """The C file itself is C++11 under g++, with every warning an error."""
-    compile_strictly(program_of(graph), "g++")
+    compile_strictly(every_program()[name].program, "g++")
 
 
 @needs("gcc", "g++")
@@ -55,12 +41,10 @@ def test_what_is_no_clean_c_is_refused(compiler: str, code: str, warning: str, p
 
 @needs("gcc")
 @every_operator
-def test_sanitizers_find_nothing_in_any_operator(graph: Graph) -> None:
+def test_sanitizers_find_nothing_in_any_operator(name: str) -> None:
     """Every byte equals the reference under address and undefined-behaviour sanitizers, extremes included."""
-    inputs = samples(graph, 20)
-    values = interpret(graph, inputs)
-    expected = [values[name] for name in graph.outputs]
-    assert compare(expected, run_sanitized(program_of(graph), inputs), graph.outputs).mismatched_bytes == 0
+    case = every_program()[name]
+    assert case.mismatched_bytes(lambda inputs: run_sanitized(case.program, inputs)) == 0
 
 
 FINDINGS = {

@@ -4,33 +4,27 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from graphs import every_float_operator, every_integer_operator, samples
+from every_program import PROGRAMS, every_program
 from system_tools import needs
 
-from smidgen.codegen import Program, emit
+from smidgen.codegen import Program
 from smidgen.errors import FirmwareFault, ToolchainError
-from smidgen.ir import Graph, interpret
-from smidgen.passes import plan_memory
 from smidgen.verification import compare
 from smidgen.verification.qemu import GCC, QEMU, QEMU_BOARDS, QemuBoard, run_in_qemu
 
 Arrays = list[np.ndarray]
 Plant = Callable[..., Program]
-GRAPHS = {"integer": every_integer_operator(), "float32": every_float_operator()}
 
 on_every_board = pytest.mark.parametrize("board", QEMU_BOARDS.values(), ids=QEMU_BOARDS)
 
 
 @needs(GCC, QEMU)
 @on_every_board
-@pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS)
-def test_every_operator_equals_the_reference(graph: Graph, board: QemuBoard) -> None:
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_every_operator_equals_the_reference(name: str, board: QemuBoard) -> None:
     """Code of gcc, with vectors on the M55 where it finds a use, soft float where there is no unit: every byte."""
-    program = emit(graph, plan_memory(graph), known_inputs=[values[3] for values in samples(graph, 4)])
-    inputs = samples(graph, 8)
-    values = interpret(graph, inputs)
-    expected = [values[name] for name in graph.outputs]
-    assert compare(expected, run_in_qemu(program, board, inputs), graph.outputs).mismatched_bytes == 0
+    case = every_program()[name]
+    assert case.mismatched_bytes(lambda inputs: run_in_qemu(case.program, board, inputs)) == 0
 
 
 @needs(GCC, QEMU)

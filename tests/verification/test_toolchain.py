@@ -9,11 +9,11 @@ from elftools.elf.elffile import ELFFile
 
 from smidgen.codegen.bundle import Program
 from smidgen.errors import ToolchainError
-from smidgen.targets import TARGETS
+from smidgen.targets import EMULATED_CORES, Target
 from smidgen.verification import build_host_library, build_image
 
 Plant = Callable[..., Program]
-CORTEX_M4 = TARGETS["cortex-m4"]
+CORTEX_M4 = EMULATED_CORES["cortex-m4"]
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,22 @@ def test_a_target_that_the_flags_contradict_is_refused(wrong: dict[str, object],
         build_image(mixer, replace(CORTEX_M4, core=replace(CORTEX_M4.core, **wrong)))
 
 
+@pytest.mark.parametrize("target", EMULATED_CORES.values(), ids=EMULATED_CORES)
+@pytest.mark.parametrize("extension", ["has_fpu", "has_dsp"])
+def test_every_core_is_held_to_what_it_has(extension: str, target: Target, mixer: Program) -> None:
+    """Were the table of cores wrong in one extension of one core, nothing would compile for it."""
+    wrong = replace(target.core, **{extension: not getattr(target.core, extension)})
+    with pytest.raises(ToolchainError, match="but the compiler was"):
+        build_image(mixer, replace(target, core=wrong))
+
+
+def test_riscv_without_its_extensions_is_refused(mixer: Program) -> None:
+    """RV32IMC has multiplication and compressed instructions; zig's generic core has neither."""
+    target = EMULATED_CORES["rv32imc"]
+    with pytest.raises(ToolchainError, match="multiplication and compressed instructions, but"):
+        build_image(mixer, replace(target, core=replace(target.core, zig_cpu="generic_rv32")))
+
+
 def test_flash_is_the_programs_and_not_the_harness(mixer: Program) -> None:
     """Code, constants and initial values count; the harness, which is in the file too, does not."""
     image = build_image(mixer, CORTEX_M4)
@@ -83,7 +99,7 @@ def test_what_no_entry_point_needs_costs_nothing(plant: Plant, mixer: Program) -
 
 def test_compiler_helpers_count_as_flash(mixer: Program) -> None:
     """A core without a divider links a division; its bytes are the program's."""
-    image = build_image(mixer, TARGETS["cortex-m0plus"])
+    image = build_image(mixer, EMULATED_CORES["cortex-m0plus"])
     own = sum(s.n_bytes for s in image.symbols.values() if s.is_function and s.name.startswith("mixer_"))
     helper = image.symbols["__aeabi_idiv"]
     assert helper.n_bytes > 0
