@@ -147,6 +147,8 @@ def import_model(model: nn.Module | ExportedProgram, example_input: Tensor | Bat
     if isinstance(model, ExportedProgram):
         _check_example(model, example)
         return _imported(with_usable_batch(model, example), example)
+    if isinstance(model, torch.jit.ScriptModule):
+        raise ExportError("a TorchScript module cannot be exported; give the nn.Module that it was made from")
     if not isinstance(model, nn.Module):
         raise ConfigError(f"expected a torch.nn.Module or an ExportedProgram, got {type(model).__name__}")
     try:

@@ -13,12 +13,14 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode, free_unbacked_symbols
+from torch.nn.utils.rnn import PackedSequence
 
 from smidgen.compression.structure import TORCH_FOLDER, unsupported
 from smidgen.errors import ExportError
 
 _THIS_FOLDER = os.path.dirname(__file__) + os.sep
-_LIBRARIES = tuple(sysconfig.get_paths()[key] + os.sep for key in ("stdlib", "purelib", "platlib"))
+_INSTALLED = tuple(sysconfig.get_paths()[key] + os.sep for key in ("purelib", "platlib"))
+_PYTHON = sysconfig.get_paths()["stdlib"] + os.sep
 
 _SAME_FOR_ALL = "a firmware runs the same operators for every input"
 
@@ -58,6 +60,7 @@ class _Place:
     module_path: str
     source_line: str  # as structure.source_line has it
     code: str
+    is_packed: bool  # a sequence packed by pack_padded_sequence is at hand
 
 
 def capture_error(error: Exception, model: nn.Module, example: Sequence[Tensor]) -> ExportError:
@@ -74,7 +77,7 @@ def capture_error(error: Exception, model: nn.Module, example: Sequence[Tensor])
             f"{who} fails on the example input of shape {shapes}: {_first_words(failed)}{where}. Give an example that "
             "the model takes, batch first, and write x.shape[0] or -1 where its code fixes the batch size"
         )
-    return ExportError(f"{who} cannot be captured: {_reason(error, place)}{where}")
+    return ExportError(f"{who} cannot be captured: {_reason(error, model, place)}{where}")
 
 
 def refuse_value_dependent(nodes: Iterable[fx.Node]) -> None:
@@ -113,12 +116,19 @@ def _first_words(error: Exception) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _reason(error: Exception, place: _Place | None) -> str:
+def _reason(error: Exception, model: nn.Module, place: _Place | None) -> str:
     code = "" if place is None else place.code
     if isinstance(error, GuardOnDataDependentSymNode):
         return next((text for pattern, text in _DEPENDS_ON_VALUES if re.search(pattern, code)), _VALUES)
     if re.search(r"\bcond\(|\bwhile_loop\(", code):
         return f"it branches by an operator, but {_SAME_FOR_ALL}; compute both branches and choose with torch.where"
+    quantised = [name for name, module in model.named_modules() if ".quantized." in f"{type(module).__module__}."]
+    if quantised:
+        return f"its layer {quantised[0]} was quantised by torch already; give the float model, Smidgen quantises it"
+    if place is not None and place.is_packed:
+        return (
+            "it packs sequences by their lengths; pad them to one length, and mask by torch.where what does not count"
+        )
     if "numpy" in code or "numpy" in str(error):
         return "it leaves torch for numpy; write it with torch functions"
     return f"torch.export says {_first_words(error)}"
@@ -138,16 +148,23 @@ def _place(traceback: TracebackType | None, model: nn.Module) -> _Place | None:
     """Return the innermost line of the user's code: outside torch and this package, of a library only if all are."""
     frames: list[tuple[FrameType, int]] = []
     while traceback is not None:
-        if not traceback.tb_frame.f_code.co_filename.startswith((TORCH_FOLDER, _THIS_FOLDER)):
+        path = traceback.tb_frame.f_code.co_filename
+        of_python = path.startswith(_PYTHON) and not path.startswith(_INSTALLED)  # which may lie within
+        if not (of_python or path.startswith((TORCH_FOLDER, _THIS_FOLDER))):
             frames.append((traceback.tb_frame, traceback.tb_lineno))
         traceback = traceback.tb_next
     if not frames:
         return None
-    own = [place for place in frames if not place[0].f_code.co_filename.startswith(_LIBRARIES)]
+    own = [place for place in frames if not place[0].f_code.co_filename.startswith(_INSTALLED)]
     frame, line = (own or frames)[-1]
     paths = {id(module): path for path, module in model.named_modules()}
     receivers = (f.f_locals.get(f.f_code.co_varnames[0]) for f, _ in frames if f.f_code.co_argcount)
     callers = [paths[id(receiver)] for receiver in receivers if id(receiver) in paths]
     code = linecache.getline(frame.f_code.co_filename, line).strip()
     written = f'File "{frame.f_code.co_filename}", line {line}, in {frame.f_code.co_name} {code}'
-    return _Place(module_path=callers[-1] if callers else "", source_line=written.strip(), code=code)
+    return _Place(
+        module_path=callers[-1] if callers else "",
+        source_line=written.strip(),
+        code=code,
+        is_packed=any(isinstance(value, PackedSequence) for value in frame.f_locals.values()),
+    )

@@ -146,13 +146,17 @@ def source_line(node: fx.Node) -> str:
 def described(node: fx.Node) -> str:
     """Return "module.path:op (file:line, in function: code)", by which messages name an operator."""
     where = source_line(node)
-    return label(node) + (f" ({where})" if where else "")
+    return _who(node) + (f" ({where})" if where else "")
 
 
 def unsupported(node: fx.Node, why: str) -> UnsupportedError:
     """Return the error that names an operator and the user's line."""
     where = source_line(node)
-    return UnsupportedError(f"{label(node)}: {why}" + (f" ({where})" if where else ""))
+    return UnsupportedError(f"{_who(node)}: {why}" + (f" ({where})" if where else ""))
+
+
+def _who(node: fx.Node) -> str:
+    return f"input {node.name}" if node.op == "placeholder" else label(node)
 
 
 def arguments(node: fx.Node) -> dict[str, Any]:

@@ -42,5 +42,5 @@ def instead_of(name: str, supported: Iterable[str]) -> str:
     for pattern, sentence in _INSTEAD:
         if re.fullmatch(pattern, base.removesuffix("_")):
             return sentence
-    near = get_close_matches(name, list(supported), n=3)
+    near = get_close_matches(name, list(supported), n=3, cutoff=0.75)
     return f"like it are {', '.join(near)}" if near else "`smidgen ops` lists what compiles"

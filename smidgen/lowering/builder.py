@@ -97,7 +97,11 @@ class Builder:
         """Return a size at a batch of one; raise UnsupportedError for one that something else decides."""
         fixed = self.program.batch.at_one(size)
         if fixed is None:
-            raise self.unsupported(node, f"the axis of size {size} varies from call to call; only the batch may")
+            raise self.unsupported(
+                node,
+                f"the axis of size {size} varies from call to call; only the batch may. Fix it: leave it out of "
+                "dynamic_shapes",
+            )
         return fixed
 
     def full_shape(self, node: fx.Node) -> tuple[int, ...]:

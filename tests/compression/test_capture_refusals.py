@@ -2,6 +2,7 @@
 
 import logging
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -263,3 +264,40 @@ def test_weights_that_are_not_finite_are_counted() -> None:
     )
     with pytest.raises(ExportError, match=message):
         import_model(model, normal(2, 4))
+
+
+class Packed(nn.Module):
+    """Sequences of several lengths, as tutorials pack them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(4, 3, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        packed = nn.utils.rnn.pack_padded_sequence(x, torch.full((x.shape[0],), 6), batch_first=True)
+        return self.lstm(packed)[0].data
+
+
+def test_packed_sequences_are_named() -> None:
+    """torch's own words would be about an argument of zeros()."""
+    message = r"Packed cannot be captured: it packs sequences by their lengths; pad them .* return self\.lstm\(packed\)"
+    with pytest.raises(ExportError, match=message):
+        import_model(Packed(), normal(3, 6, 4))
+
+
+def test_a_model_that_torch_quantised_is_named() -> None:
+    """Its integers are torch's; ours come from the float model."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's own deprecation of eager quantisation
+        quantised = torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.Linear(4, 4)), {nn.Linear})
+    with pytest.raises(ExportError, match="its layer 0 was quantised by torch already; give the float model"):
+        import_model(quantised, normal(3, 4))
+
+
+def test_torchscript_is_refused() -> None:
+    """It has no Python to trace."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TorchScript's own deprecation
+        scripted = torch.jit.script(nn.Linear(4, 4))
+    with pytest.raises(ExportError, match=r"a TorchScript module cannot be exported; give the nn\.Module"):
+        import_model(scripted, normal(3, 4))

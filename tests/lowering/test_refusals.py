@@ -187,6 +187,18 @@ def test_an_unknown_input_name_is_refused() -> None:
         lowered(Function(lambda m, x: x * 2.0), (normal(8, 4),), "int8", {"rssi": Input(dtype="int8", scale=1.0)})
 
 
+def test_a_size_that_varies_is_refused() -> None:
+    """A program exported with a free number of steps: the input, the size's name, what to change."""
+    x = normal(8, 6, 4)
+    free = torch.export.Dim.DYNAMIC
+    exported = torch.export.export(nn.Linear(4, 4), (x,), dynamic_shapes=({0: free, 1: free},))
+    with pytest.raises(
+        UnsupportedError,
+        match=r"^input input: the axis of size s\d+ varies from call to call; only the batch may\. Fix it: leave it",
+    ):
+        lowered(import_model(exported, x), (x,), "int8")
+
+
 def test_inputs_named_as_words_of_c_are_renamed() -> None:
     """Nothing in the user's module has to change: the firmware's parameter gets another name."""
 
