@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from graphs import INT8, GraphMaker, every_float_operator, every_integer_operator, samples
+from graphs import INT8, GraphMaker, every_float_operator, every_integer_operator, every_step_operator, samples
 
 from smidgen.codegen import emit
 from smidgen.delivery import Delivery
@@ -15,8 +15,8 @@ from smidgen.passes import plan_memory
 from smidgen.records import Measurement
 from smidgen.targets import find_target
 
-#: Every operator, in every arithmetic.
-GRAPHS = {"integer": every_integer_operator(), "float32": every_float_operator()}
+#: Every operator, in every arithmetic, and those that carry a state.
+GRAPHS = {"integer": every_integer_operator(), "float32": every_float_operator(), "steps": every_step_operator()}
 
 
 def small_graph(name: str = "tiny", *, width: int = 3, seed: int = 0) -> Graph:
@@ -26,8 +26,9 @@ def small_graph(name: str = "tiny", *, width: int = 3, seed: int = 0) -> Graph:
 
 
 def delivery_of(graph: Graph, *, recipe: str = "int8", cycles_estimate: int | None = 1000) -> Delivery:
-    """Return a graph's delivery, with sample 5 as the known answer and made-up costs."""
-    program = emit(graph, plan_memory(graph), known_inputs=[values[5] for values in samples(graph, 6)])
+    """Return a graph's delivery, with sample 5, or the first 6 frames, as the known answer and made-up costs."""
+    frames = samples(graph, 6)
+    program = emit(graph, plan_memory(graph), known_inputs=frames if graph.is_step else [x[5] for x in frames])
     measurement = Measurement(
         program=program.name,
         target="cortex-m4",

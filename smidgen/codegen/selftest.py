@@ -28,7 +28,9 @@ class KnownAnswer:
         self.inputs = {f"{graph.name}_known_{name}": value for name, value in zip(graph.inputs, inputs, strict=True)}
         self.outputs = {f"{graph.name}_known_{name}": answers[name] for name in graph.outputs}
         self.weights_crc = _crc32(constants.arrays.values())
-        self.outputs_crc = _crc32(self.outputs.values())
+        outputs = self.outputs.values()
+        in_order = (output[i] for i in range(self.n_answers) for output in outputs) if graph.is_step else outputs
+        self.outputs_crc = _crc32(in_order)
 
     @property
     def arrays(self) -> dict[str, NDArray[Any]]:

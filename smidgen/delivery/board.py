@@ -30,7 +30,7 @@ class BoardVerdict:
 
     @property
     def cycles(self) -> int | None:
-        """Cycles of the slowest invoke; from microseconds where the clock is known; None where nothing tells."""
+        """Cycles of the slowest call; from microseconds where the clock is known; None where nothing tells."""
         if self.report.ticks_max == 0:
             return None
         if self.report.ticks_unit == "cycles":
@@ -83,7 +83,8 @@ class BoardVerdict:
 
     def _time(self) -> str:
         report = self.report
-        return f"{report.ticks_min:,} to {report.ticks_max:,} {report.ticks_unit} over {report.invokes} invokes"
+        calls = f"{report.calls} calls of {self.manifest.entry}"
+        return f"{report.ticks_min:,} to {report.ticks_max:,} {report.ticks_unit} over {calls}"
 
     def _cycles(self) -> str:
         estimate = self.manifest.measurement.cycles_estimate

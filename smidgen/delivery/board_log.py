@@ -19,7 +19,7 @@ _VALUES: Mapping[str, str] = {
     "weights_sha256": r"[0-9a-f]{64}",
     "selftest": r"[0-9]{1,10}",
     "crc32": r"0x[0-9A-F]{8}",
-    "invokes": r"[1-9][0-9]{0,9}",
+    "calls": r"[1-9][0-9]{0,9}",
     "ticks_unit": r"cycles|us",
     "ticks_min": r"[0-9]{1,10}",
     "ticks_max": r"[0-9]{1,10}",
@@ -41,9 +41,9 @@ class BoardReport:
     weights_sha256: str
     selftest: int  # status, 0: passed
     crc32: str  # of all outputs for the known input, e.g. "0x0123ABCD"
-    invokes: int  # that were timed
+    calls: int  # of invoke or step that were timed
     ticks_unit: Literal["cycles", "us"]
-    ticks_min: int  # of the fastest invoke
+    ticks_min: int  # of the fastest call
     ticks_max: int  # and of the slowest
     clock_hz: int  # of the core; 0: the board does not know
 
@@ -87,7 +87,7 @@ def read_board_log(path: str | Path) -> BoardReport:
         weights_sha256=whole["weights_sha256"],
         selftest=int(whole["selftest"]),
         crc32=whole["crc32"],
-        invokes=int(whole["invokes"]),
+        calls=int(whole["calls"]),
         ticks_unit="cycles" if whole["ticks_unit"] == "cycles" else "us",
         ticks_min=int(whole["ticks_min"]),
         ticks_max=int(whole["ticks_max"]),

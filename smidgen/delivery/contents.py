@@ -45,6 +45,7 @@ class Delivery:
             name=self.program.name,
             recipe=self.recipe,
             target=self.target.name,
+            entry=self.program.entry,
             model_sha256=self.identity.model_sha256,
             weights_sha256=self.identity.weights_sha256,
             known_answer_crc32=f"0x{self.identity.known_answer_crc32:08X}",

@@ -48,6 +48,7 @@ class Manifest:
     name: str
     recipe: str
     target: str
+    entry: str  # what the program is called by: "invoke" for a window, "step" for a frame
     model_sha256: str  # of the graph that the C was made from
     weights_sha256: str  # of its constants
     known_answer_crc32: str  # of all outputs, in order, for the self-test's input, e.g. "0x0123ABCD"

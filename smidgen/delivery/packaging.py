@@ -11,7 +11,7 @@ from importlib.resources.abc import Traversable
 from math import prod
 
 from smidgen.codegen import Identity, Program, kernel_text
-from smidgen.codegen.c_text import C_TYPES
+from smidgen.codegen.c_text import C_TYPES, identifier
 from smidgen.delivery.board_log import LOG_FORMAT
 from smidgen.errors import ConfigError
 
@@ -54,6 +54,7 @@ def _words(program: Program, identity: Identity) -> dict[str, str]:
     version = metadata.version("smidgen")
     outputs = [f"out_{place}" for place in range(len(program.outputs))]
     known = [f"{program.name}_known_{port.name}" for port in program.inputs]
+    sizes = [f"{program.name.upper()}_{identifier(port.name).upper()}_SIZE" for port in program.inputs]
     return {
         "name": program.name,
         "NAME": program.name.upper(),
@@ -74,9 +75,14 @@ def _words(program: Program, identity: Identity) -> dict[str, str]:
             f"    {C_TYPES[port.dtype]} {output}[{prod(port.shape)}];"
             for port, output in zip(program.outputs, outputs, strict=True)
         ),
-        "arguments": ", ".join([*known, *outputs]),
+        "entry": program.entry,
+        "known": known[0],
+        "known_size": sizes[0],
+        "arguments": ", ".join(
+            [*(f"&{symbol}[frame * {size}]" for symbol, size in zip(known, sizes, strict=True)), *outputs]
+        ),
         "crc_of_outputs": "\n".join(
-            f"    crc = crc32_update(crc, {output}, (uint32_t)sizeof({output}));" for output in outputs
+            f"                crc = crc32_update(crc, {output}, (uint32_t)sizeof({output}));" for output in outputs
         ),
     }
 

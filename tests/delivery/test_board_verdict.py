@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from command_line import smidgen
 from deliveries import GRAPHS, delivery_of, run_tool, small_graph
+from graphs import INT16, GraphMaker
 
-from smidgen.delivery import BoardReport, Manifest, judge_board, read_board_log, save_delivery
+from smidgen.delivery import BoardReport, Manifest, judge_board, read_board_log, read_manifest, save_delivery
 from smidgen.errors import DeliveryError
 
 DELIVERY = delivery_of(small_graph())
@@ -22,7 +23,7 @@ REPORT = BoardReport(
     weights_sha256=MANIFEST.weights_sha256,
     selftest=0,
     crc32=MANIFEST.known_answer_crc32,
-    invokes=8,
+    calls=8,
     ticks_unit="cycles",
     ticks_min=1090,
     ticks_max=1100,
@@ -45,6 +46,18 @@ def test_a_delivered_folder_built_here_agrees(graph: object, tmp_path: Path) -> 
     assert "every byte as expected" in outcome.stdout
     verdict = json.loads(smidgen("verify", "--log", log, folder, "--json").stdout)
     assert (verdict["agrees"], verdict["same_bytes"], verdict["cycles_estimate"]) == (True, True, 1000)
+
+
+def test_answers_of_several_outputs_are_counted_frame_by_frame(tmp_path: Path) -> None:
+    """A step program's CRC runs over the outputs of one answer after those of the answer before."""
+    m = GraphMaker("pair", is_step=True)
+    x = m.input("x", 4)
+    hidden = m.running_mean(m.linear(x, 3, INT16), INT16)
+    folder = save_delivery(delivery_of(m.graph(hidden, m.linear(hidden, 2), frame_limit=100)), tmp_path / "delivered")
+    log = tmp_path / "board.txt"
+    log.write_text(run_tool("make", ["test"], folder))
+    assert judge_board(read_manifest(folder), read_board_log(log)).same_bytes
+    assert read_board_log(log).calls == 8 * 6
 
 
 def test_a_fault_in_the_c_is_seen_by_its_log(tmp_path: Path) -> None:
