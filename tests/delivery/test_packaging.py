@@ -156,24 +156,6 @@ def test_two_models_live_in_one_translation_unit() -> None:
 
 # ---- Arduino ---------------------------------------------------------------------------------------------------------
 
-#: What the sketch uses of <Arduino.h>, as the reference of the language declares it.
-ARDUINO_STUB = """#include <stdint.h>
-#define F_CPU 64000000L
-extern "C" {
-unsigned long micros(void);
-void delay(unsigned long ms);
-void delayMicroseconds(unsigned int us);
-}
-struct Print {
-    unsigned print(const char text[]);
-    unsigned println(const char text[]);
-    void begin(unsigned long baud);
-};
-extern Print Serial;
-void setup();
-void loop();
-"""
-
 CORES = {
     "cortex-m0plus": ("-target", "thumb-freestanding-eabi", "-mcpu=cortex_m0plus"),
     "cortex-m4": ("-target", "thumb-freestanding-eabihf", "-mcpu=cortex_m4+vfp4d16sp"),
@@ -187,7 +169,8 @@ def test_the_sketch_compiles_as_the_ide_does_it(core: str) -> None:
     """C++ behind <Arduino.h>, with every warning an error; the cycle counter is used on the cores that have one."""
     texts = texts_of(delivery_of(small_graph()))
     sources = {Path(path).name: text for path, text in texts.items() if path.startswith("src/")}
-    sources |= {"Arduino.h": ARDUINO_STUB, "sketch.cpp": "#include <Arduino.h>\n" + texts["examples/Tiny/Tiny.ino"]}
+    arduino = (Path(__file__).with_name("arduino") / "Arduino.h").read_text()
+    sources |= {"Arduino.h": arduino, "sketch.cpp": "#include <Arduino.h>\n" + texts["examples/Tiny/Tiny.ino"]}
     command = ["c++", *CORES[core], *STRICT_CPP, "-Os", "-I.", "-c", "sketch.cpp", "-o", "sketch.o"]
     compiled = (build(sources, [command]) / "sketch.o").read_bytes()
     assert (b"cycles" in compiled) == (core in ("cortex-m4", "cortex-m33"))
