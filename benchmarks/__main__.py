@@ -11,15 +11,12 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-import smidgen
-from smidgen.evaluation import SENSOR_INPUTS
+from benchmarks.room_programs import compile_room_program
 from smidgen.firmware import Firmware
-from smidgen.models import MODEL_NAMES, LastStep, build_model
-from smidgen.training.presets import find_preset
+from smidgen.models import MODEL_NAMES
 
 RECIPES = ("int8", "float32")
 RESULTS = Path("results/bench.json")
-_ACCESS_POINTS, _MOTION, _ROOMS = 4, 6, 9
 
 
 def main() -> None:
@@ -28,7 +25,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS, help=f"where to write the record (default {RESULTS})")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    compiled = [(model, recipe, _compile(model, recipe)) for recipe in RECIPES for model in MODEL_NAMES]
+    compiled = [(model, recipe, compile_room_program(model, recipe)) for recipe in RECIPES for model in MODEL_NAMES]
     console = Console(width=118)
     console.print(_stages_table(compiled))
     console.print(_operators_table(compiled))
@@ -46,36 +43,6 @@ def main() -> None:
     }
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(record, indent=1) + "\n")
-
-
-def _compile(model: str, recipe: str) -> Firmware:
-    """Compile a model of the SPHERE preset twice and return the second; other weights, so that no build is cached.
-
-    The model is untrained: its cost does not depend on its weights.
-    """
-    preset = find_preset("sphere")
-    windows = _windows(64, preset.length)
-    for seed in range(2):
-        torch.manual_seed(seed)
-        network = build_model(
-            model, n_access_points=_ACCESS_POINTS, n_motion=_MOTION, n_rooms=_ROOMS, **preset.models[model].shape
-        )
-        firmware = smidgen.compile(
-            LastStep(network),
-            tuple(value[:1] for value in windows),
-            calibration=windows,
-            recipe=recipe,
-            name="rooms",
-            inputs=SENSOR_INPUTS,
-        )
-    return firmware
-
-
-def _windows(n: int, length: int) -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    rssi = torch.randint(-100, -40, (n, length, _ACCESS_POINTS), generator=generator).float()
-    rssi[torch.rand(rssi.shape, generator=generator) < 0.3] = 127.0
-    return rssi, 0.3 * torch.randn(n, length, _MOTION, generator=generator)
 
 
 def _stages_table(compiled: list[tuple[str, str, Firmware]]) -> Table:

@@ -31,6 +31,7 @@ from smidgen.whole_file import write_whole
 ROOT = Path(__file__).resolve().parent.parent
 DEMO_RECORDS = Path("results/demo.json")
 BENCH_RECORD = Path("results/bench.json")
+TARGET_RECORDS = Path("results/targets.json")
 PAGES = (Path("README.md"), Path("docs/compiling.md"), Path("docs/from-paper-to-c.md"), Path("docs/targets.md"))
 
 _TERMINAL_COLUMNS = 118
@@ -121,6 +122,7 @@ def parts_of(page: str) -> Parts:
         "cores": _cores,
         "boards": _boards,
         "families": _families,
+        "measured": _on_targets,
     }
 
 
@@ -260,6 +262,36 @@ def _boards() -> str:
         )
         lines.append(f"| `{board.name}` | {board.core.name} | {flash} | {ram} | {clock:g} | {drawn} | {board.source} |")
     return "\n".join(lines)
+
+
+def _on_targets() -> str:
+    """Return what the same programs cost on every target, from the records of `python -m benchmarks.targets`."""
+    try:
+        rows: list[dict[str, Any]] = json.loads((ROOT / TARGET_RECORDS).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{TARGET_RECORDS} cannot be read ({error}); `python -m benchmarks.targets` writes it"
+        ) from error
+    by_program: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in rows:
+        by_program.setdefault(f"{row['model']} {row['recipe']}", {})[row["target"]] = row
+    wrong = sum(row["mismatched_bytes"] for row in rows)
+    lines = [
+        f"{wrong} bytes differ over {rows[0]['n_windows']} windows of each program on each target "
+        f"(`{rows[0]['command']}`: {rows[0]['versions']}). Instructions of one decision, and bytes of flash:",
+        "",
+        "| target | " + " | ".join(by_program) + " |",
+        "| --- |" + " ---: |" * len(by_program),
+    ]
+    for target in dict.fromkeys(row["target"] for row in rows):
+        cells = [program[target] for program in by_program.values()]
+        lines.append(f"| `{target}` | " + " | ".join(_cost(cell) for cell in cells) + " |")
+    return "\n".join(lines)
+
+
+def _cost(row: Mapping[str, Any]) -> str:
+    counted = "" if row["instructions"] is None else f"{count(row['instructions'])}, "
+    return f"{counted}{count(row['flash_bytes'])} B"
 
 
 def _families() -> str:

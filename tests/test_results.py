@@ -1,10 +1,12 @@
 """What the stored record of the SPHERE run must show: what was promised, on figures anybody can make again."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from smidgen.report.record_file import load_records
+from smidgen.targets import CORE_TARGETS
 
 RECORD = Path(__file__).parents[1] / "results" / "demo.json"
 
@@ -52,3 +54,15 @@ def test_int8_programs_fit_the_board(sphere):
     for row in (row for row in sphere["results"] if row["recipe"] == "int8"):
         assert row["ram_bytes"] <= 32 * 1024
         assert row["flash_bytes"] <= 64 * 1024
+
+
+def test_the_same_programs_give_the_same_bytes_on_every_target():
+    """No byte differs on any core, in the engine or on the host; instructions are counted on emulators."""
+    rows = json.loads(RECORD.with_name("targets.json").read_text(encoding="utf-8"))
+    programs = {(row["model"], row["recipe"]) for row in rows}
+    assert {(row["model"], row["recipe"], row["target"]) for row in rows} == {
+        (*program, target) for program in programs for target in CORE_TARGETS
+    }
+    for row in rows:
+        assert row["mismatched_bytes"] == 0
+        assert (row["instructions"] is not None) == CORE_TARGETS[row["target"]].core.is_emulated
