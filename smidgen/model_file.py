@@ -10,6 +10,7 @@ from torch import nn
 from torch.export import ExportedProgram
 
 from smidgen.compression import find_recipe
+from smidgen.compression.input_file import read_inputs
 from smidgen.compression.window_file import read_windows
 from smidgen.errors import ConfigError
 from smidgen.firmware import Firmware
@@ -27,30 +28,34 @@ def compile_file(
     target: str,
     recipe: str,
     name: str | None,
+    inputs: Path | None,
     trust: bool,
 ) -> Firmware:
     """Compile a `.pt2` file, or the folder of a model of our own.
 
     Args: calibration and example, files of windows (`read_windows`): the first window of `example`, or of `calibration`
-    where there is none, gives the shapes; name, by default that of the file. Raises as `smidgen.compile` does.
+    where there is none, gives the shapes; name, by default that of the file; inputs, a file that declares them
+    (`read_inputs`). Raises as `smidgen.compile` does.
     """
+    declared = None if inputs is None else read_inputs(inputs)
     chosen_recipe, chosen_target = find_recipe(recipe), find_target(target)
     model = load_model(source) if source.is_dir() else load_pt2(source, trust=trust)
-    inputs = _inputs(model)
+    types = _input_types(model)
     given = example or calibration
     if given is None or (calibration is None and not chosen_recipe.is_float):
         option = "--example or --calibration" if chosen_recipe.is_float else "--calibration"
         raise ConfigError(
             f"recipe {chosen_recipe.name} needs {option} FILE.npz, with one array (windows, ...) for each input: "
-            f"{', '.join(inputs)}"
+            f"{', '.join(types)}"
         )
     return compile(
         model,
-        tuple(value[:1] for value in read_windows(given, inputs)),
-        calibration=None if calibration is None else read_windows(calibration, inputs),
+        tuple(value[:1] for value in read_windows(given, types)),
+        calibration=None if calibration is None else read_windows(calibration, types),
         target=chosen_target,
         recipe=chosen_recipe,
         name=program_name(source) if name is None else name,
+        inputs=declared,
     )
 
 
@@ -59,7 +64,7 @@ def program_name(source: Path) -> str:
     return re.sub(r"[^a-z0-9]+", "_", source.stem.lower()).strip("_")
 
 
-def _inputs(model: nn.Module | ExportedProgram) -> Mapping[str, torch.dtype | None]:
+def _input_types(model: nn.Module | ExportedProgram) -> Mapping[str, torch.dtype | None]:
     """Return the inputs by name, with their type where the model says it."""
     if isinstance(model, ExportedProgram):
         names = [str(name) for name in model.graph_signature.user_inputs]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from smidgen.compression import Input, find_recipe
+from smidgen.compression.input_file import read_inputs
 from smidgen.evaluation import SENSOR_INPUTS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -15,9 +16,9 @@ PAPER_TO_C = (ROOT / "docs/from-paper-to-c.md").read_text(encoding="utf-8")
 EXCERPTS = re.findall(r"^`([\w/.]+)`:\n\n```\w+\n(.*?)^```$", PAPER_TO_C, re.DOTALL | re.MULTILINE)
 
 
-def block(page, language):
-    """The page's one block of a language."""
-    (code,) = re.findall(rf"^```{language}\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+def block(page, language, begin=""):
+    """The page's one block of a language, or the one that begins with these characters."""
+    (code,) = re.findall(rf"^```{language}\n({re.escape(begin)}.*?)^```$", page, re.DOTALL | re.MULTILINE)
     return code
 
 
@@ -37,7 +38,7 @@ def test_every_block_of_code_in_the_walk_names_its_file():
 def test_the_recipe_shown_can_be_read(tmp_path):
     """The TOML file means what the page says of it."""
     path = tmp_path / "mine.toml"
-    path.write_text(block(COMPILING, "toml"))
+    path.write_text(block(COMPILING, "toml", "name"))
     recipe = find_recipe(path)
     assert (recipe.name, recipe.activation, recipe.weight.bits) == ("mine", "int8", 6)
     conv1d = ("classifier.encoder.layers.0.conv1d:conv1d", "feeds:silu")
@@ -51,3 +52,10 @@ def test_the_inputs_shown_are_those_of_the_sensors():
     names: dict[str, dict[str, Input]] = {}
     exec(block(COMPILING, "python"), names)
     assert names["inputs"] == SENSOR_INPUTS
+
+
+def test_the_inputs_in_toml_are_those_in_python(tmp_path):
+    """The same declaration for the command line."""
+    path = tmp_path / "inputs.toml"
+    path.write_text(block(COMPILING, "toml", "[rssi]"))
+    assert read_inputs(path) == SENSOR_INPUTS

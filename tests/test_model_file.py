@@ -97,6 +97,16 @@ def test_json_has_the_costs_and_the_folder(folder: Path) -> None:
     assert (document["target"], manifest.target) == ("cortex-m0plus", "cortex-m0plus")
 
 
+def test_declared_inputs_reach_the_firmware(folder: Path) -> None:
+    """Type and scale as the sensor has them, and what the numbers are, from a TOML file."""
+    (folder / "inputs.toml").write_text('[level]\ndtype = "int8"\nscale = 0.5\nunit = "dBm"\naxes = ["radio"]\n')
+    words = ("--calibration", "windows.npz", "--inputs", "inputs.toml", "--trust")
+    outcome = smidgen("compile", "My-Gestures.pt2", *words)
+    assert outcome.status == 0, outcome.stderr
+    level = read_manifest("build/my_gestures").inputs[1]
+    assert (level.dtype, level.scale, level.unit, level.axes) == ("int8", 0.5, "dBm", ("radio",))
+
+
 def test_floats_need_one_window_only(folder: Path) -> None:
     """An example, the first window of a file, is enough where nothing is calibrated."""
     outcome = smidgen("compile", "My-Gestures.pt2", "--example", "windows.npz", "--recipe", "float32", "--trust")
@@ -130,6 +140,7 @@ def test_the_folder_of_a_model_of_our_own_compiles(folder: Path) -> None:
         ("My-Gestures.pt2 --trust --calibration windows.npz --recipe int9", "unknown recipe 'int9'"),
         ("My-Gestures.pt2 --trust --calibration windows.npz --target m99", "unknown target 'm99'"),
         ("My-Gestures.pt2 --trust --calibration windows.npz --name 9x", "the name '9x' becomes C symbols"),
+        ("My-Gestures.pt2 --trust --calibration windows.npz --inputs windows.npz", "does not declare inputs"),
         ("large.pt2 --trust --calibration windows.npz", "of flash, cortex-m4 has"),
         ("nowhere.pt2 --trust --calibration windows.npz", "nowhere.pt2"),
         ("windows.npz --trust --calibration windows.npz", "windows.npz"),

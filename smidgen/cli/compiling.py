@@ -28,6 +28,9 @@ def compile(
     recipe: Recipe = "int8",
     target: Target = "cortex-m4",
     name: Annotated[str | None, typer.Option(help="Prefix of the C symbols; by default the file's name.")] = None,
+    inputs: Annotated[
+        Path | None, typer.Option(help="TOML: how the firmware receives inputs, one table each with type, scale, unit.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder to deliver; by default build/NAME, or RUN/build/RECIPE-TARGET.")
     ] = None,
@@ -36,7 +39,13 @@ def compile(
 ) -> None:
     """Compile a model to C and deliver a folder that every build system takes."""
     if (source / "job.json").exists() or not (source.exists() or source.suffix == ".pt2"):
-        given = {"--calibration": calibration, "--example": example, "--name": name, "--trust": trust or None}
+        given = {
+            "--calibration": calibration,
+            "--example": example,
+            "--name": name,
+            "--inputs": inputs,
+            "--trust": trust or None,
+        }
         _refuse(given, f"{source} is a run folder, which says that itself")
         experiment, firmware = _compiled_run(source, recipe, target)
         folder = out or experiment.firmware_folder(firmware)
@@ -44,7 +53,14 @@ def compile(
         from smidgen.model_file import compile_file
 
         firmware = compile_file(
-            source, calibration=calibration, example=example, target=target, recipe=recipe, name=name, trust=trust
+            source,
+            calibration=calibration,
+            example=example,
+            target=target,
+            recipe=recipe,
+            name=name,
+            inputs=inputs,
+            trust=trust,
         )
         folder = out or Path("build") / firmware.program.name
     firmware.save(folder)
