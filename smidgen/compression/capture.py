@@ -57,12 +57,13 @@ def export_free(model: nn.Module, example: Sequence[Tensor]) -> ExportedProgram:
     for x in doubled:
         free[x] = {0: Dim.DYNAMIC}
     copied = _at_rest(model)
-    return _exported(copied, doubled, free.dynamic_shapes(copied, doubled))
+    return _exported(copied, doubled, free.dynamic_shapes(copied, doubled), example)
 
 
 def export_single(model: nn.Module, example: Sequence[Tensor]) -> ExportedProgram:
     """Export a copy of a module at a fixed batch of one; raises ExportError where torch cannot."""
-    return _exported(_at_rest(model), tuple(x[:1] for x in example), None)
+    first = tuple(x[:1] for x in example)
+    return _exported(_at_rest(model), first, None, first)
 
 
 def with_usable_batch(exported: ExportedProgram, example: Sequence[Tensor]) -> ExportedProgram:
@@ -130,10 +131,13 @@ def _at_rest(model: nn.Module) -> nn.Module:
     return copied if isinstance(copied, fx.GraphModule) else copied.eval()
 
 
-def _exported(model: nn.Module, example: tuple[Tensor, ...], dynamic_shapes: Any) -> ExportedProgram:
+def _exported(
+    model: nn.Module, inputs: tuple[Tensor, ...], dynamic_shapes: Any, example: Sequence[Tensor]
+) -> ExportedProgram:
+    """Export at `inputs`, made of the user's `example`, which errors name."""
     try:
         with _quietly(), _masks_taken_as_they_are():
-            return export(model, example, dynamic_shapes=dynamic_shapes)
+            return export(model, inputs, dynamic_shapes=dynamic_shapes)
     except Exception as error:  # torch.export raises many unrelated types
         with _quietly():
             raise capture_error(error, model, example) from error

@@ -58,9 +58,9 @@ class _Place:
     """The user's line that an error comes from, and the path of the module whose code it is."""
 
     module_path: str
-    source_line: str  # as structure.source_line has it
-    code: str
-    is_packed: bool  # a sequence packed by pack_padded_sequence is at hand
+    source_line: str = ""  # as structure.source_line has it; "" where no line is the user's
+    code: str = ""
+    is_packed: bool = False  # a sequence packed by pack_padded_sequence is at hand
 
 
 def capture_error(error: Exception, model: nn.Module, example: Sequence[Tensor]) -> ExportError:
@@ -69,8 +69,8 @@ def capture_error(error: Exception, model: nn.Module, example: Sequence[Tensor])
     failed = _own_failure(copied, example)
     place = _place(error.__traceback__, model) if failed is None else _place(failed.__traceback__, copied)
     name = type(model).__name__
-    where = "" if place is None else f" ({place.source_line})"
-    who = name if place is None or not place.module_path else f"{name}.{place.module_path}"
+    where = f" ({place.source_line})" if place.source_line else ""
+    who = f"{name}.{place.module_path}" if place.module_path else name
     if failed is not None:
         shapes = ", ".join(str(tuple(x.shape)) for x in example)
         return ExportError(
@@ -116,20 +116,19 @@ def _first_words(error: Exception) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _reason(error: Exception, model: nn.Module, place: _Place | None) -> str:
-    code = "" if place is None else place.code
+def _reason(error: Exception, model: nn.Module, place: _Place) -> str:
     if isinstance(error, GuardOnDataDependentSymNode):
-        return next((text for pattern, text in _DEPENDS_ON_VALUES if re.search(pattern, code)), _VALUES)
-    if re.search(r"\bcond\(|\bwhile_loop\(", code):
+        return next((text for pattern, text in _DEPENDS_ON_VALUES if re.search(pattern, place.code)), _VALUES)
+    if re.search(r"\bcond\(|\bwhile_loop\(", place.code):
         return f"it branches by an operator, but {_SAME_FOR_ALL}; compute both branches and choose with torch.where"
     quantised = [name for name, module in model.named_modules() if ".quantized." in f"{type(module).__module__}."]
     if quantised:
         return f"its layer {quantised[0]} was quantised by torch already; give the float model, Smidgen quantises it"
-    if place is not None and place.is_packed:
+    if place.is_packed:
         return (
             "it packs sequences by their lengths; pad them to one length, and mask by torch.where what does not count"
         )
-    if "numpy" in code or "numpy" in str(error):
+    if "numpy" in place.code or "numpy" in str(error):
         return "it leaves torch for numpy; write it with torch functions"
     return f"torch.export says {_first_words(error)}"
 
@@ -144,27 +143,28 @@ def _own_failure(model: nn.Module, example: Sequence[Tensor]) -> Exception | Non
     return None
 
 
-def _place(traceback: TracebackType | None, model: nn.Module) -> _Place | None:
+def _place(traceback: TracebackType | None, model: nn.Module) -> _Place:
     """Return the innermost line of the user's code: outside torch and this package, of a library only if all are."""
+    paths = {id(module): path for path, module in model.named_modules()}
+    module_path = ""
     frames: list[tuple[FrameType, int]] = []
     while traceback is not None:
-        path = traceback.tb_frame.f_code.co_filename
-        of_python = path.startswith(_PYTHON) and not path.startswith(_INSTALLED)  # which may lie within
-        if not (of_python or path.startswith((TORCH_FOLDER, _THIS_FOLDER))):
-            frames.append((traceback.tb_frame, traceback.tb_lineno))
+        frame, code = traceback.tb_frame, traceback.tb_frame.f_code
+        receiver = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
+        module_path = paths.get(id(receiver), module_path)
+        of_python = code.co_filename.startswith(_PYTHON) and not code.co_filename.startswith(_INSTALLED)
+        if not (of_python or code.co_filename.startswith((TORCH_FOLDER, _THIS_FOLDER))):
+            frames.append((frame, traceback.tb_lineno))
         traceback = traceback.tb_next
     if not frames:
-        return None
+        return _Place(module_path=module_path)
     own = [place for place in frames if not place[0].f_code.co_filename.startswith(_INSTALLED)]
     frame, line = (own or frames)[-1]
-    paths = {id(module): path for path, module in model.named_modules()}
-    receivers = (f.f_locals.get(f.f_code.co_varnames[0]) for f, _ in frames if f.f_code.co_argcount)
-    callers = [paths[id(receiver)] for receiver in receivers if id(receiver) in paths]
-    code = linecache.getline(frame.f_code.co_filename, line).strip()
-    written = f'File "{frame.f_code.co_filename}", line {line}, in {frame.f_code.co_name} {code}'
+    text = linecache.getline(frame.f_code.co_filename, line).strip()
+    written = f'File "{frame.f_code.co_filename}", line {line}, in {frame.f_code.co_name} {text}'
     return _Place(
-        module_path=callers[-1] if callers else "",
+        module_path=module_path,
         source_line=written.strip(),
-        code=code,
+        code=text,
         is_packed=any(isinstance(value, PackedSequence) for value in frame.f_locals.values()),
     )

@@ -150,8 +150,8 @@ def test_what_export_cannot_capture_names_the_line(
 def test_a_model_that_fails_by_itself_is_not_torch_exports_fault() -> None:
     """The module, its example and its own error; a wrong example is the usual reason."""
     message = (
-        r"^Inner\.blocks\.1 fails on the example input of shape \(3, 6, 4\): RuntimeError: mat1 and mat2 shapes cannot "
-        r"be multiplied .*line \d+, in forward return self\.layer\(x\)\)\. Give an example that the model takes"
+        r"^Inner\.blocks\.1\.layer fails on the example input of shape \(3, 6, 4\): RuntimeError: mat1 and mat2 shapes "
+        r"cannot be multiplied .*line \d+, in forward return self\.layer\(x\)\)\. Give an example that the model takes"
     )
     with pytest.raises(ExportError, match=message):
         import_model(Inner(WrongShape()), normal(3, 6, 4))
@@ -280,7 +280,9 @@ class Packed(nn.Module):
 
 def test_packed_sequences_are_named() -> None:
     """torch's own words would be about an argument of zeros()."""
-    message = r"Packed cannot be captured: it packs sequences by their lengths; pad them .* return self\.lstm\(packed\)"
+    message = (
+        r"Packed\.lstm cannot be captured: it packs sequences by their lengths; pad them .* return self\.lstm\(packed\)"
+    )
     with pytest.raises(ExportError, match=message):
         import_model(Packed(), normal(3, 6, 4))
 
