@@ -6,7 +6,6 @@ page's own Python example prints.
 
 import argparse
 import json
-import operator
 import os
 import re
 import shlex
@@ -20,7 +19,8 @@ from typing import Any
 from rich.console import Console
 
 from smidgen.errors import DataError, SmidgenError
-from smidgen.lowering import supported_operators
+from smidgen.lowering import operator_table
+from smidgen.lowering.supported import PRECISIONS
 from smidgen.report import load_records, markdown_table, results_table, save_records
 from smidgen.report.document import Document
 from smidgen.report.formatting import count, kilobytes, percent, relative
@@ -32,7 +32,13 @@ ROOT = Path(__file__).resolve().parent.parent
 DEMO_RECORDS = Path("results/demo.json")
 BENCH_RECORD = Path("results/bench.json")
 TARGET_RECORDS = Path("results/targets.json")
-PAGES = (Path("README.md"), Path("docs/compiling.md"), Path("docs/from-paper-to-c.md"), Path("docs/targets.md"))
+PAGES = (
+    Path("README.md"),
+    Path("docs/compiling.md"),
+    Path("docs/from-paper-to-c.md"),
+    Path("docs/operators.md"),
+    Path("docs/targets.md"),
+)
 
 _TERMINAL_COLUMNS = 118
 _RUNS_ON = {
@@ -228,9 +234,16 @@ def _benchmarked(entry: str) -> list[dict[str, Any]]:
 
 
 def _supported_operators() -> str:
-    """Return the operators that have a lowering; Python's own reads like torch's."""
-    names = (name.replace(str(operator.getitem), "operator.getitem") for name in supported_operators())
-    return ", ".join(f"`{name}`" for name in sorted(names))
+    """Return what `smidgen ops` prints as a table, operators of one form in one row."""
+    rows: dict[tuple[tuple[str, ...], str], list[str]] = {}
+    for supported in operator_table():
+        rows.setdefault((supported.precisions, supported.form), []).append(f"`{supported.name}`")
+    lines = [f"| operators | {' | '.join(PRECISIONS)} | form |", "| --- " * (2 + len(PRECISIONS)) + "|"]
+    for (precisions, form), names in rows.items():
+        yes = " | ".join("yes" if precision in precisions else "" for precision in PRECISIONS)
+        written = form.replace("|", "\\|")
+        lines.append(f"| {', '.join(names)} | {yes} | {written} |")
+    return "\n".join(lines)
 
 
 def _cores() -> str:

@@ -13,6 +13,7 @@ from smidgen.ir import Graph, check_graph
 from smidgen.lowering import attention, chains, elementwise, layout, mixing, projections, recurrences
 from smidgen.lowering.advice import instead_of
 from smidgen.lowering.builder import Builder, Rule
+from smidgen.lowering.supported import SupportedOperator, describe
 
 _RULES: Mapping[object, Rule] = {
     **projections.RULES, **attention.RULES, **elementwise.RULES, **layout.RULES, **mixing.RULES, **recurrences.RULES
@@ -84,6 +85,11 @@ def _name_ports(graph: Graph) -> Graph:
 def supported_operators() -> list[str]:
     """Return the names of the operators that have a lowering, sorted."""
     return sorted({str(target) for target in _RULES})
+
+
+def operator_table() -> list[SupportedOperator]:
+    """Return every supported operator with its precisions and forms, sorted by name."""
+    return describe(_RULES)
 
 
 def _lower_node(builder: Builder, node: fx.Node) -> None:
