@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from every_program import every_program
 
+from smidgen.delivery.packaging import packaging_files
+
 PAGE = Path(__file__).resolve().parents[2] / "docs/static-analysis.md"
 ROWS = re.findall(r"^\| (`[\w.-]+`.*?) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
 DEPARTURES = {name for row in ROWS for name in re.findall(r"`([\w.-]+)`", row)}
@@ -26,10 +28,13 @@ CLANG_TIDY = (
 
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the C of every operator, windows and steps."""
+    """A folder with the C of every operator, windows and steps, and with what boards say of them."""
     folder = tmp_path_factory.mktemp("programs")
     for case in every_program().values():
-        for name, text in case.program.files.items():
+        assert case.program.identity is not None
+        delivered = packaging_files(case.program, case.program.identity)
+        reports = {Path(path).name: text for path, text in delivered.items() if path.startswith("src/")}
+        for name, text in {**case.program.files, **reports}.items():
             (folder / name).write_text(text, encoding="utf-8")
     return folder
 
