@@ -1,6 +1,7 @@
 """Smidgen: PyTorch sequence models to proven C99 firmware for small microcontrollers.
 
-`compile`, `load_model`, `Firmware`, `Input`, `Recipe` and `Rule` need the extra `train` (torch) and load on first use;
+`compile`, `stream`, `load_model`, `Firmware`, `StreamingFirmware`, `Input`, `Recipe` and `Rule` need the extra `train`
+(torch) and load on first use;
 the packages `ir`, `passes`, `codegen` and `verification` work without it.
 """
 
@@ -11,17 +12,20 @@ if TYPE_CHECKING:
     from smidgen.compression import Input, Recipe, Rule
     from smidgen.firmware import Firmware
     from smidgen.models import load_model
-    from smidgen.pipeline import compile
+    from smidgen.pipeline import compile, stream
+    from smidgen.streaming import StreamingFirmware
 
-__all__ = ["Firmware", "Input", "Recipe", "Rule", "compile", "load_model"]
+__all__ = ["Firmware", "Input", "Recipe", "Rule", "StreamingFirmware", "compile", "load_model", "stream"]
 
 _HOMES = {
     "Firmware": "smidgen.firmware",
     "Input": "smidgen.compression",
     "Recipe": "smidgen.compression",
     "Rule": "smidgen.compression",
+    "StreamingFirmware": "smidgen.streaming",
     "compile": "smidgen.pipeline",
     "load_model": "smidgen.models",
+    "stream": "smidgen.pipeline",
 }
 
 

@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from smidgen.budget import require_budget
 from smidgen.codegen import Program
 from smidgen.compression import FloatProgram, Plan, Recipe
 from smidgen.compression.program import Batch, batches
 from smidgen.delivery import Delivery, save_delivery
-from smidgen.errors import BudgetError, ConfigError
+from smidgen.errors import ConfigError, StreamingError
 from smidgen.fidelity import (
     Advice,
     CheckReport,
@@ -27,8 +28,9 @@ from smidgen.fidelity import (
 )
 from smidgen.fidelity.advice import POOR_DB
 from smidgen.ir import Graph, interpret
-from smidgen.passes import MemoryPlan
+from smidgen.passes import CausalGraph, MemoryPlan
 from smidgen.records import Measurement
+from smidgen.streaming import StreamingFirmware, time_axes
 from smidgen.targets import Target
 from smidgen.verification import Comparison, Emulator, HostModel, Runner, TracedHostModel, compare, open_runner
 
@@ -61,6 +63,7 @@ class Firmware:
         quantization: Plan,
         relower: Callable[[Recipe], Graph],
         measured_on: list[Array],
+        time_axis: int,
         compile_seconds: Mapping[str, float],
     ) -> None:
         self.float_program = float_program
@@ -73,6 +76,7 @@ class Firmware:
         self.compile_seconds = compile_seconds  # wall clock by stage, for people
         self._relower = relower  # the graph before folding under another recipe, same model and calibration
         self._measured_on = measured_on
+        self._time_axis = time_axis  # of the inputs, batch included
 
     @property
     def recipe(self) -> Recipe:
@@ -88,8 +92,20 @@ class Firmware:
     def measurement(self) -> Measurement:
         """RAM, flash and exact instructions on the target; raises BudgetError if the target is too small."""
         measurement = self._runner.measure(self._measured_on)
-        self._require_budget(measurement)
+        require_budget(measurement, self.target, self.graph, peak_op=self.plan.peak_op)
         return measurement
+
+    @property
+    def streaming(self) -> StreamingFirmware | None:
+        """The same model frame by frame, None where `not_streaming` says why."""
+        found = self._stream
+        return None if isinstance(found, StreamingError) else found
+
+    @property
+    def not_streaming(self) -> str | None:
+        """What keeps the model from running frame by frame: the layer, what it looks at, what to write instead."""
+        found = self._stream
+        return str(found) if isinstance(found, StreamingError) else None
 
     def quantize_inputs(self, inputs: Batch) -> list[Array]:
         """Return a batch in the firmware's input types."""
@@ -187,6 +203,20 @@ class Firmware:
     # ---- helpers ----
 
     @cached_property
+    def _stream(self) -> StreamingFirmware | StreamingError:
+        try:
+            causal = CausalGraph(self.lowered, time_axes(self.lowered, self._time_axis))
+        except StreamingError as error:
+            return error
+        return StreamingFirmware(
+            float_program=self.float_program,
+            causal=causal,
+            target=self.target,
+            recipe_name=self.recipe_name,
+            windows=self._measured_on,
+        )
+
+    @cached_property
     def _host(self) -> HostModel:
         return HostModel(self.program)
 
@@ -224,23 +254,6 @@ class Firmware:
             return graph, quantize_inputs(self.float_program, graph, part)
 
         return advise(self.recipe, layers, [value[:_ADVISED_WINDOWS] for value in floats], relower)
-
-    def _require_budget(self, measurement: Measurement) -> None:
-        largest = sorted(
-            ((array.nbytes, op.name) for op in self.graph.ops for array in op.params.values()), reverse=True
-        )
-        if self.target.ram_bytes is not None and measurement.ram_bytes > self.target.ram_bytes:
-            raise BudgetError(
-                f"{self.program.name} needs {measurement.ram_bytes} B of RAM, {self.target.name} has "
-                f"{self.target.ram_bytes} B; the arena peaks at {self.plan.peak_op}. Shorten the window, lower "
-                "d_model, or take a recipe with fewer int16 activations"
-            )
-        if self.target.flash_bytes is not None and measurement.flash_bytes > self.target.flash_bytes:
-            names = ", ".join(f"{name} {size} B" for size, name in largest[:3])
-            raise BudgetError(
-                f"{self.program.name} needs {measurement.flash_bytes} B of flash, {self.target.name} has "
-                f"{self.target.flash_bytes} B; the largest weights are {names}. Make those layers narrower"
-            )
 
 
 def quantize_inputs(program: FloatProgram, graph: Graph, inputs: Batch) -> list[Array]:

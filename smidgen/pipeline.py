@@ -1,23 +1,27 @@
 """The story in one function: a PyTorch module goes in, proven C for a microcontroller comes out."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.export import ExportedProgram
 
 from smidgen.codegen import emit
-from smidgen.compression import FloatProgram, Input, Recipe, calibrate, find_recipe, import_model, make_plan
+from smidgen.compression import FloatProgram, Input, Plan, Recipe, calibrate, find_recipe, import_model, make_plan
 from smidgen.compression.program import as_batch, batches
 from smidgen.firmware import MEASURED_WINDOWS, Firmware, quantize_inputs
 from smidgen.importing import load_pt2
+from smidgen.ir import Graph
 from smidgen.lowering import lower
 from smidgen.models import load_model
-from smidgen.passes import fold, plan_memory
+from smidgen.passes import CausalGraph, fold, plan_memory
+from smidgen.streaming import StreamingFirmware, check_time_axis, time_axes
 from smidgen.targets import Target, find_target
 
 
@@ -30,6 +34,7 @@ def compile(
     recipe: str | Path | Recipe = "int8",
     name: str = "model",
     inputs: Mapping[str, Input] | None = None,
+    time_axis: int = 1,
     trust: bool = False,
 ) -> Firmware:
     """Compile a sequence model to C99 for a microcontroller.
@@ -44,44 +49,116 @@ def compile(
             a tuple of them, or an iterable of such. A float32 recipe needs none.
         target: a core from `smidgen.targets`. recipe: a name, a Recipe or a TOML file.
         name: prefix of the C symbols. inputs: how the firmware receives inputs, by name, where the sensor decides.
+        time_axis: of the inputs, the batch counted as 0: along which the model may run frame by frame, see
+            `Firmware.streaming`.
 
     Raises: ExportError, UnsupportedError (with the user's line), ConfigError, BudgetError: all SmidgenError.
     """
+    check_time_axis(time_axis)
     chosen_target = target if isinstance(target, Target) else find_target(target)
-    chosen_recipe = find_recipe(recipe)
-    example = as_batch(example_input)
     clock = _StageClock()
-    with clock.stage("import"):
-        float_program = model if isinstance(model, FloatProgram) else import_model(_loaded(model, trust), example)
-        float_program.check_inputs(example)
-    with clock.stage("calibrate"):
-        windows = [] if calibration is None else list(batches(calibration))
-        calibrated = calibrate(float_program, windows) if windows and not chosen_recipe.is_float else None
-    with clock.stage("lower"):
-        plan = make_plan(float_program, calibrated, chosen_recipe, inputs)
-        lowered = lower(float_program, plan, name=name)
+    made = _lowered(model, example_input, calibration, find_recipe(recipe), name, inputs, trust, clock)
     with clock.stage("fold and plan memory"):
-        graph = fold(lowered)
+        graph = fold(made.graph)
         memory = plan_memory(graph)
     with clock.stage("emit C"):
-        first = tuple(value[:MEASURED_WINDOWS] for value in (windows or [example])[0])
-        known = quantize_inputs(float_program, graph, first)
-        program = emit(graph, memory, known_inputs=[array[0] for array in known])
+        program = emit(graph, memory, known_inputs=[array[0] for array in made.windows])
     firmware = Firmware(
-        float_program=float_program,
-        lowered=lowered,
+        float_program=made.float_program,
+        lowered=made.graph,
         graph=graph,
         plan=memory,
         program=program,
         target=chosen_target,
-        quantization=plan,
-        relower=lambda other: lower(float_program, make_plan(float_program, calibrated, other, inputs), name=name),
-        measured_on=known,
+        quantization=made.quantization,
+        relower=made.relower,
+        measured_on=made.windows,
+        time_axis=time_axis,
         compile_seconds=clock.seconds,
     )
     with clock.stage("build and measure"):
         _ = firmware.measurement  # on the emulated core, held against the target's budget
     return firmware
+
+
+def stream(
+    model: nn.Module | ExportedProgram | FloatProgram | str | Path,
+    example_input: torch.Tensor | tuple[torch.Tensor, ...],
+    *,
+    calibration: Any = None,
+    target: str | Target = "cortex-m4",
+    recipe: str | Path | Recipe = "int8",
+    name: str = "model",
+    inputs: Mapping[str, Input] | None = None,
+    time_axis: int = 1,
+    trust: bool = False,
+) -> StreamingFirmware:
+    """Compile a causal sequence model to C99 that takes one frame at a time, whatever a window of it would need.
+
+    Args: as for `compile`; the length of `example_input` decides only how far attention without a window of its own
+    looks back, and where a table of learned positions ends.
+
+    Raises: StreamingError, with the layer that looks ahead and what to write instead; otherwise as `compile`.
+    """
+    check_time_axis(time_axis)
+    chosen_target = target if isinstance(target, Target) else find_target(target)
+    chosen_recipe = find_recipe(recipe)
+    made = _lowered(model, example_input, calibration, chosen_recipe, name, inputs, trust, _StageClock())
+    firmware = StreamingFirmware(
+        float_program=made.float_program,
+        causal=CausalGraph(made.graph, time_axes(made.graph, time_axis)),
+        target=chosen_target,
+        recipe_name=chosen_recipe.name,
+        windows=made.windows,
+    )
+    _ = firmware.measurement  # on the emulated core, held against the target's budget
+    return firmware
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lowered:
+    """A model up to its graph."""
+
+    float_program: FloatProgram
+    quantization: Plan
+    graph: Graph  # before folding
+    relower: Callable[[Recipe], Graph]  # the same under another recipe
+    windows: list[NDArray[Any]]  # a few, in the graph's input types, for the self-test and the measurement
+
+
+def _lowered(
+    model: nn.Module | ExportedProgram | FloatProgram | str | Path,
+    example_input: torch.Tensor | tuple[torch.Tensor, ...],
+    calibration: Any,
+    recipe: Recipe,
+    name: str,
+    inputs: Mapping[str, Input] | None,
+    trust: bool,
+    clock: "_StageClock",
+) -> _Lowered:
+    """Import, calibrate and lower; arguments as for `compile`."""
+    example = as_batch(example_input)
+    with clock.stage("import"):
+        float_program = model if isinstance(model, FloatProgram) else import_model(_loaded(model, trust), example)
+        float_program.check_inputs(example)
+    with clock.stage("calibrate"):
+        windows = [] if calibration is None else list(batches(calibration))
+        calibrated = calibrate(float_program, windows) if windows and not recipe.is_float else None
+
+    def lower_under(chosen: Recipe) -> tuple[Plan, Graph]:
+        plan = make_plan(float_program, calibrated, chosen, inputs)
+        return plan, lower(float_program, plan, name=name)
+
+    with clock.stage("lower"):
+        plan, graph = lower_under(recipe)
+    first = tuple(value[:MEASURED_WINDOWS] for value in (windows or [example])[0])
+    return _Lowered(
+        float_program=float_program,
+        quantization=plan,
+        graph=graph,
+        relower=lambda other: lower_under(other)[1],
+        windows=quantize_inputs(float_program, graph, first),
+    )
 
 
 class _StageClock:

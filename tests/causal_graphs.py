@@ -38,7 +38,7 @@ Run = Callable[[CausalGraph, list[Array]], dict[str, Array]]
 
 def stepped(graph: CausalGraph, inputs: list[Array]) -> dict[str, Array]:
     """Return what the reference of the step graph answers to a recording: by output, (batch, answers, *shape)."""
-    return interpret_frames(graph.step, [array[:, :, None] for array in inputs])
+    return interpret_frames(graph.step, graph.frames(inputs))
 
 
 def windowed(graph: CausalGraph, inputs: list[Array]) -> dict[str, Array]:
@@ -52,12 +52,11 @@ def assert_steps_equal_windows(graph: CausalGraph, lengths: range, run: Run = st
     """Every byte of the first n frames of a recording, for every length n at which the graph gives an output."""
     clock, limit = graph.output_clock, graph.frame_limit
     inputs = recording(graph.window, lengths[-1] if limit is None else min(limit, lengths[-1]))
-    answers = run(graph, inputs)
+    answers = graph.joined(run(graph, inputs))
     for frames in range(max(lengths[0], clock.offset + 1), inputs[0].shape[1] + 1, lengths.step):
         expected = windowed(graph, [array[:, :frames] for array in inputs])
         for name in graph.window.outputs:
-            found, axis = answers[name][:, : clock.count(frames)], graph.tracks[name].axis
-            found = found[:, -1] if axis is None else np.concatenate(list(found.swapaxes(0, 1)), axis=axis + 1)
+            found = graph.part(name, answers[name], frames)
             assert expected[name].dtype == found.dtype
             assert expected[name].tobytes() == found.tobytes(), f"{name} at {frames} frames"
 

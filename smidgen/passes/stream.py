@@ -4,12 +4,15 @@ The claim: n steps from reset give the bytes of the graph at length n, for every
 (`along_time`), from the window that lowering made, folded but with every row of it computed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+
+import numpy as np
 
 from smidgen.errors import StreamingError
 from smidgen.ir.clock import EVERY_FRAME, Clock
 from smidgen.ir.graph import Graph, Op
+from smidgen.ir.ops import Array
 from smidgen.passes.along_time import TIME_RULES, TimedOp, Track, Writer
 from smidgen.passes.fold import fold
 
@@ -35,9 +38,42 @@ class CausalGraph:
         return self.step.output_clock
 
     @property
+    def compiled_frames(self) -> int:
+        """How many frames the window was compiled for."""
+        name = self.window.inputs[0]
+        axis = self.tracks[name].axis
+        assert axis is not None
+        return self.window[name].shape[axis]
+
+    @property
     def frame_limit(self) -> int | None:
         """How many frames a recording may have, None for any number."""
         return self.step.frame_limit
+
+    def frames(self, recordings: Sequence[Array]) -> list[Array]:
+        """Return recordings (B, *shape at any length) as frames (B, number of frames, *shape of a step's input)."""
+        split = []
+        for name, recording in zip(self.window.inputs, recordings, strict=True):
+            axis = self.tracks[name].axis
+            assert axis is not None
+            split.append(np.expand_dims(np.moveaxis(recording, axis + 1, 1), axis + 2))
+        return split
+
+    def joined(self, answers: Mapping[str, Array]) -> dict[str, Array]:
+        """Return outputs (B, answers, *shape of a step's output) as a window has them, along its axis of time.
+
+        Those without one, a summary of all steps so far, stay one behind the other.
+        """
+        joined = {}
+        for name, values in answers.items():
+            axis = self.tracks[name].axis
+            joined[name] = values if axis is None else np.moveaxis(values.squeeze(axis + 2), 1, axis + 1)
+        return joined
+
+    def part(self, name: str, joined: Array, frames: int) -> Array:
+        """Return what the first `frames` frames give of an output of `joined`: what the graph of that length gives."""
+        axis, count = self.tracks[name].axis, self.output_clock.count(frames)
+        return joined[:, count - 1] if axis is None else joined.take(range(count), axis=axis + 1)
 
     def at_length(self, frames: int) -> Graph:
         """Return the graph for recordings of `frames` frames; raise StreamingError where it gives no output then."""

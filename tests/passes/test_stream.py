@@ -27,7 +27,7 @@ EVERY_LENGTH = range(1, 2 * STEPS)
 
 def on_the_host(graph: CausalGraph, inputs: list[Array]) -> dict[str, Array]:
     """Return what the C of the step graph answers to one recording."""
-    frames = [np.ascontiguousarray(array[0][:, None]) for array in inputs]
+    frames = [np.ascontiguousarray(array[0]) for array in graph.frames(inputs)]
     program = emit(graph.step, plan_memory(graph.step), known_inputs=[array[:3] for array in frames])
     outputs = HostModel(program).run(frames)
     return {name: values[None] for name, values in zip(graph.step.outputs, outputs, strict=True)}

@@ -116,6 +116,63 @@ def write_history(
     )  # fmt: skip
 
 
+# ---- every n-th element, elements by index, padding -----------------------------------------------------------------
+
+
+def _strided_track(timed: TimedOp) -> Track:
+    (track,) = timed.tracks
+    assert track is not None
+    if track.axis is None or integer(timed.op, "axis") != track.axis:
+        return track
+    start, step, count = (integer(timed.op, key) for key in ("start", "step", "count"))
+    if step < 1:
+        raise timed.refusal("reverses time, or repeats one step of the window; use the steps as they come")
+    if start + step * count < timed.x[0].shape[track.axis]:
+        raise timed.refusal("leaves out steps at the end: which ones it would keep of a longer recording is unknown")
+    return Track(axis=track.axis, clock=track.clock.later(start, stride=step), padding=track.padding)
+
+
+def _write_strided(timed: TimedOp, writer: Writer) -> None:
+    track = timed.result
+    assert track is not None
+    if track.axis is None or integer(timed.op, "axis") != track.axis:
+        writer.add(timed)
+    elif writer.is_step:
+        writer.reshape(timed)
+    else:
+        writer.add(timed, attrs={**timed.op.attrs, "count": writer.length(track)})
+
+
+def _take_track(timed: TimedOp) -> Track:
+    (track,) = timed.tracks
+    assert track is not None
+    if track.axis is not None and integer(timed.op, "axis") == track.axis:
+        raise timed.refusal("picks steps of the window by their number, or changes their order; use them as they come")
+    return track
+
+
+def _pad_track(timed: TimedOp) -> Track:
+    (track,) = timed.tracks
+    assert track is not None
+    if track.axis is None or integer(timed.op, "axis") != track.axis:
+        return Track(axis=track.axis, clock=track.clock)
+    before, after, fill = integer(timed.op, "before"), integer(timed.op, "after"), timed.op.attrs["fill"]
+    assert isinstance(fill, int | float)
+    if after:
+        raise timed.refusal(f"puts {after} steps behind the last: it looks ahead. Pad in front alone")
+    same = not track.n_padding or track.padding == fill
+    return Track(axis=track.axis, clock=track.clock.later(-before), padding=float(fill) if same else None)
+
+
+def _write_pad(timed: TimedOp, writer: Writer) -> None:
+    (track,) = timed.tracks
+    assert track is not None
+    if writer.is_step and track.axis is not None and integer(timed.op, "axis") == track.axis:
+        writer.reshape(timed)
+    else:
+        writer.add(timed)
+
+
 # ---- concat ----------------------------------------------------------------------------------------------------------
 
 
@@ -152,5 +209,8 @@ RULES: Rules = {
     "transpose": TimeRule(track=_transpose_track),
     "reshape": TimeRule(track=_reshape_track, write=_write_reshape),
     "slice": TimeRule(track=_slice_track, write=_write_slice),
+    "strided_slice": TimeRule(track=_strided_track, write=_write_strided),
+    "take": TimeRule(track=_take_track),
+    "pad": TimeRule(track=_pad_track, write=_write_pad),
     "concat": TimeRule(track=_concat_track, write=_write_concat),
 }

@@ -1,0 +1,206 @@
+"""A model that takes one frame at a time: its step graph and C, what a step costs, and the proof that it is the window.
+
+Shapes: B recordings, N frames; a recording has the shape of the model's input with N steps along its axis of time.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from smidgen.budget import require_budget
+from smidgen.codegen import emit
+from smidgen.compression import FloatProgram
+from smidgen.compression.program import Batch, as_batch
+from smidgen.delivery import Delivery, save_delivery
+from smidgen.errors import ConfigError
+from smidgen.fidelity import Divergence, find_divergence
+from smidgen.ir import Graph, Stepper, interpret
+from smidgen.passes import CausalGraph, plan_memory
+from smidgen.records import Measurement
+from smidgen.streaming.recordings import Recordings, check_recordings, compare_recordings, in_parts
+from smidgen.streaming.report import StreamReport
+from smidgen.targets import Target
+from smidgen.verification import Comparison, HostModel, Runner, TracedHostModel, compare, open_runner
+
+Array = NDArray[Any]
+
+#: What decides the bytes of a delivery.
+_VERSIONED = ("smidgen", "torch", "numpy", "ziglang", "unicorn")
+
+_KNOWN_ANSWERS = 4  # of the self-test
+_MEASURED_FRAMES = 256
+_EMULATED_FRAMES = 256  # of a check, unless told otherwise
+
+
+class StreamingFirmware:
+    """One causal model for one target, frame by frame. Made by `smidgen.stream`, or by `Firmware.streaming`."""
+
+    def __init__(
+        self,
+        *,
+        float_program: FloatProgram,
+        causal: CausalGraph,
+        target: Target,
+        recipe_name: str,
+        windows: Sequence[Array],
+    ) -> None:
+        """Generate the program.
+
+        Args: windows, integers (n, *shape) by input: one after the other, the frames of self-test and measurement.
+        """
+        self.float_program = float_program
+        self.causal = causal
+        self.target = target
+        self.recipe_name = recipe_name
+        self.graph: Graph = causal.step
+        self.plan = plan_memory(self.graph)
+        self._frames = [frames.reshape(-1, *frames.shape[2:]) for frames in causal.frames(windows)]
+        known = self._first_frames(self.graph.output_clock.frames_for(_KNOWN_ANSWERS))
+        self.program = emit(self.graph, self.plan, known_inputs=known)
+
+    @cached_property
+    def measurement(self) -> Measurement:
+        """RAM, flash and exact instructions of a step, the dearest of many; raises BudgetError beyond the target's."""
+        first = self.graph.output_clock.frames_for(_KNOWN_ANSWERS)
+        measurement = self._runner.measure(self._first_frames(max(_MEASURED_FRAMES, first)))
+        require_budget(measurement, self.target, self.graph, peak_op=self.plan.peak_op)
+        return measurement
+
+    def at_length(self, frames: int) -> Graph:
+        """Return the window graph of recordings of `frames` frames, which n steps from reset equal."""
+        return self.causal.at_length(frames)
+
+    def quantize_inputs(self, recordings: Batch) -> list[Array]:
+        """Return recordings (B, *shape at N frames) in the firmware's input types; raises ConfigError for others."""
+        check_recordings(self.float_program, self.causal, recordings)
+        arrays = []
+        for name, value in zip(self.graph.inputs, recordings, strict=True):
+            tensor, real = self.graph[name], value.detach().numpy()
+            quantised = real if tensor.qparams is None else tensor.qparams.quantize(real)
+            arrays.append(np.ascontiguousarray(quantised.astype(tensor.dtype)))
+        return arrays
+
+    def run_integers(self, recordings: Batch) -> list[Array]:
+        """Return what the reference's steps answer from reset, in the firmware's types; shapes as for `run`."""
+        answers = Recordings(self.causal, self.quantize_inputs(recordings)).answers
+        joined = self.causal.joined(answers)
+        return [joined[name] for name in self.graph.outputs]
+
+    def run(self, recordings: Any) -> torch.Tensor | tuple[torch.Tensor, ...]:
+        """Return what the reference's steps answer from reset, as real numbers.
+
+        Args: recordings, (B, *shape at N frames) for each input. Returns: an output with an axis of time as the model
+        returns it for N frames; one without, such as the last step, (B, answers, *shape), one answer after the other.
+        """
+        reals = []
+        for name, array in zip(self.graph.outputs, self.run_integers(as_batch(recordings)), strict=True):
+            qparams = self.graph[name].qparams
+            real = array if qparams is None else qparams.dequantize(array).astype(np.float32)
+            reals.append(torch.from_numpy(real))
+        return reals[0] if len(reals) == 1 else tuple(reals)
+
+    def check(
+        self, recordings: Any, *, lengths: Sequence[int] | None = None, emulate: int = _EMULATED_FRAMES
+    ) -> StreamReport:
+        """Prove that steps equal windows, and that the C equals the reference from reset to the end of each recording.
+
+        Args: recordings, (B, *shape at N frames) for each input, or an iterable of such with other N; lengths, of the
+        windows that the steps are held against, by default the first two that give an answer, the compiled one, the one
+        beyond, and the longest recording whole; emulate, how many frames of the first recording run on the target.
+        Raises ConfigError if there is no frame, or nothing to emulate.
+        """
+        if emulate < 1:
+            raise ConfigError(f"emulate must be at least 1 frame, got {emulate}")
+        parts = [self.quantize_inputs(part) for part in in_parts(recordings)]
+        streams = [Recordings(self.causal, part) for part in parts]
+        if sum(stream.n_answers for stream in streams) == 0:
+            raise ConfigError(f"check needs a recording of at least {self.graph.output_clock.offset + 1} frames")
+        longest = max(range(len(parts)), key=lambda i: streams[i].n_frames)
+        chosen = self._lengths(streams[longest].n_frames) if lengths is None else lengths
+        host = compare_recordings(self.graph, streams, self._host.run)
+        first = [frames[0, :emulate] for frames in streams[longest].frames]
+        n_answers = self.graph.output_clock.count(len(first[0]))
+        expected = [streams[longest].answers[name][0, :n_answers] for name in self.graph.outputs]
+        return StreamReport(
+            n_recordings=sum(len(part[0]) for part in parts),
+            n_frames=sum(len(part[0]) * stream.n_frames for part, stream in zip(parts, streams, strict=True)),
+            windows={frames: self._compare_window(parts[longest], streams[longest], frames) for frames in chosen},
+            host=host,
+            emulated=compare(expected, self._runner.run(first), self.graph.outputs),
+            n_emulated=len(first[0]),
+            label=self._runner.label,
+            divergence=None if host.first is None else self._divergence(streams, host.first.sample),
+        )
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the delivered folder, as `Firmware.save` does; its C has `<name>_step` in place of `<name>_invoke`."""
+        return save_delivery(self.delivery, folder)
+
+    @property
+    def delivery(self) -> Delivery:
+        """All that is delivered, in memory."""
+        return Delivery(
+            program=self.program,
+            graph=self.graph,
+            target=self.target,
+            recipe=self.recipe_name,
+            measurement=self.measurement,
+            parameters=self.float_program.parameter_count,
+            versions={name: version(name) for name in _VERSIONED},
+        )
+
+    def __str__(self) -> str:
+        return f"{self.program.name}, step by step, recipe {self.recipe_name}\n{self.measurement}"
+
+    # ---- helpers ----
+
+    @cached_property
+    def _host(self) -> HostModel:
+        return HostModel(self.program)
+
+    @cached_property
+    def _runner(self) -> Runner:
+        return open_runner(self.program, self.target)
+
+    def _first_frames(self, count: int) -> list[Array]:
+        """Return frames of the windows one after the other, from the first again where there are too few."""
+        most = count if self.graph.frame_limit is None else min(count, self.graph.frame_limit)
+        return [frames.take(range(most), axis=0, mode="wrap") for frames in self._frames]
+
+    def _lengths(self, longest: int) -> list[int]:
+        """Return the default lengths of windows that steps are held against."""
+        first, compiled = self.graph.output_clock.offset + 1, self.causal.compiled_frames
+        lengths = {first, first + 1, compiled, compiled + 1, longest}
+        return sorted(frames for frames in lengths if first <= frames <= longest)
+
+    def _compare_window(self, inputs: Sequence[Array], stream: Recordings, frames: int) -> Comparison:
+        window = self.at_length(frames)
+        axes = [self.causal.tracks[name].axis for name in self.causal.window.inputs]
+        cut = [x.take(range(frames), axis=axis + 1) for x, axis in zip(inputs, axes, strict=True) if axis is not None]
+        values, joined = interpret(window, cut), self.causal.joined(stream.answers)
+        expected = [values[name] for name in window.outputs]
+        found = [self.causal.part(name, joined[name], frames) for name in window.outputs]
+        return compare(expected, found, window.outputs)
+
+    def _divergence(self, streams: Sequence[Recordings], answer: int) -> Divergence:
+        """Follow, on the host, the layers at the frame of the first answer that differs."""
+        recordings = [recording for stream in streams for recording in stream.recordings()]
+        for frames in recordings:
+            count = self.graph.output_clock.count(len(frames[0]))
+            if answer < count:
+                break
+            answer -= count
+        last = self.graph.output_clock.frames_for(answer)
+        stepper = Stepper(self.graph, batch=1)
+        for frame in range(last + 1):
+            values = stepper.step([array[frame : frame + 1] for array in frames])
+        traced = TracedHostModel(self.program).trace([array[: last + 1] for array in frames])
+        found = find_divergence("host", 0, self.graph, self.program.layers, values, traced)
+        return replace(found, sample=last)
