@@ -38,9 +38,14 @@ _INSTEAD: tuple[tuple[str, str], ...] = (
 
 def instead_of(name: str, supported: Iterable[str]) -> str:
     """Return what to write instead of an operator, "aten.topk.default"; else the most like it among the supported."""
-    base = name.split(".")[1] if "." in name else name
+    base = _base(name)
     for pattern, sentence in _INSTEAD:
-        if re.fullmatch(pattern, base.removesuffix("_")):
+        if re.fullmatch(pattern, base):
             return sentence
-    near = get_close_matches(name, list(supported), n=3, cutoff=0.75)
+    near = get_close_matches(base, sorted({_base(other) for other in supported}), n=3, cutoff=0.75)
     return f"like it are {', '.join(near)}" if near else "`smidgen ops` lists what compiles"
+
+
+def _base(name: str) -> str:
+    """Return "relu" for "aten.relu_.default"."""
+    return (name.split(".")[1] if "." in name else name).removesuffix("_")

@@ -77,7 +77,7 @@ CASES: dict[str, tuple[Callable[..., object], tuple[nn.Module, ...], str]] = {
     ),
     "weight that overflows": (
         lambda m, x: F.linear(x, torch.exp(m.layers[0].weight * 1e4)), (nn.Linear(4, 4),),
-        r"its weight is computed from parameters, and \d of 16 values are NaN or infinite; clamp the parameter before",
+        r"its weight is computed from parameters, and \d+ of 16 values are NaN or infinite; clamp the parameter before",
     ),
     "softplus of another kind": (lambda m, x: F.softplus(x, threshold=5.0), (), "softplus with threshold 5 is not"),
 }  # fmt: skip
