@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,9 @@ from smidgen.targets import Target
 from smidgen.verification import Comparison, Emulator, HostModel, Runner, TracedHostModel, compare, open_runner
 
 Array = NDArray[Any]
+
+#: What decides the bytes of a delivery.
+_VERSIONED = ("smidgen", "torch", "numpy", "ziglang", "unicorn")
 
 #: Windows on which `measurement` runs; `check` on more windows also looks at the deepest stack there.
 MEASURED_WINDOWS = 8
@@ -190,6 +194,7 @@ class Firmware:
             recipe=self.recipe_name,
             measurement=self.measurement,
             parameters=self.float_program.parameter_count,
+            versions={name: version(name) for name in _VERSIONED},
         )
 
     def __str__(self) -> str:

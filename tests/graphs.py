@@ -23,6 +23,7 @@ from smidgen.numerics.linear import accumulator_parameters
 from smidgen.numerics.norm import norm_parameters
 from smidgen.numerics.quantization import QParams
 from smidgen.numerics.reduction import mean_parameters
+from smidgen.numerics.rotary import rotary_parameters
 from smidgen.numerics.scan import scan_parameters
 from smidgen.numerics.tables import table_entries
 
@@ -152,20 +153,21 @@ class GraphMaker:
             "attention", [q, k, v], shape, y, integer_arrays(p, "int16"), {**attrs, **integer_attributes(p)}
         )
 
-    def cached_attention(
-        self, q: str, k: str, v: str, *, window: int, y: QParams = SYMMETRIC, bias: Array | None = None
-    ) -> str:
-        """Add attention of one step to the last `window` of them; `bias` is by distance."""
-        x = [self.tensors[name] for name in (q, k, v)]
-        _, heads, width = x[0].shape
-        shape = (1, heads, x[2].shape[2])
-        if x[0].is_float:
-            params = {} if bias is None else {"bias": np.maximum(bias, HIDDEN_BIAS).astype(np.float32)}
-            return self._op("cached_attention", [q, k, v], shape, None, params, {"window": window, "scale": 0.5})
-        scales = [tensor.qparams for tensor in x if tensor.qparams]
-        p = attention_parameters(*scales, y, width=width, keys=window, scale=0.5, bias=bias)
-        attrs = {"window": window, **integer_attributes(p)}
-        return self._op("cached_attention", [q, k, v], shape, y, integer_arrays(p, "int16"), attrs)
+    def rotary(self, x: str, *, pairs: int, interleaved: bool = False, y: QParams = INT16) -> str:
+        """Add rotary positions on (T, H, w)."""
+        source = self.tensors[x]
+        angles = np.outer(np.arange(source.shape[0]), 2.0 ** -np.arange(pairs))[:, None]  # (T, 1, p)
+        cos, sin = np.cos(angles), np.sin(angles)
+        attrs: dict[str, Attribute] = {"interleaved": interleaved}
+        if source.qparams is None:
+            tables = [self._tensor(f"{x}_{role}", table.shape, None, table.astype(np.float32))
+                      for role, table in (("cos", cos), ("sin", sin))]  # fmt: skip
+            return self._op("rotary", [x, *tables], source.shape, None, attrs=attrs)
+        p = rotary_parameters(cos, sin, source.qparams, y)
+        unit = QParams(dtype="int16", scale=2.0**-p.table_bits)
+        tables = [self._tensor(f"{x}_{role}", table.shape, unit, table.astype(np.int16))
+                  for role, table in (("cos", p.cos), ("sin", p.sin))]  # fmt: skip
+        return self._op("rotary", [x, *tables], source.shape, y, attrs={**attrs, **integer_attributes(p)})
 
     def selective_scan(self, u: str, delta: str, B: str, C: str, y: QParams = INT8) -> str:
         """Add a scan over (t, d) and (t, n)."""
@@ -343,7 +345,8 @@ def every_integer_operator() -> Graph:
     normed = m.norm("layer_norm", m.binary("add", joined, m.constant("positions", 6, 4), INT16), SYMMETRIC)
     heads = [m.reshape(m.linear(normed, 4, SYMMETRIC), 6, 2, 2) for _ in range(3)]
     shared = m.reshape(m.linear(normed, 2, SYMMETRIC), 6, 1, 2)
-    near = m.attention(heads[0], shared, shared, causal=False, window=3, bias=relative_bias(2, 5))
+    turned = m.rotary(m.rotary(heads[0], pairs=1), pairs=1, interleaved=True, y=SYMMETRIC)
+    near = m.attention(turned, shared, shared, causal=False, window=3, bias=relative_bias(2, 5))
     late = m.attention(near, *heads[1:], offset=2, y=INT16, bias=relative_bias(1, 6, 6))
     attended = m.reshape(m.attention(heads[0], late, late), 6, 4)
     u = m.table(m.norm("rms_norm", attended, INT16), SYMMETRIC)
@@ -366,7 +369,8 @@ def every_float_operator() -> Graph:
     convolved = m.conv1d(m.concat(1, chosen, m.binary("div", x, m.constant("scales", 6, 4, qparams=None), None)), 8)
     normed = m.norm("layer_norm", m.binary("add", m.linear(convolved, 4), other, None))
     heads = [m.reshape(m.linear(normed, 4), 6, 2, 2) for _ in range(3)]
-    near = m.attention(heads[0], *heads[1:], causal=False, window=3, bias=relative_bias(2, 5))
+    turned = m.rotary(heads[0], pairs=1)
+    near = m.attention(turned, *heads[1:], causal=False, window=3, bias=relative_bias(2, 5))
     attended = m.attention(near, *heads[1:], offset=2, bias=relative_bias(1, 6, 6))
     u = m.pointwise(m.norm("rms_norm", m.reshape(m.attention(attended, *heads[1:]), 6, 4)), "silu")
     delta = m.pointwise(m.linear(u, 4), "softplus")
@@ -389,10 +393,7 @@ def every_step_operator(name: str = "steps", *, is_float: bool = False) -> Graph
     )
     delta = m.pointwise(u, "softplus") if is_float else m.table(m.linear(u, 4, wide), wide)
     scanned = m.selective_scan(u, delta, m.linear(u, 3, wide), m.linear(u, 3, wide), wide)
-    heads = m.reshape(m.linear(m.running_mean(scanned, wide), 4, narrow), 1, 2, 2)
-    shared = m.reshape(m.linear(scanned, 2, narrow), 1, 1, 2)
-    attended = m.cached_attention(heads, shared, shared, window=5, y=wide, bias=relative_bias(2, 5))
-    hidden = m.gru(m.linear(m.reshape(attended, 1, 4), 12, wide))
+    hidden = m.gru(m.linear(m.running_mean(scanned, wide), 12, wide))
     graph = m.graph(m.linear(hidden, 5, wide), frame_limit=200)
     ops = (*graph.ops[:-1], replace(graph.ops[-1], clock=Clock(stride=3, offset=2)))
     check_graph(replace(graph, ops=ops))

@@ -23,7 +23,7 @@ from strategies import (
 )
 
 from smidgen.errors import GraphError
-from smidgen.numerics import attention, elementwise, gru, linear, norm, reduction, scan, tables
+from smidgen.numerics import attention, elementwise, gru, linear, norm, reduction, rotary, scan, tables
 from smidgen.numerics.attention_span import AttentionSpan
 from smidgen.numerics.fixed_point import integer_range
 from smidgen.numerics.quantization import QParams
@@ -40,6 +40,7 @@ HEADERS = (
     "linear.h",
     "norm.h",
     "reduce.h",
+    "rotary.h",
     "selective_scan.h",
     "table.h",
 )
@@ -53,6 +54,7 @@ SIGNATURES = {
     "rescale_q": "ppuuuiiii",
     "norm_q": "ppppuuuuiiilii",
     "attention_q": "ppppppuuuuuuuuuiiiiuuuuiiiiiiiii",
+    "rotary_q": "ppppuuuuuuuiiiii",
     "selective_scan_q": "ppppppppppuuuuuiiiii",
     "gru_q": "pppppppppuuii",
     "mean_q": "ppuuuuuiiii",
@@ -302,6 +304,34 @@ def test_attention(
             y_qparams.zero_point,
         )  # fmt: skip
         np.testing.assert_array_equal(y, actual)
+
+
+@given(
+    data=st.data(), x_type=activation_types, y_type=activation_types, steps=sizes, heads=st.integers(1, 3),
+    pairs=st.integers(1, 4), passed=st.integers(0, 3), interleaved=st.booleans(), table_bits=st.integers(0, 15),
+    multiplier=multipliers, shift=shifts,
+)  # fmt: skip
+def test_rotary(
+    run: Run, data: st.DataObject, x_type: str, y_type: str, steps: int, heads: int, pairs: int, passed: int,
+    interleaved: bool, table_bits: int, multiplier: int, shift: int,
+) -> None:  # fmt: skip
+    """rotary_q equals its twin for any tables, also those that no angle gives; in place where widths agree."""
+    width = 2 * pairs + passed
+    x = data.draw(tensors(x_type, BATCH, steps, heads, width))
+    tables = [data.draw(tensors("int16", 1, steps, 1, pairs)) for _ in range(2)]
+    zeros = (zero_point_of(data.draw, x_type), zero_point_of(data.draw, y_type))
+    expected = rotary.rotary(
+        x, *tables, interleaved=interleaved, table_bits=table_bits, multiplier=multiplier, shift=shift,
+        zero_points=zeros, dtype=y_type,
+    )  # fmt: skip
+    stored = [narrow(table, "int16") for table in tables]
+    numbers = (steps, heads, width, pairs, interleaved, *bits(x_type, y_type), *zeros, table_bits, multiplier, shift)
+    for sample, y in zip(x, expected, strict=True):
+        buffer = narrow(sample, x_type)
+        np.testing.assert_array_equal(y, run("rotary_q", y.shape, y_type, buffer, *stored, None, *numbers))
+        if x_type == y_type:
+            run("rotary_q", (0,), y_type, buffer, *stored, buffer, *numbers)
+            np.testing.assert_array_equal(y, buffer)
 
 
 @given(

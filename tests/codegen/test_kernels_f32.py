@@ -31,6 +31,7 @@ HEADERS = (
     "norm_f32.h",
     "pointwise_f32.h",
     "reduce_f32.h",
+    "rotary_f32.h",
     "selective_scan_f32.h",
 )
 SIGNATURES = {
@@ -39,6 +40,7 @@ SIGNATURES = {
     "rms_norm_f32": "pppuuf",
     "layer_norm_f32": "ppppuuf",
     "attention_f32": "ppppppuuuuuuuuuiiiif",
+    "rotary_f32": "ppppuuuuu",
     "selective_scan_f32": "ppppppppuuu",
     "gru_f32": "ppppppuu",
     "mean_f32": "ppuuu",
@@ -181,6 +183,25 @@ def test_attention(
         scores = np.empty(span.most_keys(queries, keys), np.float32)
         stored = 0 if bias is None else bias
         assert_same_floats(y, run("attention_f32", y.shape, q[i], k[i], v[i], stored, None, scores, *sizes))
+
+
+@given(
+    data=st.data(), steps=sizes, heads=st.integers(1, 3), pairs=st.integers(1, 4), passed=st.integers(0, 3),
+    interleaved=st.booleans(),
+)  # fmt: skip
+def test_rotary(
+    run: Run, data: st.DataObject, steps: int, heads: int, pairs: int, passed: int, interleaved: bool
+) -> None:
+    """rotary_f32 equals its twin, also where it writes over its input."""
+    x = data.draw(tensors(BATCH, steps, heads, 2 * pairs + passed))
+    cos, sin = data.draw(tensors(1, steps, 1, pairs)), data.draw(tensors(1, steps, 1, pairs))
+    expected = float32.rotary(x, cos, sin, interleaved=interleaved)
+    sizes = (steps, heads, 2 * pairs + passed, pairs, interleaved)
+    for sample, y in zip(x, expected, strict=True):
+        assert_same_floats(y, run("rotary_f32", y.shape, sample, cos, sin, None, *sizes))
+        buffer = sample.copy()
+        run("rotary_f32", (0,), buffer, cos, sin, buffer, *sizes)
+        assert_same_floats(y, buffer)
 
 
 @given(data=st.data(), steps=sizes, channels=sizes, states=sizes, decaying=st.booleans())

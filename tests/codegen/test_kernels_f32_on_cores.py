@@ -64,6 +64,13 @@ CASES = {
             window=4, offset=0, bias=piece(x, 84, 2, 4),
         )[0],
     ),
+    "rotary": Case(
+        call="rotary_f32(x, x + 60, x + 70, y, 5U, 2U, 6U, 2U, 1U)",
+        shape=(5, 2, 6),
+        twin=lambda x: float32.rotary(
+            piece(x, 0, 1, 5, 2, 6), piece(x, 60, 1, 5, 1, 2), piece(x, 70, 1, 5, 1, 2), interleaved=True
+        )[0],
+    ),
     "selective_scan": Case(
         call="fill_q(ctx->scratch, 15U, 0, 32U);\n"
         "    selective_scan_f32(x, x + 30, x + 60, x + 78, x + 96, x + 111, y, ctx->scratch, 6U, 5U, 3U)",

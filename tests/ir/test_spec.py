@@ -72,7 +72,7 @@ def without(mapping: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 LINEAR, CONV, SCAN, GRU = (first(INTEGERS, kind) for kind in ("linear", "conv1d", "selective_scan", "gru"))
-ATTENTION, ARGMAX, SLICE = (first(INTEGERS, kind) for kind in ("attention", "argmax", "slice"))
+ATTENTION, ROTARY, ARGMAX, SLICE = (first(INTEGERS, kind) for kind in ("attention", "rotary", "argmax", "slice"))
 
 STRUCTURE: dict[str, tuple[Spoil, str]] = {
     "no input": (lambda g: replace(g, inputs=()), "graph integers needs at least one input and one output"),
@@ -126,6 +126,10 @@ TYPES: dict[str, tuple[Spoil, str]] = {
         f"{SCAN.name}: {SCAN.inputs[0]} must be int16, it is int8",
     ),
     "gates in int8": (with_tensor(GRU.inputs[0], dtype="int8", qparams=SYMMETRIC), "must be int16, it is int8"),
+    "tables in int8": (
+        with_tensor(ROTARY.inputs[1], dtype="int8", qparams=SYMMETRIC, data=np.zeros((6, 1, 1), np.int8)),
+        f"{ROTARY.name}: {ROTARY.inputs[1]} must be int16, it is int8",
+    ),
     "bias in int32": (
         with_param("attention", "bias", lambda a: a.astype(np.int32)), "bias must be int16 with 2 axes, got int32"
     ),
@@ -198,6 +202,10 @@ SHAPES: dict[str, tuple[Spoil, str]] = {
     ),
     "bias of other pairs": (
         with_param("attention", "bias", lambda a: np.resize(a, (2, 6, 5))), r"of pairs must be \(heads or 1, 6, 6\)"
+    ),
+    "tables of few steps": (
+        with_tensor(ROTARY.inputs[1], shape=(5, 1, 1), data=np.zeros((5, 1, 1), np.int16)),
+        r"x, cos, sin must be \(T, H, w\), .* 2 p at most w; got \(6, 2, 2\), \(5, 1, 1\), \(6, 1, 1\)",
     ),
     "scan": (
         lambda g: replaced(g, SCAN, inputs=(*SCAN.inputs[:2], SCAN.inputs[2], SCAN.inputs[1])),

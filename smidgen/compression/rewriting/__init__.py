@@ -5,6 +5,7 @@ from torch import fx
 from smidgen.compression.batch import BatchAxis
 from smidgen.compression.rewriting.attention import fuse_attention
 from smidgen.compression.rewriting.projections import part_projections
+from smidgen.compression.rewriting.rotary import fuse_rotary
 from smidgen.compression.rewriting.scores import Constants
 from smidgen.compression.rewriting.shared_heads import share_heads
 
@@ -17,7 +18,12 @@ def rewrite_by_constants(graph: fx.Graph, constants: Constants, batch: BatchAxis
     Raises UnsupportedError, with the user's line, for attention with a mask that an input decides.
     """
     changed = False
-    for rewritten in (fuse_attention(graph, constants), share_heads(graph, batch), part_projections(graph, batch)):
+    for rewritten in (
+        fuse_attention(graph, constants),
+        fuse_rotary(graph, constants, batch),
+        share_heads(graph, batch),
+        part_projections(graph, batch),
+    ):
         changed |= rewritten
     graph.eliminate_dead_code()
     return changed

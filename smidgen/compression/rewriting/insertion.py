@@ -28,6 +28,14 @@ class Insertion:
             node = self._graph.call_function(function, args)
         return self._described(node, value)
 
+    def constant(self, name: str, value: Tensor) -> fx.Node:
+        """Add a constant of the graph; its stand-in joins those of the node that this stands for."""
+        assert self._graph.owning_module is not None
+        self._graph.owning_module.register_buffer(name, value)
+        with self._graph.inserting_before(self._origin):
+            node = self._graph.get_attr(name)
+        return self._described(node, self._origin.meta["val"].fake_mode.from_tensor(value))
+
     def _described(self, node: fx.Node, value: Any) -> fx.Node:
         node.meta = {key: self._origin.meta[key] for key in _ORIGIN if key in self._origin.meta}
         node.meta["val"] = value

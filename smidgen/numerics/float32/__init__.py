@@ -29,6 +29,7 @@ from smidgen.numerics.float32.gru import gru
 from smidgen.numerics.float32.linear import conv1d, linear
 from smidgen.numerics.float32.norm import layer_norm, rms_norm
 from smidgen.numerics.float32.reduction import argmax, mean, running_mean
+from smidgen.numerics.float32.rotary import rotary
 from smidgen.numerics.float32.scan import selective_scan
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "normal_tail",
     "relu",
     "rms_norm",
+    "rotary",
     "running_mean",
     "select",
     "selective_scan",
