@@ -1,11 +1,25 @@
-"""Add, multiply, rescale and mean of integer tensors. Twin of kernels/elementwise.h."""
+"""Sums, products, quotients and changes of scale of integer tensors. Twin of kernels/elementwise.h."""
 
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from smidgen.errors import GraphError
-from smidgen.numerics.fixed_point import Integers, fixed_point, requantize, rounded_shift, saturate
+from smidgen.numerics.exponential import reciprocal
+from smidgen.numerics.fixed_point import (
+    MULTIPLIER_MAX,
+    Integers,
+    fixed_point,
+    requantize,
+    rounded_shift,
+    saturate,
+)
 from smidgen.numerics.quantization import QParams
+
+#: Legal shifts of a quotient: all of its shifts to the right stay within 0..62.
+QUOTIENT_SHIFT = range(-14, 32)
+_QUOTIENT_MAX = 65535
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +63,35 @@ def multiply(
     """Return a * b in the output's scale; zero_points are those of a, b and the output."""
     product = (a - zero_points[0]) * (b - zero_points[1])
     return saturate(requantize(product, multiplier, shift) + zero_points[2], dtype)
+
+
+def divide_parameters(a: QParams, b: QParams, y: QParams) -> tuple[int, int]:
+    """Return (multiplier, shift) of a / b in y's scale; the multiplier has all its 31 bits."""
+    ratio = a.scale / b.scale / y.scale
+    mantissa, exponent = math.frexp(ratio)
+    shift = exponent + 1
+    if shift not in QUOTIENT_SHIFT:
+        raise GraphError(
+            f"div: scale {a.scale:g} divided by {b.scale:g} does not go with {y.scale:g} of the quotient; "
+            "calibrate on inputs like those that the firmware will see"
+        )
+    return min(round(mantissa * 2.0**31), MULTIPLIER_MAX), shift
+
+
+def divide(
+    a: Integers, b: Integers, *, zero_points: tuple[int, int, int], multiplier: int, shift: int, dtype: str
+) -> Integers:
+    """Return a / b in the output's scale, within 0.51 steps of it where b is not 0.
+
+    x / 0 is the largest or smallest value, with the sign of x; 0 / 0 is 0. Both numbers are below 2**16.
+    """
+    dividend, divisor = a - zero_points[0], b - zero_points[1]
+    mantissa, exponent = reciprocal(np.maximum(np.abs(divisor), 1))
+    factor = rounded_shift(mantissa * np.int64(multiplier), 31)
+    product = factor * np.where(divisor < 0, -dividend, dividend)
+    quotient = np.clip(rounded_shift(product, exponent + 1 - shift), -_QUOTIENT_MAX, _QUOTIENT_MAX)
+    quotient = np.where(divisor == 0, np.sign(dividend) * _QUOTIENT_MAX, quotient)
+    return saturate(quotient + zero_points[2], dtype)
 
 
 def rescale_parameters(x: QParams, y: QParams) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """Pointwise functions of one integer tensor as tables. Twin of kernels/table.h.
 
 int8: 256 entries, exact. int16: 513 knots with linear interpolation; its error is bounded by the test of each function.
+A function of int16 that is constant but for a few jumps is a list of steps, exact.
 """
 
 from collections.abc import Callable
@@ -34,3 +35,8 @@ def table_lookup(q: Integers, table: Integers, dtype: str) -> Integers:
     index, fraction = position >> _SEGMENT_BITS, position & ((1 << _SEGMENT_BITS) - 1)
     left, right = table[index], table[index + 1]
     return rounded_shift((left << _SEGMENT_BITS) + (right - left) * fraction, _SEGMENT_BITS)
+
+
+def step_lookup(q: Integers, thresholds: Integers, values: Integers) -> Integers:
+    """Return values[i] for the number i of rising thresholds that q reaches."""
+    return np.asarray(values[np.searchsorted(thresholds, q, side="right")], np.int64)

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
-from kernel_library import Kernels, bits, integer_caller, kernel_files, narrow
+from kernel_library import Kernels, kernel_files
+from numpy.typing import NDArray
 from strategies import (
     Integers,
-    accumulator_constants,
+    Walk,
     activation_types,
     attention_biases,
     attention_spans,
@@ -19,12 +20,12 @@ from strategies import (
     qparams,
     shifts,
     tensors,
+    walks,
     weights,
-    zero_point_of,
 )
 
 from smidgen.errors import GraphError
-from smidgen.numerics import attention, elementwise, gru, linear, norm, reduction, rotary, scan, tables
+from smidgen.numerics import attention, elementwise, gru, linear, norm, reduction, scan, tables
 from smidgen.numerics.attention_span import AttentionSpan
 from smidgen.numerics.fixed_point import integer_range
 from smidgen.numerics.quantization import QParams
@@ -34,26 +35,31 @@ Run = Callable[..., Integers]
 BATCH = 2
 HEADERS = (
     "attention.h",
+    "conv1d.h",
     "elementwise.h",
     "gru.h",
     "layout.h",
     "linear.h",
     "norm.h",
     "reduce.h",
-    "rotary.h",
     "selective_scan.h",
     "table.h",
 )
 SIGNATURES = {
     "linear_q": "pppppuuuuuii",
+    "conv1d_q": "pppppuuuuuuuuuuuiii",
     "table_s8": "pppuu",
     "table_s16": "pppuu",
-    "add_q": "pppuuuuiili",
-    "mul_q": "pppuuuuiiiii",
+    "steps_s16": "ppppuuu",
+    "add_q": "pppuuuuuuuuuuuuuuuiili",
+    "mul_q": "pppuuuuuuuuuuuuuuuiiiii",
+    "div_q": "pppuuuuuuuuuuuuuuuiiiii",
+    "maximum_q": "pppuuuuuuuuuuuuu",
+    "minimum_q": "pppuuuuuuuuuuuuu",
+    "select_q": "ppppuuuuuuuuuuuuuuuuuu",
     "rescale_q": "ppuuuiiii",
     "norm_q": "ppppuuuuiiilii",
     "attention_q": "ppppppuuuuuuuuuiiiiuuuuiiiiiiiii",
-    "rotary_q": "ppppuuuuuuuiiiii",
     "selective_scan_q": "ppppppppppuuuuuiiiii",
     "gru_q": "pppppppppuuii",
     "mean_q": "ppuuuuuiiii",
@@ -66,12 +72,41 @@ SIGNATURES = {
 }
 
 sizes = st.integers(1, 9)
+zero_points = st.integers(-128, 127)
 
 
 @pytest.fixture(scope="module")
 def run() -> Run:
     """All kernels as they are shipped."""
-    return integer_caller(Kernels(HEADERS, SIGNATURES))
+    return caller(Kernels(HEADERS, SIGNATURES))
+
+
+def caller(kernels: Kernels) -> Run:
+    """Return a function that returns what a kernel writes into an output of some shape; None stands for that output."""
+
+    def call(kernel: str, shape: tuple[int, ...], dtype: str, *arguments: object) -> Integers:
+        y = np.full(shape, -1, dtype)
+        kernels(kernel, *(y if argument is None else argument for argument in arguments))
+        return y.astype(np.int64)
+
+    return call
+
+
+def bits(*dtypes: str) -> list[int]:
+    """Return the widths of types as kernels take them."""
+    return [8 * np.dtype(dtype).itemsize for dtype in dtypes]
+
+
+def narrow(array: Integers, dtype: str) -> NDArray[np.signedinteger]:
+    """Return an array in the type in which C reads it; it must fit."""
+    typed = np.ascontiguousarray(array, dtype)
+    assert np.array_equal(typed, array)
+    return typed
+
+
+def zero_point_of(draw: st.DrawFn, dtype: str) -> int:
+    """Return a legal zero point."""
+    return draw(zero_points) if dtype == "int8" else 0
 
 
 @given(
@@ -95,6 +130,40 @@ def test_linear(
         np.testing.assert_array_equal(y, actual)
 
 
+def accumulator_constants(draw: st.DrawFn, out_width: int) -> tuple[Integers, Integers]:
+    """Return bias and multiplier by channel, up to their ends; the bias leaves room for the products of the tests."""
+    bias = [draw(st.integers(-(2**30), 2**30)) for _ in range(out_width)]
+    return np.array(bias), np.array([draw(multipliers) for _ in range(out_width)])
+
+
+@given(
+    data=st.data(), x_type=activation_types, y_type=activation_types, steps=st.integers(1, 12),
+    groups=st.integers(1, 3), group_width=st.integers(1, 3), per_group=st.integers(1, 3), taps=st.integers(1, 4),
+    dilation=st.integers(1, 3), stride=st.integers(1, 3), left=st.integers(0, 5), right=st.integers(0, 5), shift=shifts,
+)  # fmt: skip
+def test_conv1d(
+    run: Run, data: st.DataObject, x_type: str, y_type: str, steps: int, groups: int, group_width: int, per_group: int,
+    taps: int, dilation: int, stride: int, left: int, right: int, shift: int,
+) -> None:  # fmt: skip
+    """conv1d_q equals its twin for every geometry: groups, strides, dilations, padding on either side."""
+    left += max(0, dilation * (taps - 1) + 1 - steps - left - right)
+    channels, outputs = groups * group_width, groups * per_group
+    x, weight = data.draw(tensors(x_type, BATCH, steps, channels)), data.draw(weights(outputs, group_width, taps))
+    bias, multiplier = accumulator_constants(data.draw, outputs)
+    pad_value, zero_point = zero_point_of(data.draw, x_type), zero_point_of(data.draw, y_type)
+    acc = linear.conv1d_products(
+        x, weight, pad=(left, right), pad_value=pad_value, stride=stride, dilation=dilation, groups=groups
+    )
+    expected = linear.finish_accumulator(acc, bias, multiplier, shift, zero_point, y_type)
+    for sample, y in zip(x, expected, strict=True):
+        actual = run(
+            "conv1d_q", y.shape, y_type, narrow(sample, x_type), narrow(weight, "int8"), narrow(bias, "int32"),
+            narrow(multiplier, "int32"), None, steps, channels, len(y), outputs, taps, left, stride, dilation, groups,
+            *bits(x_type, y_type), pad_value, shift, zero_point,
+        )  # fmt: skip
+        np.testing.assert_array_equal(y, actual)
+
+
 @given(data=st.data(), x_type=activation_types, y_type=activation_types, count=st.integers(1, 300))
 def test_tables(run: Run, data: st.DataObject, x_type: str, y_type: str, count: int) -> None:
     """table_s8 and table_s16 equal their twin for any table and width of output; in place where widths agree."""
@@ -110,49 +179,94 @@ def test_tables(run: Run, data: st.DataObject, x_type: str, y_type: str, count: 
         np.testing.assert_array_equal(expected, buffer)
 
 
+@given(data=st.data(), y_type=activation_types, count=st.integers(1, 300), n_thresholds=st.integers(0, 9))
+def test_steps(run: Run, data: st.DataObject, y_type: str, count: int, n_thresholds: int) -> None:
+    """steps_s16 equals its twin for any rising thresholds, its own values among them."""
+    x = data.draw(tensors("int16", count))
+    near = st.sampled_from([int(value) for value in x]) | st.integers(-32767, 32767)
+    thresholds = np.array(sorted(data.draw(st.sets(near, min_size=n_thresholds, max_size=n_thresholds))), np.int16)
+    values = data.draw(tensors(y_type, n_thresholds + 1))
+    expected = tables.step_lookup(x, thresholds.astype(np.int64), values)
+    arguments = (narrow(x, "int16"), thresholds, narrow(values, y_type), None, count, n_thresholds, *bits(y_type))
+    np.testing.assert_array_equal(expected, run("steps_s16", (count,), y_type, *arguments))
+
+
 @given(
-    data=st.data(), a_type=activation_types, b_type=activation_types, y_type=activation_types, count=sizes,
+    data=st.data(), a_type=activation_types, b_type=activation_types, y_type=activation_types, walk=walks(),
     factor=st.sampled_from([1.0, -1.0, -2.5]),
 )  # fmt: skip
-def test_add(run: Run, data: st.DataObject, a_type: str, b_type: str, y_type: str, count: int, factor: float) -> None:
+def test_add(run: Run, data: st.DataObject, a_type: str, b_type: str, y_type: str, walk: Walk, factor: float) -> None:
     """add_q equals its twin for sums and differences, in 32 bits for two int8 operands, else in 64; in place too."""
     a, b, y = (data.draw(qparams(dtype)) for dtype in (a_type, b_type, y_type))
     try:
         p = asdict(elementwise.add_parameters(a, b, y, factor=factor))
     except GraphError:
         reject()
-    x = [data.draw(tensors(dtype, count)) for dtype in (a_type, b_type)]
+    x = operands_of(data.draw, walk, a_type, b_type)
     expected = elementwise.add(*x, **p, dtype=y_type)
-    check_two_operands(run, "add_q", x, (a_type, b_type, y_type), expected, list(p.values()))
+    check_walk(run, "add_q", walk, x, (a_type, b_type, y_type), expected, [*bits(a_type, b_type, y_type), *p.values()])
 
 
 @given(
-    data=st.data(), a_type=activation_types, b_type=activation_types, y_type=activation_types, count=sizes,
+    data=st.data(), a_type=activation_types, b_type=activation_types, y_type=activation_types, walk=walks(),
     multiplier=multipliers, shift=shifts,
 )  # fmt: skip
 def test_mul(
-    run: Run, data: st.DataObject, a_type: str, b_type: str, y_type: str, count: int, multiplier: int, shift: int
+    run: Run, data: st.DataObject, a_type: str, b_type: str, y_type: str, walk: Walk, multiplier: int, shift: int
 ) -> None:
     """mul_q equals its twin for every zero point, multiplier and shift; in place where widths agree."""
-    x = [data.draw(tensors(dtype, count)) for dtype in (a_type, b_type)]
-    zeros = tuple(zero_point_of(data.draw, dtype) for dtype in (a_type, b_type, y_type))
+    x, types = operands_of(data.draw, walk, a_type, b_type), (a_type, b_type, y_type)
+    zeros = tuple(zero_point_of(data.draw, dtype) for dtype in types)
     expected = elementwise.multiply(*x, zero_points=zeros, multiplier=multiplier, shift=shift, dtype=y_type)
-    check_two_operands(run, "mul_q", x, (a_type, b_type, y_type), expected, [*zeros, multiplier, shift])
+    check_walk(run, "mul_q", walk, x, types, expected, [*bits(*types), *zeros, multiplier, shift])
 
 
-def check_two_operands(
-    run: Run, kernel: str, x: Sequence[Integers], dtypes: tuple[str, str, str], expected: Integers, rest: list[int]
+@given(
+    data=st.data(), a_type=activation_types, b_type=activation_types, y_type=activation_types, walk=walks(),
+    multiplier=multipliers, shift=st.integers(elementwise.QUOTIENT_SHIFT[0], elementwise.QUOTIENT_SHIFT[-1]),
+)  # fmt: skip
+def test_div(
+    run: Run, data: st.DataObject, a_type: str, b_type: str, y_type: str, walk: Walk, multiplier: int, shift: int
 ) -> None:
-    """Compare a kernel of two operands, also where it writes over either of them."""
-    a, b = (narrow(values, dtype) for values, dtype in zip(x, dtypes[:2], strict=True))
-    arguments = (a.size, *bits(*dtypes), *rest)
-    np.testing.assert_array_equal(expected, run(kernel, a.shape, dtypes[2], a, b, None, *arguments))
-    for buffer, dtype in zip((a, b), dtypes[:2], strict=True):
-        if dtype == dtypes[2]:
-            operands = [value.copy() for value in (a, b)]
-            target = operands[0] if buffer is a else operands[1]
-            run(kernel, (0,), dtype, *operands, target, *arguments)
-            np.testing.assert_array_equal(expected, target)
+    """div_q equals its twin for every zero point, multiplier and shift, divisors of 0 among them."""
+    x, types = operands_of(data.draw, walk, a_type, b_type), (a_type, b_type, y_type)
+    zeros = tuple(zero_point_of(data.draw, dtype) for dtype in types)
+    expected = elementwise.divide(*x, zero_points=zeros, multiplier=multiplier, shift=shift, dtype=y_type)
+    check_walk(run, "div_q", walk, x, types, expected, [*bits(*types), *zeros, multiplier, shift])
+
+
+@pytest.mark.parametrize("name", ["maximum", "minimum"])
+@given(data=st.data(), dtype=activation_types, walk=walks())
+def test_choices_of_two(run: Run, name: str, data: st.DataObject, dtype: str, walk: Walk) -> None:
+    """maximum_q and minimum_q equal numpy."""
+    x = operands_of(data.draw, walk, dtype, dtype)
+    check_walk(run, f"{name}_q", walk, x, (dtype,) * 3, getattr(np, name)(*x), bits(dtype))
+
+
+@given(data=st.data(), condition_type=activation_types, dtype=activation_types, walk=walks(3))
+def test_select(run: Run, data: st.DataObject, condition_type: str, dtype: str, walk: Walk) -> None:
+    """select_q equals numpy's where; every value but 0 is true."""
+    x = operands_of(data.draw, walk, condition_type, dtype, dtype)
+    types = (condition_type, dtype, dtype, dtype)
+    check_walk(run, "select_q", walk, x, types, np.where(x[0] != 0, *x[1:]), bits(condition_type, dtype))
+
+
+def operands_of(draw: st.DrawFn, walk: Walk, *dtypes: str) -> list[Integers]:
+    """Return a tensor for each operand of a walk."""
+    return [draw(tensors(dtype, *shape)) for dtype, shape in zip(dtypes, walk.operands, strict=True)]
+
+
+def check_walk(
+    run: Run, kernel: str, walk: Walk, x: Sequence[Integers], dtypes: Sequence[str], expected: Integers, rest: list[int]
+) -> None:
+    """Compare a kernel of broadcast operands, also where it writes over its first."""
+    arrays = [narrow(values, dtype) for values, dtype in zip(x, dtypes[:-1], strict=True)]
+    arguments = (*walk.arguments, *rest)
+    np.testing.assert_array_equal(expected, run(kernel, walk.shape, dtypes[-1], *arrays, None, *arguments))
+    if dtypes[0] == dtypes[-1] and arrays[0].shape == walk.shape:
+        first = arrays[0].copy()
+        run(kernel, (0,), dtypes[-1], first, *arrays[1:], first, *arguments)
+        np.testing.assert_array_equal(expected, first)
 
 
 @given(
@@ -240,34 +354,6 @@ def test_attention(
             y_qparams.zero_point,
         )  # fmt: skip
         np.testing.assert_array_equal(y, actual)
-
-
-@given(
-    data=st.data(), x_type=activation_types, y_type=activation_types, steps=sizes, heads=st.integers(1, 3),
-    pairs=st.integers(1, 4), passed=st.integers(0, 3), interleaved=st.booleans(), table_bits=st.integers(0, 15),
-    multiplier=multipliers, shift=shifts,
-)  # fmt: skip
-def test_rotary(
-    run: Run, data: st.DataObject, x_type: str, y_type: str, steps: int, heads: int, pairs: int, passed: int,
-    interleaved: bool, table_bits: int, multiplier: int, shift: int,
-) -> None:  # fmt: skip
-    """rotary_q equals its twin for any tables, also those that no angle gives; in place where widths agree."""
-    width = 2 * pairs + passed
-    x = data.draw(tensors(x_type, BATCH, steps, heads, width))
-    tables = [data.draw(tensors("int16", 1, steps, 1, pairs)) for _ in range(2)]
-    zeros = (zero_point_of(data.draw, x_type), zero_point_of(data.draw, y_type))
-    expected = rotary.rotary(
-        x, *tables, interleaved=interleaved, table_bits=table_bits, multiplier=multiplier, shift=shift,
-        zero_points=zeros, dtype=y_type,
-    )  # fmt: skip
-    stored = [narrow(table, "int16") for table in tables]
-    numbers = (steps, heads, width, pairs, interleaved, *bits(x_type, y_type), *zeros, table_bits, multiplier, shift)
-    for sample, y in zip(x, expected, strict=True):
-        buffer = narrow(sample, x_type)
-        np.testing.assert_array_equal(y, run("rotary_q", y.shape, y_type, buffer, *stored, None, *numbers))
-        if x_type == y_type:
-            run("rotary_q", (0,), y_type, buffer, *stored, buffer, *numbers)
-            np.testing.assert_array_equal(y, buffer)
 
 
 @given(
@@ -448,7 +534,7 @@ def test_a_fault_in_linear_is_caught(header: str, right: str, wrong: str) -> Non
     """A kernel that rounds, saturates or sums in another way is told apart from its twin."""
     source = kernel_files()[header]
     assert source.count(right) == 1
-    faulty = integer_caller(
+    faulty = caller(
         Kernels(
             ["linear.h"], {"linear_q": SIGNATURES["linear_q"]}, {**kernel_files(), header: source.replace(right, wrong)}
         )

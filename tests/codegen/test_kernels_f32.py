@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kernel_library import Kernels, assert_same_floats, build_kernel_library, float_caller, kernel_files
+from kernel_library import Kernels, assert_same_floats, build_kernel_library, kernel_files
 from numpy.typing import NDArray
-from strategies import attention_biases, attention_spans
-from strategies import float_tensors as tensors
+from strategies import Walk, attention_biases, attention_spans, walks
 
 from smidgen.numerics import float32
 from smidgen.numerics.attention_span import AttentionSpan
+from smidgen.numerics.float32 import functions
 from smidgen.numerics.float32.attention import HIDDEN_BIAS
 
 Floats = NDArray[np.float32]
@@ -24,6 +24,7 @@ BATCH = 3
 COUNT = 64  # of the element-wise tests
 HEADERS = (
     "attention_f32.h",
+    "conv1d_f32.h",
     "elementwise_f32.h",
     "functions_f32.h",
     "gru_f32.h",
@@ -31,24 +32,21 @@ HEADERS = (
     "norm_f32.h",
     "pointwise_f32.h",
     "reduce_f32.h",
-    "rotary_f32.h",
     "selective_scan_f32.h",
 )
 SIGNATURES = {
     "linear_f32": "ppppuuu",
+    "conv1d_f32": "ppppuuuuuuuuu",
     "rms_norm_f32": "pppuuf",
     "layer_norm_f32": "ppppuuf",
     "attention_f32": "ppppppuuuuuuuuuiiiif",
-    "rotary_f32": "ppppuuuuu",
     "selective_scan_f32": "ppppppppuuu",
     "gru_f32": "ppppppuu",
     "mean_f32": "ppuuu",
     "argmax_f32": "ppuuu",
-    "select_f32": "ppppu",
-    "clamp_f32": "ppuff",
-    **{f"{name}_f32": "pppu" for name in float32.BINARY},
-    **{f"{name}_f32": "ppuf" for name in float32.POINTWISE if name.endswith("_scalar")},
-    **{f"{name}_f32": "ppu" for name in float32.POINTWISE if name != "clamp" and not name.endswith("_scalar")},
+    "select_f32": "ppppuuuuuuuuuuuuuuuu",
+    **{f"{name}_f32": "pppuuuuuuuuuuuu" for name in float32.BINARY},
+    **{f"{name}_f32": "ppu" + "f" * len(float32.SCALARS.get(name, ())) for name in float32.POINTWISE},
 }
 QUOTIENT_SOURCE = """
 #include "functions_f32.h"
@@ -67,10 +65,37 @@ WITH_SCALAR = [name for name in float32.POINTWISE if SIGNATURES[f"{name}_f32"] =
 sizes = st.integers(1, 9)
 
 
+@st.composite
+def tensors(draw: st.DrawFn, *shape: int) -> Floats:
+    """Finite float32 tensors: around one, at one magnitude, or of every magnitude at once, subnormals included."""
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    match draw(st.sampled_from(["ordinary", "scaled", "any bits", "special"])):
+        case "ordinary":
+            return random.normal(size=shape).astype(np.float32)
+        case "scaled":
+            return (random.normal(size=shape) * 10.0 ** draw(st.integers(-42, 37))).astype(np.float32)
+        case "any bits":
+            values = random.integers(0, 2**32, size=shape, dtype=np.uint32).view(np.float32)
+            return np.where(np.isfinite(values), values, np.float32(0.0))
+    tiny, huge = np.finfo(np.float32).smallest_subnormal, np.finfo(np.float32).max
+    return random.choice(np.array([0.0, -0.0, 1.0, -1.0, 0.5, tiny, -tiny, huge, -huge], np.float32), size=shape)
+
+
 @pytest.fixture(scope="module")
 def run() -> Run:
     """All kernels as they are shipped."""
-    return float_caller(Kernels(HEADERS, SIGNATURES))
+    return caller(Kernels(HEADERS, SIGNATURES))
+
+
+def caller(kernels: Kernels) -> Run:
+    """Return a function that returns what a kernel writes into an output of some shape; None stands for that output."""
+
+    def call(kernel: str, shape: tuple[int, ...], *arguments: object, dtype: str = "float32") -> NDArray[np.generic]:
+        y = np.full(shape, -1, dtype)
+        kernels(kernel, *(y if argument is None else argument for argument in arguments))
+        return y
+
+    return call
 
 
 @given(data=st.data(), rows=sizes, in_width=st.integers(1, 70), out_width=sizes)
@@ -81,6 +106,43 @@ def test_linear(run: Run, data: st.DataObject, rows: int, in_width: int, out_wid
     expected = float32.linear(x, weight, bias)
     for sample, y in zip(x, expected, strict=True):
         assert_same_floats(y, run("linear_f32", y.shape, sample, weight, bias, None, rows, in_width, out_width))
+
+
+@given(
+    data=st.data(),
+    steps=st.integers(1, 12),
+    groups=st.integers(1, 3),
+    group_width=st.integers(1, 3),
+    outputs_per_group=st.integers(1, 3),
+    taps=st.integers(1, 4),
+    dilation=st.integers(1, 3),
+    stride=st.integers(1, 3),
+    extra_left=st.integers(0, 4),
+    right=st.integers(0, 4),
+)
+def test_conv1d(
+    run: Run,
+    data: st.DataObject,
+    steps: int,
+    groups: int,
+    group_width: int,
+    outputs_per_group: int,
+    taps: int,
+    dilation: int,
+    stride: int,
+    extra_left: int,
+    right: int,
+) -> None:
+    """conv1d_f32 skips the padding that its twin multiplies, without a difference in any bit."""
+    reach = dilation * (taps - 1)
+    left = max(0, reach + 1 - steps - right) + extra_left
+    channels, outputs = groups * group_width, groups * outputs_per_group
+    x = data.draw(tensors(BATCH, steps, channels))
+    weight, bias = data.draw(tensors(outputs, group_width, taps)), data.draw(tensors(outputs))
+    expected = float32.conv1d(x, weight, bias, pad=(left, right), stride=stride, dilation=dilation, groups=groups)
+    sizes = (steps, channels, expected.shape[1], outputs, taps, left, stride, dilation, groups)
+    for sample, y in zip(x, expected, strict=True):
+        assert_same_floats(y, run("conv1d_f32", y.shape, sample, weight, bias, None, *sizes))
 
 
 @given(data=st.data(), rows=sizes, width=st.integers(1, 70), eps=st.sampled_from([1e-5, 1e-6, 1.1920929e-07]))
@@ -118,25 +180,6 @@ def test_attention(
         scores = np.empty(span.most_keys(queries, keys), np.float32)
         stored = 0 if bias is None else bias
         assert_same_floats(y, run("attention_f32", y.shape, q[i], k[i], v[i], stored, None, scores, *sizes))
-
-
-@given(
-    data=st.data(), steps=sizes, heads=st.integers(1, 3), pairs=st.integers(1, 4), passed=st.integers(0, 3),
-    interleaved=st.booleans(),
-)  # fmt: skip
-def test_rotary(
-    run: Run, data: st.DataObject, steps: int, heads: int, pairs: int, passed: int, interleaved: bool
-) -> None:
-    """rotary_f32 equals its twin, also where it writes over its input."""
-    x = data.draw(tensors(BATCH, steps, heads, 2 * pairs + passed))
-    cos, sin = data.draw(tensors(1, steps, 1, pairs)), data.draw(tensors(1, steps, 1, pairs))
-    expected = float32.rotary(x, cos, sin, interleaved=interleaved)
-    sizes = (steps, heads, 2 * pairs + passed, pairs, interleaved)
-    for sample, y in zip(x, expected, strict=True):
-        assert_same_floats(y, run("rotary_f32", y.shape, sample, cos, sin, None, *sizes))
-        buffer = sample.copy()
-        run("rotary_f32", (0,), buffer, cos, sin, buffer, *sizes)
-        assert_same_floats(y, buffer)
 
 
 @given(data=st.data(), steps=sizes, channels=sizes, states=sizes, decaying=st.booleans())
@@ -194,7 +237,7 @@ def test_pointwise(run: Run, name: str, x: Floats) -> None:
     assert_same_floats(expected, in_place)
 
 
-@pytest.mark.parametrize("name", ["exp", "tanh", "sigmoid", "silu", "softplus", "gelu", "gelu_tanh"])
+@pytest.mark.parametrize("name", sorted({*UNARY} & {*vars(functions)}))
 def test_pointwise_over_the_whole_range(run: Run, name: str) -> None:
     """Where a function is neither 0 nor saturated it equals its twin on a sweep of a million points."""
     x = np.linspace(-110.0, 110.0, 1_000_003, dtype=np.float32)
@@ -206,7 +249,7 @@ def test_pointwise_over_the_whole_range(run: Run, name: str) -> None:
 def test_pointwise_with_scalar(run: Run, name: str, x: Floats, scalar: Floats, position: int | None) -> None:
     """Each function of a tensor and a scalar equals its twin, also where the scalar occurs in the tensor."""
     value = float(scalar[0] if position is None else x[position])
-    expected = float32.POINTWISE[name](x, scalar=value)
+    expected = float32.POINTWISE[name](x, **{float32.SCALARS[name][0]: value})
     assert_same_floats(expected, run(f"{name}_f32", x.shape, x, None, COUNT, value))
 
 
@@ -220,21 +263,23 @@ def test_clamp(run: Run, x: Floats, limits: Floats) -> None:
 
 
 @pytest.mark.parametrize("name", float32.BINARY)
-@given(a=tensors(COUNT), b=tensors(COUNT))
-def test_binary(run: Run, name: str, a: Floats, b: Floats) -> None:
-    """Each function of two tensors equals its twin, also where it writes over an operand."""
+@given(data=st.data(), walk=walks())
+def test_binary(run: Run, name: str, data: st.DataObject, walk: Walk) -> None:
+    """Each function of two tensors equals its twin, shapes broadcast, also where it writes over its first operand."""
+    a, b = (data.draw(tensors(*shape)) for shape in walk.operands)
     expected = float32.BINARY[name](a, b)
-    assert_same_floats(expected, run(f"{name}_f32", a.shape, a, b, None, COUNT))
-    in_place = b.copy()
-    run(f"{name}_f32", a.shape, a, in_place, in_place, COUNT)
-    assert_same_floats(expected, in_place)
+    assert_same_floats(expected, run(f"{name}_f32", walk.shape, a, b, None, *walk.arguments))
+    if a.shape == walk.shape:
+        in_place = a.copy()
+        run(f"{name}_f32", walk.shape, in_place, b, in_place, *walk.arguments)
+        assert_same_floats(expected, in_place)
 
 
-@given(condition=tensors(COUNT), a=tensors(COUNT), b=tensors(COUNT))
-def test_select(run: Run, condition: Floats, a: Floats, b: Floats) -> None:
-    """select_f32 takes a where the condition is not 0 (-0 is 0), else b."""
-    expected = float32.select(condition, a, b)
-    assert_same_floats(expected, run("select_f32", a.shape, condition, a, b, None, COUNT))
+@given(data=st.data(), walk=walks(3))
+def test_select(run: Run, data: st.DataObject, walk: Walk) -> None:
+    """select_f32 takes b where a is not 0 (-0 is 0), else c."""
+    x = [data.draw(tensors(*shape)) for shape in walk.operands]
+    assert_same_floats(float32.select(*x), run("select_f32", walk.shape, *x, None, *walk.arguments))
 
 
 @pytest.mark.parametrize("name", UNARY)
@@ -281,7 +326,7 @@ def test_a_fault_in_linear_is_caught(right: str, wrong: str) -> None:
     source = kernel_files()["linear_f32.h"]
     assert source.count(right) == 1
     faulty = {**kernel_files(), "linear_f32.h": source.replace(right, wrong)}
-    run = float_caller(Kernels(["linear_f32.h"], {"linear_f32": SIGNATURES["linear_f32"]}, faulty))
+    run = caller(Kernels(["linear_f32.h"], {"linear_f32": SIGNATURES["linear_f32"]}, faulty))
     with pytest.raises(AssertionError, match="differ, first at"):
         assert_same_floats(float32.linear(x, weight, bias), run("linear_f32", (20, 6), x, weight, bias, None, 20, 9, 6))
 
@@ -292,7 +337,7 @@ def test_a_fault_in_exp_is_caught() -> None:
     source = kernel_files()["functions_f32.h"]
     assert source.count(right) == 1
     faulty = {**kernel_files(), "functions_f32.h": source.replace(right, wrong)}
-    run = float_caller(Kernels(["pointwise_f32.h"], {"exp_f32": SIGNATURES["exp_f32"]}, faulty))
+    run = caller(Kernels(["pointwise_f32.h"], {"exp_f32": SIGNATURES["exp_f32"]}, faulty))
     x = np.linspace(-90.0, -80.0, 1000, dtype=np.float32)
     with pytest.raises(AssertionError, match="differ, first at"):
         assert_same_floats(float32.exp(x), run("exp_f32", x.shape, x, None, x.size))

@@ -54,7 +54,7 @@ def test_training_moves_through_the_rounding() -> None:
     weights = [value.requires_grad_() for value in program.placeholders if value is not None]
     optimizer = torch.optim.SGD(weights, lr=0.2)
     losses = []
-    for _ in range(8):
+    for _ in range(16):
         loss = (fake_quantize(program, plan, (x,))[0] - target).square().mean()
         optimizer.zero_grad()
         loss.backward()

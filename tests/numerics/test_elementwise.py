@@ -8,7 +8,15 @@ from numpy.typing import NDArray
 from strategies import activation_types, qparams, tensors
 
 from smidgen.errors import GraphError
-from smidgen.numerics.elementwise import add, add_parameters, multiply, rescale, rescale_parameters
+from smidgen.numerics.elementwise import (
+    add,
+    add_parameters,
+    divide,
+    divide_parameters,
+    multiply,
+    rescale,
+    rescale_parameters,
+)
 from smidgen.numerics.fixed_point import fixed_point, integer_range
 from smidgen.numerics.quantization import QParams
 from smidgen.numerics.reduction import mean, mean_parameters
@@ -54,6 +62,27 @@ def test_add_refuses_scales_that_differ_too_much() -> None:
     coarse, fine = QParams(dtype="int8", scale=2.0**20), QParams(dtype="int8", scale=2.0**-11)
     with pytest.raises(GraphError, match=r"add: input scale 1.04858e\+06 is too coarse for output scale 0.000488281"):
         add_parameters(coarse, fine, fine)
+
+
+@given(data=st.data(), a_type=activation_types, b_type=activation_types, y_type=activation_types)
+def test_divide_is_rounded_once(data: st.DataObject, a_type: str, b_type: str, y_type: str) -> None:
+    """Half a step, whatever the types, scales and zero points; by 0 the end of the range on the dividend's side."""
+    a, b, y = (data.draw(qparams(dtype, low=-10.0, high=0.0)) for dtype in (a_type, b_type, y_type))
+    x = [data.draw(tensors(dtype, SIZE)) for dtype in (a_type, b_type)]
+    multiplier, shift = divide_parameters(a, b, y)
+    zero_points = (a.zero_point, b.zero_point, y.zero_point)
+    found = divide(*x, zero_points=zero_points, multiplier=multiplier, shift=shift, dtype=y_type)
+    dividend, divisor = a.dequantize(x[0]), b.dequantize(x[1])
+    by_zero = np.where(dividend == 0.0, 0.0, np.sign(dividend) * 1e9)
+    real = np.where(divisor == 0.0, by_zero, dividend / np.where(divisor == 0.0, 1.0, divisor))
+    assert worst_error(found, real, y) <= 0.501
+
+
+def test_divide_refuses_scales_that_cannot_be() -> None:
+    """A quotient so coarse that every result would be 0 is told, with all three scales."""
+    fine, coarse = QParams(dtype="int8", scale=2.0**-20), QParams(dtype="int8", scale=2.0)
+    with pytest.raises(GraphError, match=r"div: scale 9\.53674e-07 divided by 2 does not go with 2 of the quotient"):
+        divide_parameters(fine, coarse, coarse)
 
 
 @given(data=st.data(), a_type=activation_types, b_type=activation_types, y_type=activation_types)

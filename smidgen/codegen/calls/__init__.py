@@ -12,7 +12,6 @@ from smidgen.codegen.calls import (
     projections,
     recurrences,
     reductions,
-    sliding,
     streaming,
 )
 from smidgen.codegen.calls.site import Call, Emitters, Site
@@ -23,11 +22,11 @@ __all__ = ["Call", "Site", "call_for", "reset_statements"]
 
 _INTEGER: Emitters = {
     **projections.INTEGER, **pointwise.INTEGER, **normalization.INTEGER, **attention.INTEGER, **recurrences.INTEGER,
-    **reductions.INTEGER, **sliding.INTEGER, **layout.INTEGER, **streaming.STREAMING,
+    **reductions.INTEGER, **layout.INTEGER, **streaming.STREAMING,
 }  # fmt: skip
 _FLOAT: Emitters = {
     **projections.FLOAT, **pointwise.FLOAT, **normalization.FLOAT, **attention.FLOAT, **recurrences.FLOAT,
-    **reductions.FLOAT, **sliding.FLOAT, **layout.FLOAT, **streaming.STREAMING,
+    **reductions.FLOAT, **layout.FLOAT, **streaming.STREAMING,
 }  # fmt: skip
 
 

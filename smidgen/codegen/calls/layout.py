@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 from smidgen.codegen.c_text import floating, signed, unsigned
 from smidgen.codegen.calls.site import Call, Emitters, Site, bits, call, sizes
-from smidgen.codegen.calls.strides import collapsed, element_steps
 from smidgen.errors import GraphError
 from smidgen.ir.graph import DTYPE_BYTES, Tensor
+from smidgen.ir.walk import collapsed, element_steps
 
 #: Loops of the kernel `copy_strided`.
-MOST_AXES = 5
+_LOOPS = 5
 
 
 def _reshape(site: Site) -> Call:
@@ -65,12 +65,12 @@ def _strided_slice(site: Site) -> Call:
 
 def _copy_strided(site: Site, shape: Sequence[int], start: int, steps: Sequence[int]) -> Call:
     axes = collapsed(shape, [steps])
-    if len(axes) > MOST_AXES:
+    if len(axes) > _LOOPS:
         raise GraphError(
             f"{site.op.name}: a {site.op.kind} of {len(axes)} axes that do not stay together has no kernel; "
-            f"at most {MOST_AXES} are supported"
+            f"at most {_LOOPS} are supported"
         )
-    axes = [(1, (0,))] * (MOST_AXES - len(axes)) + axes
+    axes = [(1, (0,))] * (_LOOPS - len(axes)) + axes
     arguments = [
         site.at(site.x[0]), site.at(site.y), *sizes(*(size for size, _ in axes)), signed(start),
         *(signed(step) for _, (step,) in axes), unsigned(DTYPE_BYTES[site.y.dtype]),

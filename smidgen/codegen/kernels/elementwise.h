@@ -1,35 +1,91 @@
-/* Sum, product and change of scale of integer tensors, element by element. Twin of numerics/elementwise.py.
- * In place is safe where the widths agree. */
+/* Sum, product, quotient, choice and change of scale of integer tensors, element by element, shapes broadcast (walk.h).
+ * Twin of numerics/elementwise.py. In place is safe where the first operand has the result's shape and width. */
 #ifndef SMIDGEN_ELEMENTWISE_H
 #define SMIDGEN_ELEMENTWISE_H
 
 #include "fixed_point.h"
+#include "roots.h"
+#include "walk.h"
 
-/* y = sat((a * multiplier_a + b * multiplier_b + offset) >> shift), rounded; two int8 operands stay within 32 bits. */
-SMIDGEN_KERNEL void add_q(const void *a, const void *b, void *y, uint32_t count, uint32_t a_bits, uint32_t b_bits,
-                          uint32_t y_bits, int32_t multiplier_a, int32_t multiplier_b, int64_t offset, int32_t shift)
+/* sat((a * multiplier_a + b * multiplier_b + offset) >> shift), rounded; two int8 operands stay within 32 bits. */
+SMIDGEN_KERNEL int32_t sum_q(int32_t a, int32_t b, uint32_t narrow, int32_t multiplier_a, int32_t multiplier_b,
+                             int64_t offset, int32_t shift)
 {
-    for (uint32_t i = 0U; i < count; i++) {
-        const int32_t p = load_q(a, i, a_bits);
-        const int32_t q = load_q(b, i, b_bits);
-        if ((a_bits == 8U) && (b_bits == 8U)) {
-            store_q(y, i, rounded_shift_s32((p * multiplier_a) + (q * multiplier_b) + (int32_t)offset, shift), y_bits);
-        } else {
-            const int64_t sum = ((int64_t)p * multiplier_a) + ((int64_t)q * multiplier_b) + offset;
-            store_q(y, i, clamp_s64(rounded_shift_s64(sum, shift), -32768, 32767), y_bits);
-        }
+    if (narrow != 0U) {
+        return rounded_shift_s32((a * multiplier_a) + (b * multiplier_b) + (int32_t)offset, shift);
     }
+    return clamp_s64(rounded_shift_s64(((int64_t)a * multiplier_a) + ((int64_t)b * multiplier_b) + offset, shift), -32768,
+                     32767);
+}
+
+SMIDGEN_KERNEL void add_q(const void *a, const void *b, void *y, uint32_t ni, uint32_t nj, uint32_t nk, uint32_t nl,
+                          uint32_t ai, uint32_t aj, uint32_t ak, uint32_t al, uint32_t bi, uint32_t bj, uint32_t bk,
+                          uint32_t bl, uint32_t a_bits, uint32_t b_bits, uint32_t y_bits, int32_t multiplier_a,
+                          int32_t multiplier_b, int64_t offset, int32_t shift)
+{
+    const uint32_t narrow = ((a_bits == 8U) && (b_bits == 8U)) ? 1U : 0U;
+    SMIDGEN_WALK_PAIRS(store_q(
+        y, to, sum_q(load_q(a, p, a_bits), load_q(b, q, b_bits), narrow, multiplier_a, multiplier_b, offset, shift), y_bits))
 }
 
 /* y = sat(zero_y + requantize((a - zero_a)(b - zero_b))). */
-SMIDGEN_KERNEL void mul_q(const void *a, const void *b, void *y, uint32_t count, uint32_t a_bits, uint32_t b_bits,
-                          uint32_t y_bits, int32_t zero_a, int32_t zero_b, int32_t zero_y, int32_t multiplier,
-                          int32_t shift)
+SMIDGEN_KERNEL void mul_q(const void *a, const void *b, void *y, uint32_t ni, uint32_t nj, uint32_t nk, uint32_t nl,
+                          uint32_t ai, uint32_t aj, uint32_t ak, uint32_t al, uint32_t bi, uint32_t bj, uint32_t bk,
+                          uint32_t bl, uint32_t a_bits, uint32_t b_bits, uint32_t y_bits, int32_t zero_a, int32_t zero_b,
+                          int32_t zero_y, int32_t multiplier, int32_t shift)
 {
-    for (uint32_t i = 0U; i < count; i++) {
-        const int32_t product = (load_q(a, i, a_bits) - zero_a) * (load_q(b, i, b_bits) - zero_b);
-        store_q(y, i, requantize(product, multiplier, shift) + zero_y, y_bits);
+    SMIDGEN_WALK_PAIRS(store_q(
+        y, to,
+        requantize((load_q(a, p, a_bits) - zero_a) * (load_q(b, q, b_bits) - zero_b), multiplier, shift) + zero_y, y_bits))
+}
+
+/* a / b * multiplier * 2^(shift - 32), rounded, saturated to 17 bits; x / 0 is as large as can be with the sign of x, 0 / 0
+ * is 0. |a|, |b| < 2^16. */
+SMIDGEN_KERNEL int32_t quotient_q(int32_t a, int32_t b, int32_t multiplier, int32_t shift)
+{
+    if (b == 0) {
+        return (a > 0) ? 65535 : ((a < 0) ? -65535 : 0);
     }
+    const smidgen_scaled inverse = reciprocal((uint64_t)(uint32_t)((b < 0) ? -b : b));
+    const int64_t factor = rounded_shift_s64((int64_t)inverse.mantissa * multiplier, 31); /* below 2^31 */
+    const int64_t product = factor * ((b < 0) ? -a : a);
+    return clamp_s64(rounded_shift_s64(product, inverse.exponent + 1 - shift), -65535, 65535);
+}
+
+SMIDGEN_KERNEL void div_q(const void *a, const void *b, void *y, uint32_t ni, uint32_t nj, uint32_t nk, uint32_t nl,
+                          uint32_t ai, uint32_t aj, uint32_t ak, uint32_t al, uint32_t bi, uint32_t bj, uint32_t bk,
+                          uint32_t bl, uint32_t a_bits, uint32_t b_bits, uint32_t y_bits, int32_t zero_a, int32_t zero_b,
+                          int32_t zero_y, int32_t multiplier, int32_t shift)
+{
+    SMIDGEN_WALK_PAIRS(store_q(
+        y, to,
+        quotient_q(load_q(a, p, a_bits) - zero_a, load_q(b, q, b_bits) - zero_b, multiplier, shift) + zero_y, y_bits))
+}
+
+/* The larger and the smaller of two tensors in one scale. */
+SMIDGEN_KERNEL void maximum_q(const void *a, const void *b, void *y, uint32_t ni, uint32_t nj, uint32_t nk, uint32_t nl,
+                              uint32_t ai, uint32_t aj, uint32_t ak, uint32_t al, uint32_t bi, uint32_t bj, uint32_t bk,
+                              uint32_t bl, uint32_t bits)
+{
+    SMIDGEN_WALK_PAIRS(const int32_t left = load_q(a, p, bits); const int32_t right = load_q(b, q, bits);
+                       store_q(y, to, (left > right) ? left : right, bits))
+}
+
+SMIDGEN_KERNEL void minimum_q(const void *a, const void *b, void *y, uint32_t ni, uint32_t nj, uint32_t nk, uint32_t nl,
+                              uint32_t ai, uint32_t aj, uint32_t ak, uint32_t al, uint32_t bi, uint32_t bj, uint32_t bk,
+                              uint32_t bl, uint32_t bits)
+{
+    SMIDGEN_WALK_PAIRS(const int32_t left = load_q(a, p, bits); const int32_t right = load_q(b, q, bits);
+                       store_q(y, to, (left < right) ? left : right, bits))
+}
+
+/* b where a is not 0, else c; a is int8 truth values, b, c and y have one scale. */
+SMIDGEN_KERNEL void select_q(const void *a, const void *b, const void *c, void *y, uint32_t ni, uint32_t nj, uint32_t nk,
+                             uint32_t nl, uint32_t ai, uint32_t aj, uint32_t ak, uint32_t al, uint32_t bi, uint32_t bj,
+                             uint32_t bk, uint32_t bl, uint32_t ci, uint32_t cj, uint32_t ck, uint32_t cl, uint32_t a_bits,
+                             uint32_t bits)
+{
+    SMIDGEN_WALK_TRIPLES(store_q(y, to, (load_q(a, p, a_bits) != 0) ? load_q(b, q, bits) : load_q(c, r, bits), bits))
 }
 
 /* y = sat(zero_y + requantize(x - zero_x)). */

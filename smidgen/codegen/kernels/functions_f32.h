@@ -1,4 +1,4 @@
-/* exp, log1p, tanh and the activations made of them, in float32 without libm; exact division and square root.
+/* exp, log, tanh, sin and the functions made of them, in float32 without libm; exact division.
  * Twin of numerics/float32/functions.py: the same operations in the same order, so the same bytes on every core when
  * compiled with -ffp-contract=off. Error bounds and the source of the coefficients are stated there.
  * No float is ever converted to an integer, so that any input is defined: a NaN comes out as a NaN. */
@@ -19,6 +19,11 @@ SMIDGEN_KERNEL float power_of_two(uint32_t biased_exponent)
     smidgen_float_bits power;
     power.bits = biased_exponent << 23;
     return power.value;
+}
+
+SMIDGEN_KERNEL float smidgen_clampf(float x, float low, float high)
+{
+    return (x < low) ? low : ((x > high) ? high : x);
 }
 
 /* e^x = 2^n e^r, x = n ln 2 + r, |r| <= ln(2) / 2; adding 1.5 * 2^23 rounds to n and leaves n in the low bits. */
@@ -47,8 +52,18 @@ SMIDGEN_KERNEL float smidgen_expf(float x)
     return (power * power_of_two(first)) * power_of_two(biased - first);
 }
 
-/* ln(1 + x) for x in [0, 1]. The reciprocal is normal where x / (x + 2) may be subnormal, see smidgen_dividef. */
-SMIDGEN_KERNEL float smidgen_log1pf(float x)
+/* e^x - 1: where no power of two is taken out, the polynomial without its 1 keeps the precision of small results. */
+SMIDGEN_KERNEL float smidgen_expm1f(float x)
+{
+    float p = (x * 1.38145487e-3f) + 8.36874545e-3f;
+    p = (p * x) + 4.1668389e-2f;
+    p = (p * x) + 1.66665211e-1f;
+    p = (p * x) + 4.9999994e-1f;
+    return (__builtin_fabsf(x) < 0.34657359f) ? ((p * (x * x)) + x) : (smidgen_expf(x) - 1.0f);
+}
+
+/* ln(1 + x) for x in [sqrt(1/2) - 1, 1]. The reciprocal is normal where x / (x + 2) may be subnormal, see smidgen_dividef. */
+SMIDGEN_KERNEL float smidgen_log1p_nearf(float x)
 {
     const float s = x * (1.0f / (x + 2.0f));
     const float z = s * s;
@@ -56,6 +71,76 @@ SMIDGEN_KERNEL float smidgen_log1pf(float x)
     p = (p * z) + 4.00217056e-1f;
     p = (p * z) + 6.66664124e-1f;
     return (s + s) + ((s * z) * p);
+}
+
+/* ln x: x = m 2^e with m in [sqrt(1/2), sqrt(2)); 0 gives -infinity, less than 0 a NaN. */
+SMIDGEN_KERNEL float smidgen_logf(float x)
+{
+    const float normal = (x < 1.17549435e-38f) ? (x * 8388608.0f) : x;
+    smidgen_float_bits mantissa;
+    smidgen_float_bits exponent;
+    uint32_t raised;
+    float result;
+
+    mantissa.value = normal;
+    raised = mantissa.bits + (0x3F800000U - 0x3F3504F3U); /* carries into the exponent from sqrt(2) on */
+    mantissa.bits = (raised & 0x007FFFFFU) + 0x3F3504F3U;
+    exponent.bits = 0x4B400000U + (raised >> 23); /* 1.5 * 2^23 + e + 127 as a float */
+    exponent.value = (exponent.value - 12583039.0f) - ((x < 1.17549435e-38f) ? 23.0f : 0.0f);
+    result = smidgen_log1p_nearf(mantissa.value - 1.0f) + (exponent.value * -2.12194440e-4f);
+    result = result + (exponent.value * 0.693359375f);
+    if (x > 3.40282347e38f) {
+        return x; /* infinity */
+    }
+    return (x > 0.0f) ? result : ((x == 0.0f) ? -__builtin_inff() : __builtin_nanf(""));
+}
+
+/* ln(1 + x) for every x above -1. */
+SMIDGEN_KERNEL float smidgen_log1pf(float x)
+{
+    return ((x > -0.29289321f) && (x < 0.41421356f)) ? smidgen_log1p_nearf(x) : smidgen_logf(x + 1.0f);
+}
+
+/* The nearest whole number, halves to even; from 2^23 on every float is whole. */
+SMIDGEN_KERNEL float smidgen_rintf(float x)
+{
+    const float magnitude = __builtin_fabsf(x);
+    const float whole = (magnitude + 8388608.0f) - 8388608.0f;
+    return (magnitude < 8388608.0f) ? ((x < 0.0f) ? -whole : whole) : x;
+}
+
+SMIDGEN_KERNEL float smidgen_floorf(float x)
+{
+    const float whole = smidgen_rintf(x);
+    return (whole > x) ? (whole - 1.0f) : whole;
+}
+
+/* sin(x + quarter_turns pi / 2) for |x| up to 8192: x = n pi / 2 + r, then a polynomial in r by the quadrant. */
+SMIDGEN_KERNEL float smidgen_sinef(float x, uint32_t quarter_turns)
+{
+    const float rounder = 12582912.0f;
+    smidgen_float_bits rounded;
+    float n;
+    float r;
+    float z;
+    float sine;
+    float cosine;
+    uint32_t quadrant;
+
+    rounded.value = (x * 0.636619772f) + rounder;
+    n = rounded.value - rounder;
+    r = ((x - (n * 1.5703125f)) - (n * 4.83751297e-4f)) - (n * 7.54953362e-8f);
+    r = r - (n * 2.56334407e-12f);
+    quadrant = (rounded.bits + quarter_turns) & 3U;
+    z = r * r;
+    sine = (z * -1.95152959e-4f) + 8.33216087e-3f;
+    sine = (sine * z) + -1.66666546e-1f;
+    sine = r + ((r * z) * sine);
+    cosine = (z * 2.44331571e-5f) + -1.38873162e-3f;
+    cosine = (cosine * z) + 4.16666456e-2f;
+    cosine = (1.0f - (z * 0.5f)) + ((z * z) * cosine);
+    sine = ((quadrant & 1U) != 0U) ? cosine : sine;
+    return ((quadrant & 2U) != 0U) ? -sine : sine;
 }
 
 SMIDGEN_KERNEL float smidgen_tanhf(float x)
@@ -84,7 +169,7 @@ SMIDGEN_KERNEL float smidgen_sigmoidf(float x)
 
 SMIDGEN_KERNEL float smidgen_softplusf(float x)
 {
-    return ((x < 0.0f) ? 0.0f : x) + smidgen_log1pf(smidgen_expf(-__builtin_fabsf(x)));
+    return ((x < 0.0f) ? 0.0f : x) + smidgen_log1p_nearf(smidgen_expf(-__builtin_fabsf(x)));
 }
 
 /* Probability that a standard normal exceeds x >= 0. */
@@ -98,6 +183,25 @@ SMIDGEN_KERNEL float smidgen_normal_tailf(float x)
     p = (p * t) + 1.03693135e-1f;
     p = (p * t) + 1.29930109e-1f;
     return smidgen_expf((x * x) * -0.5f) * (t * p);
+}
+
+/* erf(x): a Taylor polynomial near 0, where the tail would cancel. */
+SMIDGEN_KERNEL float smidgen_erff(float x)
+{
+    const float magnitude = __builtin_fabsf(x);
+    float beyond;
+
+    if (magnitude < 0.5f) {
+        const float z = x * x;
+        float p = (z * 1.20553329e-4f) + -8.54832727e-4f;
+        p = (p * z) + 5.22397762e-3f;
+        p = (p * z) + -2.68661706e-2f;
+        p = (p * z) + 1.12837917e-1f;
+        p = (p * z) + -3.76126389e-1f;
+        return (x * 1.12837917f) + ((x * z) * p);
+    }
+    beyond = 1.0f - (2.0f * smidgen_normal_tailf(magnitude * 1.41421356f));
+    return (x < 0.0f) ? -beyond : beyond;
 }
 
 SMIDGEN_KERNEL float smidgen_geluf(float x)

@@ -1,5 +1,5 @@
 /* A pointwise function of one tensor by table. int8: 256 entries. int16: 513 knots, linear interpolation, rounded to
- * nearest. Twin of numerics/tables.py. In place is safe where input and output have the same width. */
+ * nearest; or, where it is constant but for a few jumps, its steps. Twin of numerics/tables.py. In place is safe where input and output have the same width. */
 #ifndef SMIDGEN_TABLE_H
 #define SMIDGEN_TABLE_H
 
@@ -25,6 +25,19 @@ SMIDGEN_KERNEL void table_s16(const smidgen_s16 *x, const void *knots, void *y, 
 {
     for (uint32_t i = 0U; i < count; i++) {
         store_q(y, i, interpolate_s16(knots, x[i], y_bits), y_bits);
+    }
+}
+
+/* values[i] for the number i of thresholds that x reaches; thresholds rise. */
+SMIDGEN_KERNEL void steps_s16(const smidgen_s16 *x, const int16_t *thresholds, const void *values, void *y, uint32_t count,
+                              uint32_t n_thresholds, uint32_t y_bits)
+{
+    for (uint32_t i = 0U; i < count; i++) {
+        uint32_t step = 0U;
+        while ((step < n_thresholds) && (x[i] >= thresholds[step])) {
+            step++;
+        }
+        store_q(y, i, load_q(values, step, y_bits), y_bits);
     }
 }
 

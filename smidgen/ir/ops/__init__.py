@@ -3,26 +3,13 @@
 from collections.abc import Mapping
 
 from smidgen.ir.graph import Graph, Op, State
-from smidgen.ir.ops import (
-    attention,
-    convolution,
-    layout,
-    normalization,
-    pointwise,
-    pooling,
-    projections,
-    recurrences,
-    reductions,
-    streaming,
-)
+from smidgen.ir.ops import attention, layout, normalization, pointwise, projections, recurrences, reductions, streaming
 from smidgen.ir.ops.op_spec import Array, Form, Operands, OpSpec
 
 __all__ = ["OP_SPECS", "Array", "Form", "OpSpec", "Operands", "element_limit", "states_of"]
 
 OP_SPECS: Mapping[str, OpSpec] = {
     **projections.SPECS,
-    **convolution.SPECS,
-    **pooling.SPECS,
     **pointwise.SPECS,
     **normalization.SPECS,
     **attention.SPECS,

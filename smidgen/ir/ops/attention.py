@@ -1,4 +1,4 @@
-"""Scaled dot-product attention as one operator, so that scores are never a tensor, and rotary positions before it."""
+"""Scaled dot-product attention as one operator, so that scores are never a tensor."""
 
 from collections.abc import Callable, Mapping
 
@@ -10,7 +10,6 @@ from smidgen.ir.ops.op_spec import (
     COUNT,
     MULTIPLIER,
     RIGHT_SHIFT,
-    SCALED,
     SHIFT,
     Array,
     Form,
@@ -23,11 +22,10 @@ from smidgen.ir.ops.op_spec import (
     float_params,
     integer,
     require_below,
-    require_int16,
     require_symmetric,
     wide_params,
 )
-from smidgen.numerics import attention, float32, rotary
+from smidgen.numerics import attention, float32
 from smidgen.numerics.attention_span import AttentionSpan
 from smidgen.numerics.fixed_point import integer_range
 
@@ -111,33 +109,6 @@ def _bias_of(dtype: str) -> Callable[[Op], Params]:
     return params
 
 
-# ---- rotary positions ------------------------------------------------------------------------------------------------
-
-
-def _rotary_shape(op: Op, x: Operands) -> Shape:
-    shape, cos, sin = (tensor.shape for tensor in x)
-    if len(shape) != 3 or cos != sin or len(cos) != 3 or cos[:2] != (shape[0], 1) or 2 * cos[2] > shape[2]:
-        raise GraphError(
-            f"{op.name}: x, cos, sin must be (T, H, w), (T, 1, p), (T, 1, p), 2 p at most w; got {shape}, {cos}, {sin}"
-        )
-    return shape
-
-
-def _rotary(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
-    zero_points = (x[0].zero_point, y.zero_point)
-    value, cos, sin = arrays
-    return rotary.rotary(value, cos, sin, **arithmetic_attrs(op), zero_points=zero_points, dtype=y.dtype)
-
-
-def _prove_rotary(op: Op, x: Operands, y: Tensor) -> None:
-    require_int16(op, *x[1:])
-
-
-def _float_rotary(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
-    value, cos, sin = arrays
-    return float32.rotary(value, cos, sin, **arithmetic_attrs(op))
-
-
 _SPAN: Mapping[str, Legal] = {"causal": bool, "window": COUNT, "offset": COUNT}
 
 SPECS: Mapping[str, OpSpec] = {
@@ -157,13 +128,5 @@ SPECS: Mapping[str, OpSpec] = {
             attrs={**_SPAN, "scale": float},
             evaluate=_float_attention,
         ),
-    ),
-    "rotary": OpSpec(
-        arity=3, shape=_rotary_shape, time="pointwise", in_place=True, macs=lambda op, x, y: 2 * y.size,
-        integer=Form(
-            attrs={"interleaved": bool, "table_bits": rotary.TABLE_BITS, **SCALED},
-            prove=_prove_rotary, evaluate=_rotary,
-        ),
-        float32=Form(attrs={"interleaved": bool}, evaluate=_float_rotary),
     ),
 }  # fmt: skip

@@ -149,6 +149,29 @@ def same_shape(op: Op, x: Operands) -> Shape:
     return x[0].shape
 
 
+def broadcast_shape(op: Op, x: Operands) -> Shape:
+    """Operands are repeated along axes of one element to a common shape, as in numpy."""
+    try:
+        return np.broadcast_shapes(*(tensor.shape for tensor in x))
+    except ValueError as error:
+        shapes = " and ".join(str(tensor.shape) for tensor in x)
+        raise GraphError(f"{op.name}: operands of shapes {shapes} cannot be broadcast to one") from error
+
+
+def broadcast(y: Tensor, arrays: list[Array]) -> list[Array]:
+    """Return values (batch, *shape) with axes of one element in front, so that numpy broadcasts them to y's shape."""
+    rank = len(y.shape)
+    return [array.reshape(len(array), *[1] * (rank + 1 - array.ndim), *array.shape[1:]) for array in arrays]
+
+
+def require_one_scale(op: Op, *tensors: Tensor) -> None:
+    """Raise GraphError unless all tensors have one type and scale."""
+    first, *others = tensors
+    for tensor in others:
+        if (tensor.dtype, tensor.qparams) != (first.dtype, first.qparams):
+            raise GraphError(f"{op.name}: {tensor.name} must have the type and scale of {first.name}; rescale it")
+
+
 def span(x: Tensor) -> int:
     """Return the largest distance between two values, or between a value and a zero point."""
     low, high = integer_range(x.dtype)

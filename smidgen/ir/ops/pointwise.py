@@ -1,6 +1,8 @@
-"""Operators that treat each element alone: tables and functions of one tensor, sums and products of two."""
+"""Operators that treat each element alone: functions of one tensor, and arithmetic of two or three, broadcast."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+
+import numpy as np
 
 from smidgen.errors import GraphError
 from smidgen.ir.graph import Op, Tensor
@@ -12,7 +14,12 @@ from smidgen.ir.ops.op_spec import (
     Operands,
     OpSpec,
     arithmetic_attrs,
+    broadcast,
+    broadcast_shape,
     require_below,
+    require_int16,
+    require_one_scale,
+    require_symmetric,
     same_shape,
     wide_params,
 )
@@ -24,7 +31,7 @@ def _table(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
 
 
 def _add(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
-    return elementwise.add(*arrays, **arithmetic_attrs(op), dtype=y.dtype)
+    return elementwise.add(*broadcast(y, arrays), **arithmetic_attrs(op), dtype=y.dtype)
 
 
 def _prove_add(op: Op, x: Operands, y: Tensor) -> None:
@@ -38,7 +45,42 @@ def _prove_add(op: Op, x: Operands, y: Tensor) -> None:
 
 def _mul(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
     zero_points = (x[0].zero_point, x[1].zero_point, y.zero_point)
-    return elementwise.multiply(*arrays, zero_points=zero_points, **arithmetic_attrs(op), dtype=y.dtype)
+    return elementwise.multiply(*broadcast(y, arrays), zero_points=zero_points, **arithmetic_attrs(op), dtype=y.dtype)
+
+
+def _div(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
+    zero_points = (x[0].zero_point, x[1].zero_point, y.zero_point)
+    return elementwise.divide(*broadcast(y, arrays), zero_points=zero_points, **arithmetic_attrs(op), dtype=y.dtype)
+
+
+def _chosen(function: Callable[[Array, Array], Array]) -> Form:
+    """Return the integer form of a choice between two values in one scale."""
+    return Form(
+        prove=lambda op, x, y: require_one_scale(op, y, *x),
+        evaluate=lambda op, x, y, arrays: function(*broadcast(y, arrays)),
+    )
+
+
+def _select(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
+    condition, chosen, other = broadcast(y, arrays)
+    return np.where(condition != 0, chosen, other)
+
+
+def _prove_select(op: Op, x: Operands, y: Tensor) -> None:
+    require_symmetric(op, x[0])
+    require_one_scale(op, y, *x[1:])
+
+
+def _steps(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
+    params = wide_params(op)
+    return tables.step_lookup(arrays[0], params["thresholds"], params["values"])
+
+
+def _prove_steps(op: Op, x: Operands, y: Tensor) -> None:
+    require_int16(op, x[0])
+    thresholds, values = op.params["thresholds"], op.params["values"]
+    if np.any(np.diff(thresholds.astype(np.int64)) <= 0) or len(values) != len(thresholds) + 1:
+        raise GraphError(f"{op.name}: thresholds must rise and have one value more, got {thresholds} and {values}")
 
 
 def _rescale(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
@@ -55,8 +97,7 @@ def _function_attrs(op: Op) -> Mapping[str, Legal]:
     function = str(op.attrs.get("function"))
     if function not in float32.POINTWISE:
         raise GraphError(f"{op.name}: unknown function {function!r}; expected one of {', '.join(float32.POINTWISE)}")
-    scalars = ("low", "high") if function == "clamp" else ("scalar",) if function.endswith("_scalar") else ()
-    return {"function": str, **dict.fromkeys(scalars, float)}
+    return {"function": str, **dict.fromkeys(float32.SCALARS.get(function, ()), float)}
 
 
 def _function(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
@@ -65,7 +106,7 @@ def _function(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
 
 
 def _binary(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
-    return float32.BINARY[op.kind](*arrays)
+    return float32.BINARY[op.kind](*broadcast(y, arrays))
 
 
 _FLOAT_BINARY = Form(evaluate=_binary)
@@ -75,16 +116,23 @@ SPECS: Mapping[str, OpSpec] = {
         arity=1, shape=same_shape, time="pointwise", in_place=True,
         integer=Form(params={"table": ("activation", "t")}, evaluate=_table),
     ),
+    "steps": OpSpec(
+        arity=1, shape=same_shape, time="pointwise", in_place=True,
+        integer=Form(
+            params={"thresholds": ("int16", "."), "values": ("activation", ".")}, prove=_prove_steps, evaluate=_steps
+        ),
+    ),
     "pointwise": OpSpec(
         arity=1, shape=same_shape, time="pointwise", in_place=True,
         float32=Form(attrs=_function_attrs, evaluate=_function),
     ),
     "select": OpSpec(
-        arity=3, shape=same_shape, time="pointwise", in_place=True,
-        float32=Form(evaluate=lambda op, x, y, arrays: float32.select(*arrays)),
+        arity=3, shape=broadcast_shape, time="pointwise", in_place=True,
+        integer=Form(prove=_prove_select, evaluate=_select),
+        float32=Form(evaluate=lambda op, x, y, arrays: float32.select(*broadcast(y, arrays))),
     ),
     "add": OpSpec(
-        arity=2, shape=same_shape, time="pointwise", in_place=True, float32=_FLOAT_BINARY,
+        arity=2, shape=broadcast_shape, time="pointwise", in_place=True, float32=_FLOAT_BINARY,
         integer=Form(
             attrs={
                 "multiplier_a": range(2**30 + 1), "multiplier_b": range(-(2**30), 2**30 + 1),
@@ -93,12 +141,23 @@ SPECS: Mapping[str, OpSpec] = {
             prove=_prove_add, evaluate=_add,
         ),
     ),
-    "sub": OpSpec(arity=2, shape=same_shape, time="pointwise", in_place=True, float32=_FLOAT_BINARY),
+    "sub": OpSpec(arity=2, shape=broadcast_shape, time="pointwise", in_place=True, float32=_FLOAT_BINARY),
     "mul": OpSpec(
-        arity=2, shape=same_shape, time="pointwise", in_place=True, float32=_FLOAT_BINARY,
+        arity=2, shape=broadcast_shape, time="pointwise", in_place=True, float32=_FLOAT_BINARY,
         integer=Form(attrs=SCALED, evaluate=_mul),
     ),
-    "div": OpSpec(arity=2, shape=same_shape, time="pointwise", in_place=True, float32=_FLOAT_BINARY),
+    "div": OpSpec(
+        arity=2, shape=broadcast_shape, time="pointwise", in_place=True, float32=_FLOAT_BINARY,
+        integer=Form(attrs={**SCALED, "shift": elementwise.QUOTIENT_SHIFT}, evaluate=_div),
+    ),
+    "maximum": OpSpec(
+        arity=2, shape=broadcast_shape, time="pointwise", in_place=True, float32=_FLOAT_BINARY,
+        integer=_chosen(np.maximum),
+    ),
+    "minimum": OpSpec(
+        arity=2, shape=broadcast_shape, time="pointwise", in_place=True, float32=_FLOAT_BINARY,
+        integer=_chosen(np.minimum),
+    ),
     "rescale": OpSpec(
         arity=1, shape=same_shape, time="pointwise", in_place=True, integer=Form(attrs=SCALED, evaluate=_rescale),
     ),

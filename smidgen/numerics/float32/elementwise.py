@@ -10,7 +10,7 @@ import numpy as np
 from smidgen.numerics.float32 import functions
 from smidgen.numerics.float32.arithmetic import Floats, float32_only
 
-_ONE, _ZERO = np.float32(1.0), np.float32(0.0)
+_ONE, _ZERO, _THREE, _SIXTH = np.float32(1.0), np.float32(0.0), np.float32(3.0), np.float32(0.166666667)
 
 
 @float32_only
@@ -35,6 +35,67 @@ def abs(x: Floats) -> Floats:
 def logical_not(x: Floats) -> Floats:
     """Return 1 where x is 0, else 0."""
     return np.where(x == _ZERO, _ONE, _ZERO)
+
+
+@float32_only
+def sign(x: Floats) -> Floats:
+    """Return 1, 0 or -1."""
+    return np.where(x > _ZERO, _ONE, np.where(x < _ZERO, -_ONE, x))
+
+
+@float32_only
+def square(x: Floats) -> Floats:
+    """Return x * x."""
+    return x * x
+
+
+@float32_only
+def sqrt(x: Floats) -> Floats:
+    """Return the square root, NaN below 0."""
+    return np.asarray(np.sqrt(x), np.float32)
+
+
+@float32_only
+def rsqrt(x: Floats) -> Floats:
+    """Return 1 / sqrt(x)."""
+    return _ONE / np.asarray(np.sqrt(x), np.float32)
+
+
+@float32_only
+def reciprocal(x: Floats) -> Floats:
+    """Return 1 / x."""
+    return _ONE / x
+
+
+@float32_only
+def softsign(x: Floats) -> Floats:
+    """Return x / (1 + |x|)."""
+    magnitude: Floats = np.abs(x)
+    return x / (magnitude + _ONE)
+
+
+@float32_only
+def hardsigmoid(x: Floats) -> Floats:
+    """Return min(max(x + 3, 0), 6) / 6."""
+    return clamp(x + _THREE, low=0.0, high=6.0) * _SIXTH
+
+
+@float32_only
+def hardswish(x: Floats) -> Floats:
+    """Return x hardsigmoid(x) (Howard et al. 2019)."""
+    return x * hardsigmoid(x)
+
+
+@float32_only
+def leaky_relu(x: Floats, *, slope: float) -> Floats:
+    """Return x, times `slope` below 0."""
+    return np.where(x < _ZERO, x * np.float32(slope), x)
+
+
+@float32_only
+def elu(x: Floats, *, alpha: float) -> Floats:
+    """Return x, below 0 alpha (e**x - 1) (Clevert et al. 2015)."""
+    return np.where(x < _ZERO, functions.expm1(x) * np.float32(alpha), x)
 
 
 @float32_only
@@ -105,6 +166,18 @@ def div(a: Floats, b: Floats) -> Floats:
 
 
 @float32_only
+def maximum(a: Floats, b: Floats) -> Floats:
+    """Return the larger of a and b."""
+    return np.where(a > b, a, b)
+
+
+@float32_only
+def minimum(a: Floats, b: Floats) -> Floats:
+    """Return the smaller of a and b."""
+    return np.where(a < b, a, b)
+
+
+@float32_only
 def select(condition: Floats, a: Floats, b: Floats) -> Floats:
     """Return a where condition is not 0, else b."""
     return np.where(condition != _ZERO, a, b)
@@ -122,8 +195,27 @@ POINTWISE: dict[str, Callable[..., Floats]] = {
         functions.gelu_tanh,
         functions.softplus,
         functions.exp,
+        functions.expm1,
+        functions.log,
+        functions.log1p,
+        functions.sin,
+        functions.cos,
+        functions.erf,
+        functions.mish,
+        functions.floor,
+        functions.round,
         neg,
         abs,
+        sign,
+        square,
+        sqrt,
+        rsqrt,
+        reciprocal,
+        softsign,
+        hardsigmoid,
+        hardswish,
+        leaky_relu,
+        elu,
         logical_not,
         clamp,
         add_scalar,
@@ -135,7 +227,15 @@ POINTWISE: dict[str, Callable[..., Floats]] = {
     )
 }
 
-#: y = f(a, b), shapes equal; the kernel is <name>_f32(a, b, y, count).
+#: Names of the scalars that a function takes, in the kernel's order.
+SCALARS: dict[str, tuple[str, ...]] = {
+    "clamp": ("low", "high"),
+    "leaky_relu": ("slope",),
+    "elu": ("alpha",),
+    **{name: ("scalar",) for name in POINTWISE if name.endswith("_scalar")},
+}
+
+#: y = f(a, b), shapes broadcast; the kernel is <name>_f32.
 BINARY: dict[str, Callable[[Floats, Floats], Floats]] = {
-    function.__name__: function for function in (add, sub, mul, div)
+    function.__name__: function for function in (add, sub, mul, div, maximum, minimum)
 }

@@ -1,8 +1,8 @@
-"""exp, log1p, tanh and the activations made of them, without a library function. Twin of kernels/functions_f32.h.
+"""exp, log, tanh, sin and the functions made of them, without a library function. Twin of kernels/functions_f32.h.
 
 Coefficients are minimax fits by Remez exchange, rounded to float32; with each stands the error of the fit alone.
 The worst errors of the results against float64, relative or absolute, whichever is smaller, are: exp 8.0e-8,
-tanh 7.4e-8, sigmoid 8.9e-8, silu 1.5e-7, softplus 1.6e-7, gelu 1.3e-7, gelu_tanh 1.6e-7. The tests sweep for 2e-7.
+tanh 7.4e-8, sigmoid 8.9e-8, silu 1.5e-7, softplus 1.6e-7, gelu 1.3e-7, gelu_tanh 1.6e-7. The tests sweep all for 2e-7.
 """
 
 import numpy as np
@@ -22,6 +22,15 @@ _ROUNDER_BITS = 0x4B400000
 _EXP = (1.38145487e-3, 8.36874545e-3, 4.1668389e-2, 1.66665211e-1, 4.9999994e-1)
 # (2 atanh(s) - 2 s) / s^3 in s^2 <= 1/9; 4.6e-9 of 2 s
 _LOG1P = (2.80251563e-1, 2.79990107e-1, 4.00217056e-1, 6.66664124e-1)
+# (sin(r) - r) / r^3 and (cos(r) - 1 + r^2 / 2) / r^4 in r^2 <= (pi / 4)^2; 5e-9 and 3e-8 of the results
+_SIN = (-1.95152959e-4, 8.33216087e-3, -1.66666546e-1)
+_COS = (2.44331571e-5, -1.38873162e-3, 4.16666456e-2)
+# pi / 2 in four parts, the first three with few bits so that their products with n are exact
+_HALF_PI = tuple(np.float32(part) for part in (1.5703125, 4.83751297e-4, 7.54953362e-8, 2.56334407e-12))
+_TWO_OVER_PI = np.float32(0.636619772)
+# (erf(x) - 2 x / sqrt(pi)) / x^3 in x^2 <= 1/4, by Taylor; 2e-9 of erf(x)
+_ERF = (1.20553329e-4, -8.54832727e-4, 5.22397762e-3, -2.68661706e-2, 1.12837917e-1, -3.76126389e-1)
+_TWO_OVER_ROOT_PI, _ROOT_2 = np.float32(1.12837917), np.float32(1.41421356)
 # (tanh(x) - x) / x^3 in x^2 <= 0.625^2; 4.4e-9 of tanh(x)
 _TANH = (-5.70497988e-3, 2.06390806e-2, -5.37397116e-2, 1.33314416e-1, -3.33332807e-1)
 _TANH_SMALL = np.float32(0.625)
@@ -30,6 +39,11 @@ _TAIL = (4.63056192e-2, -2.4344781e-1, 4.13665622e-1, -1.71962023e-1, 2.21815363
 _TAIL_RATE = np.float32(0.32)
 _ROOT_8_OVER_PI = np.float32(1.59576912)
 _GELU_CUBIC = np.float32(0.044715)
+_HALF_LN2 = np.float32(0.34657359)
+_ROOT_HALF_BITS = 0x3F3504F3  # sqrt(1/2)
+_ROOT_HALF_LESS_1, _ROOT_2_LESS_1 = np.float32(-0.29289321), np.float32(0.41421356)
+_SMALLEST_NORMAL, _LARGEST = np.float32(1.17549435e-38), np.float32(3.40282347e38)
+_TWO_23 = np.float32(8388608.0)
 _ONE, _TWO, _HALF, _ZERO = np.float32(1.0), np.float32(2.0), np.float32(0.5), np.float32(0.0)
 
 
@@ -51,12 +65,82 @@ def exp(x: Floats) -> Floats:
 
 
 @float32_only
-def log1p(x: Floats) -> Floats:
-    """Return ln(1 + x) = 2 atanh(x / (2 + x)) for x in [0, 1]."""
+def expm1(x: Floats) -> Floats:
+    """Return e**x - 1; where exp takes out no power of two, its polynomial keeps the precision of small results."""
+    near: Floats = _polynomial(_EXP, x) * (x * x) + x
+    return np.where(np.abs(x) < _HALF_LN2, near, exp(x) - _ONE)
+
+
+@float32_only
+def log1p_near(x: Floats) -> Floats:
+    """Return ln(1 + x) = 2 atanh(x / (2 + x)) for x in [sqrt(1/2) - 1, 1]."""
     s = x * (_ONE / (x + _TWO))
     z = s * s
     y: Floats = (s + s) + (s * z) * _polynomial(_LOG1P, z)
     return y
+
+
+@float32_only
+def log(x: Floats) -> Floats:
+    """Return ln(x) = e ln 2 + ln(m), m in [sqrt(1/2), sqrt(2)); -infinity at 0 and NaN below."""
+    small = x < _SMALLEST_NORMAL
+    normal = np.where(small, x * _TWO_23, x)
+    raised = normal.view(np.uint32) + np.uint32(0x3F800000 - _ROOT_HALF_BITS)
+    mantissa = ((raised & np.uint32(0x007FFFFF)) + np.uint32(_ROOT_HALF_BITS)).view(np.float32)
+    exponent = (np.uint32(_ROUNDER_BITS) + (raised >> np.uint32(23))).view(np.float32) - (_ROUNDER + np.float32(127.0))
+    exponent = exponent - np.where(small, np.float32(23.0), _ZERO)
+    value = log1p_near(mantissa - _ONE) + exponent * _LN2_LOW
+    value = value + exponent * _LN2_HIGH
+    at_the_ends = np.where(x == _ZERO, np.float32(-np.inf), np.float32(np.nan))
+    return np.where(x > _LARGEST, x, np.where(x > _ZERO, value, at_the_ends))
+
+
+@float32_only
+def log1p(x: Floats) -> Floats:
+    """Return ln(1 + x) for every x above -1."""
+    near = (x > _ROOT_HALF_LESS_1) & (x < _ROOT_2_LESS_1)
+    return np.where(near, log1p_near(np.where(near, x, _ZERO)), log(x + _ONE))
+
+
+@float32_only
+def round(x: Floats) -> Floats:
+    """Return the nearest whole number, halves to even; from 2**23 on every float is whole."""
+    magnitude = np.abs(x)
+    whole = (magnitude + _TWO_23) - _TWO_23
+    return np.where(magnitude < _TWO_23, np.where(x < _ZERO, -whole, whole), x)
+
+
+@float32_only
+def floor(x: Floats) -> Floats:
+    """Return the largest whole number not above x."""
+    whole: Floats = round(x)
+    return np.where(whole > x, whole - _ONE, whole)
+
+
+@float32_only
+def sin(x: Floats) -> Floats:
+    """Return sin(x), within 2e-7 for |x| <= 8192."""
+    return _sine(x, 0)
+
+
+@float32_only
+def cos(x: Floats) -> Floats:
+    """Return cos(x), within 2e-7 for |x| <= 8192."""
+    return _sine(x, 1)
+
+
+def _sine(x: Floats, quarter_turns: int) -> Floats:
+    """Return sin(x + quarter_turns pi / 2): x = n pi / 2 + r in four parts, then a polynomial in r by the quadrant."""
+    rounded = x * _TWO_OVER_PI + _ROUNDER
+    n = rounded - _ROUNDER
+    r = ((x - n * _HALF_PI[0]) - n * _HALF_PI[1]) - n * _HALF_PI[2]
+    r = r - n * _HALF_PI[3]
+    quadrant = (rounded.view(np.uint32) + np.uint32(quarter_turns)) & np.uint32(3)
+    z = r * r
+    sine = r + (r * z) * _polynomial(_SIN, z)
+    cosine = (_ONE - z * _HALF) + (z * z) * _polynomial(_COS, z)
+    value: Floats = np.where((quadrant & np.uint32(1)) != 0, cosine, sine)
+    return np.where((quadrant & np.uint32(2)) != 0, -value, value)
 
 
 @float32_only
@@ -87,7 +171,7 @@ def silu(x: Floats) -> Floats:
 def softplus(x: Floats) -> Floats:
     """Return ln(1 + e**x) = max(x, 0) + log1p(e**-|x|)."""
     above: Floats = np.where(x < _ZERO, _ZERO, x)
-    return above + log1p(exp(-np.abs(x)))
+    return above + log1p_near(exp(-np.abs(x)))
 
 
 @float32_only
@@ -99,6 +183,23 @@ def normal_tail(x: Floats) -> Floats:
     t: Floats = _ONE / (x * _TAIL_RATE + _ONE)
     tail: Floats = exp((x * x) * -_HALF) * (t * _polynomial(_TAIL, t))
     return tail
+
+
+@float32_only
+def erf(x: Floats) -> Floats:
+    """Return the error function: a Taylor polynomial near 0, where the tail would cancel."""
+    z = x * x
+    near = x * _TWO_OVER_ROOT_PI + (x * z) * _polynomial(_ERF, z)
+    magnitude = np.abs(x)
+    beyond = _ONE - _TWO * normal_tail(magnitude * _ROOT_2)
+    return np.where(magnitude < _HALF, near, np.where(x < _ZERO, -beyond, beyond))
+
+
+@float32_only
+def mish(x: Floats) -> Floats:
+    """Return x tanh(softplus(x)) (Misra 2019)."""
+    y: Floats = x * tanh(softplus(x))
+    return y
 
 
 @float32_only

@@ -38,7 +38,14 @@ def test_scalars_are_rounded_to_float32_before_use() -> None:
 def test_binary() -> None:
     """add, sub, mul and div do what they say, in the order of their operands."""
     a, b = np.array([3.0, 1.0], np.float32), np.array([2.0, -4.0], np.float32)
-    expected = {"add": [5, -3], "sub": [1, 5], "mul": [6, -4], "div": [1.5, -0.25]}
+    expected = {
+        "add": [5, -3],
+        "sub": [1, 5],
+        "mul": [6, -4],
+        "div": [1.5, -0.25],
+        "maximum": [3, 1],
+        "minimum": [2, -4],
+    }
     assert expected == {name: function(a, b).tolist() for name, function in float32.BINARY.items()}
 
 

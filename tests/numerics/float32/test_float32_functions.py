@@ -32,6 +32,26 @@ REFERENCES: dict[str, Function] = {
     "softplus": lambda x: np.logaddexp(0.0, x),
     "gelu": lambda x: x * normal_distribution(x),
     "gelu_tanh": lambda x: x * sigmoid(2.0 * math.sqrt(2.0 / math.pi) * (x + 0.044715 * x**3)),
+    "expm1": np.expm1,
+    "erf": lambda x: np.frompyfunc(math.erf, 1, 1)(x).astype(np.float64),
+    "mish": lambda x: x * np.tanh(np.logaddexp(0.0, x)),
+    "softsign": lambda x: x / (1.0 + np.abs(x)),
+    "hardsigmoid": lambda x: np.clip(x + 3.0, 0.0, 6.0) / 6.0,
+    "hardswish": lambda x: x * np.clip(x + 3.0, 0.0, 6.0) / 6.0,
+    "square": np.square,
+    "floor": np.floor,
+    "round": np.rint,
+    "sign": np.sign,
+    "sin": np.sin,
+    "cos": np.cos,
+}
+#: Functions of numbers above a limit, which the first column gives.
+LIMITED: dict[str, tuple[float, Function]] = {
+    "log": (2.0**-149, np.log),
+    "log1p": (-1.0 + 2.0**-24, np.log1p),
+    "sqrt": (0.0, np.sqrt),
+    "rsqrt": (2.0**-126, lambda x: 1.0 / np.sqrt(x)),
+    "reciprocal": (2.0**-126, lambda x: 1.0 / x),
 }
 
 
@@ -106,6 +126,41 @@ def test_normal_tail() -> None:
     absolute, _ = errors(float32.normal_tail(x), normal_distribution(-x.astype(np.float64)))
     assert absolute.max() < LIMIT
     np.testing.assert_array_equal([0.5, 0], float32.normal_tail(np.array([0, 1e38], np.float32)).round(6))
+
+
+@pytest.mark.parametrize("name", LIMITED)
+def test_error_is_within_the_limit_where_a_function_is_defined(name: str) -> None:
+    """Logarithms, roots and reciprocals are within 2e-7 at every magnitude from their lower end to 3e38."""
+    low, reference = LIMITED[name]
+    x = np.concatenate([np.linspace(low, 4.0, 500_000), np.exp2(np.linspace(-149.0, 127.99, 250_000))])
+    x = x.astype(np.float32)[x.astype(np.float32) >= np.float32(low)]
+    absolute, relative = errors(float32.POINTWISE[name](x), reference(x.astype(np.float64)))
+    best = np.where(np.isfinite(relative), np.minimum(absolute, relative), 0.0)
+    assert best.max() < LIMIT, f"at {x[np.argmax(best)]}"
+
+
+def test_sines_of_many_turns() -> None:
+    """Sine and cosine are within 2e-7 up to 8192, and odd and even in every bit."""
+    x = sweep(0.0, 8192.0)
+    for name, reference in (("sin", np.sin), ("cos", np.cos)):
+        absolute, _ = errors(float32.POINTWISE[name](x), reference(x.astype(np.float64)))
+        assert absolute.max() < LIMIT, name
+    np.testing.assert_array_equal(-float32.sin(x), float32.sin(-x))
+    np.testing.assert_array_equal(float32.cos(x), float32.cos(-x))
+
+
+def test_rounding_is_exact() -> None:
+    """Whole numbers, halves and what is too large to have a fraction."""
+    x = np.array([-2.5, -1.5, -0.5, 0.5, 1.5, 4194304.5, 8388607.5, 1e10, -3e38], np.float32)
+    np.testing.assert_array_equal(np.rint(x), float32.round(x))
+    np.testing.assert_array_equal(np.floor(x), float32.floor(x))
+
+
+def test_ends_of_the_logarithm() -> None:
+    """-infinity at 0, infinity at infinity, no number below 0."""
+    x = np.array([0.0, np.inf, -1.0], np.float32)
+    np.testing.assert_array_equal([-np.inf, np.inf, np.nan], float32.log(x))
+    np.testing.assert_array_equal([-np.inf, np.inf, np.nan], float32.log1p(x - np.array([1, 0, 1], np.float32)))
 
 
 def test_limits_of_the_activations() -> None:

@@ -3,6 +3,9 @@
 import math
 from collections.abc import Sequence
 
+#: Loops that the kernels of two and three operands have.
+MOST_AXES = 4
+
 #: Size of an axis, and the step of each operand along it.
 Axis = tuple[int, tuple[int, ...]]
 
