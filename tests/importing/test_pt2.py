@@ -1,11 +1,13 @@
 """A `.pt2` file is inspected without running it, loaded whole with trust, or its checked data alone without."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from command_line import smidgen
 from pt2_files import PROGRAM, WEIGHTS, Edit, edited_json, exported_file, free_sizes, rewritten
 from small_models import Chain, normal
 from torch import Tensor, nn
@@ -68,6 +70,18 @@ def test_inspection_tells_what_is_in_the_file(path: Path) -> None:
     assert (summary.tensors, summary.tensor_bytes) == (4, 4 * (8 * 4 + 8 + 4 * 4 + 4))
     assert summary.torch_version == torch.__version__
     assert "aten.linear.default 2" in str(summary)
+
+
+def test_the_verb_inspects(path: Path, tmp_path: Path) -> None:
+    """`smidgen inspect` prints the same, as JSON for machines; status 1 says that something could run code."""
+    shown = smidgen("inspect", path)
+    assert (shown.status, shown.stdout) == (0, f"{inspect_pt2(path)}\n")
+    assert json.loads(smidgen("inspect", path, "--json").stdout)["operators"]["aten.linear.default"] == 2
+    copy = tmp_path / path.name
+    copy.write_bytes(path.read_bytes())
+    hostile = smidgen("inspect", rewritten(copy, {"data/weights/model.pt": lambda _: b""}))
+    assert hostile.status == 1
+    assert "HAZARD data/weights/model.pt is a member that torch would unpickle" in hostile.stdout
 
 
 def test_the_refusal_says_what_to_do(path: Path) -> None:
