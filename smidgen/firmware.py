@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +34,6 @@ from smidgen.targets import Target
 from smidgen.verification import Comparison, Emulator, HostModel, Runner, TracedHostModel, compare, open_runner
 
 Array = NDArray[Any]
-
-#: What decides the bytes of a delivery.
-_VERSIONED = ("smidgen", "torch", "numpy", "ziglang", "unicorn")
 
 #: Windows on which `measurement` runs; `check` on more windows also looks at the deepest stack there.
 MEASURED_WINDOWS = 8
@@ -194,7 +190,6 @@ class Firmware:
             recipe=self.recipe_name,
             measurement=self.measurement,
             parameters=self.float_program.parameter_count,
-            versions={name: version(name) for name in _VERSIONED},
         )
 
     def __str__(self) -> str:

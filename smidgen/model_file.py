@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -16,7 +17,8 @@ from smidgen.errors import ConfigError
 from smidgen.firmware import Firmware
 from smidgen.importing import load_pt2
 from smidgen.models import load_model
-from smidgen.pipeline import compile
+from smidgen.pipeline import compile, stream
+from smidgen.streaming import StreamingFirmware
 from smidgen.targets import find_target
 
 
@@ -29,13 +31,15 @@ def compile_file(
     recipe: str,
     name: str | None,
     inputs: Path | None,
+    stream_along: int | None,
     trust: bool,
-) -> Firmware:
+) -> Firmware | StreamingFirmware:
     """Compile a `.pt2` file, or the folder of a model of our own.
 
     Args: calibration and example, files of windows (`read_windows`): the first window of `example`, or of `calibration`
     where there is none, gives the shapes; name, by default that of the file; inputs, a file that declares them
-    (`read_inputs`). Raises as `smidgen.compile` does.
+    (`read_inputs`); stream_along, the axis of time (batch: 0) of a program that takes frame by frame, None: windows.
+    Raises as `smidgen.compile` and `smidgen.stream` do.
     """
     declared = None if inputs is None else read_inputs(inputs)
     chosen_recipe, chosen_target = find_recipe(recipe), find_target(target)
@@ -48,7 +52,8 @@ def compile_file(
             f"recipe {chosen_recipe.name} needs {option} FILE.npz, with one array (windows, ...) for each input: "
             f"{', '.join(types)}"
         )
-    return compile(
+    made = compile if stream_along is None else partial(stream, time_axis=stream_along)
+    return made(
         model,
         tuple(value[:1] for value in read_windows(given, types)),
         calibration=None if calibration is None else read_windows(calibration, types),

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
-from graphs import INT8, INT16, SYMMETRIC, Array, GraphMaker
+from graphs import INT8, INT16, SYMMETRIC, Array, GraphMaker, relative_bias
 from hypothesis import strategies as st
 
 from smidgen.ir import Graph, interpret, interpret_frames
@@ -81,6 +81,7 @@ def causal_graphs(draw: st.DrawFn, *, is_float: bool = False) -> Graph:
         "scan",
         "gru",
         "running_mean",
+        "attention",
         "turned",
         "crop",
     ]
@@ -127,6 +128,11 @@ def _layer(draw: st.DrawFn, m: GraphMaker, x: str, kind: str, width: int, y: QPa
             return m.selective_scan(u, delta, m.linear(u, 2, wide), m.linear(u, 2, wide), y)
         case "gru":
             return m.gru(m.linear(x, 3 * width, wide))
+        case "attention":
+            heads = [m.reshape(m.linear(x, 2 * n, narrow), steps, n, 2) for n in (2, 1, 1)]
+            window = draw(st.sampled_from([0, 1, 3, 2 * STEPS]))
+            bias = relative_bias(2, min(window or steps, steps)) if draw(st.booleans()) else None
+            return m.linear(m.reshape(m.attention(*heads, window=window, bias=bias, y=y), steps, 4), width, y)
         case "running_mean":
             return m.running_mean(x, y)
         case "turned":

@@ -163,6 +163,21 @@ class GraphMaker:
             "attention", [q, k, v], shape, y, integer_arrays(p, "int16"), {**attrs, **integer_attributes(p)}
         )
 
+    def cached_attention(
+        self, q: str, k: str, v: str, *, window: int, y: QParams = SYMMETRIC, bias: Array | None = None
+    ) -> str:
+        """Add attention of one step to the last `window` of them; `bias` is by distance."""
+        x = [self.tensors[name] for name in (q, k, v)]
+        _, heads, width = x[0].shape
+        shape = (1, heads, x[2].shape[2])
+        if x[0].is_float:
+            params = {} if bias is None else {"bias": np.maximum(bias, HIDDEN_BIAS).astype(np.float32)}
+            return self._op("cached_attention", [q, k, v], shape, None, params, {"window": window, "scale": 0.5})
+        scales = [tensor.qparams for tensor in x if tensor.qparams]
+        p = attention_parameters(*scales, y, width=width, keys=window, scale=0.5, bias=bias)
+        attrs = {"window": window, **integer_attributes(p)}
+        return self._op("cached_attention", [q, k, v], shape, y, integer_arrays(p, "int16"), attrs)
+
     def selective_scan(self, u: str, delta: str, B: str, C: str, y: QParams = INT8) -> str:
         """Add a scan over (t, d) and (t, n)."""
         x = [self.tensors[name] for name in (u, delta, B, C)]
@@ -388,7 +403,10 @@ def every_step_operator(name: str = "steps", *, is_float: bool = False) -> Graph
     )
     delta = m.pointwise(u, "softplus") if is_float else m.table(m.linear(u, 4, wide), wide)
     scanned = m.selective_scan(u, delta, m.linear(u, 3, wide), m.linear(u, 3, wide), wide)
-    hidden = m.gru(m.linear(m.running_mean(scanned, wide), 12, wide))
+    heads = m.reshape(m.linear(m.running_mean(scanned, wide), 4, narrow), 1, 2, 2)
+    shared = m.reshape(m.linear(scanned, 2, narrow), 1, 1, 2)
+    attended = m.cached_attention(heads, shared, shared, window=5, y=wide, bias=relative_bias(2, 5))
+    hidden = m.gru(m.linear(m.reshape(attended, 1, 4), 12, wide))
     graph = m.graph(m.linear(hidden, 5, wide), frame_limit=200)
     ops = (*graph.ops[:-1], replace(graph.ops[-1], clock=Clock(stride=3, offset=2)))
     check_graph(replace(graph, ops=ops))

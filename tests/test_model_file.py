@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from command_line import Outcome, smidgen
+from deliveries import run_tool
 from room_models import windows
 from torch import Tensor, nn
 
@@ -97,6 +98,34 @@ def test_json_has_the_costs_and_the_folder(folder: Path) -> None:
     assert (document["target"], manifest.target) == ("cortex-m0plus", "cortex-m0plus")
 
 
+class Counts(nn.Module):
+    """A causal model: a GRU and a head at every step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.gru, self.head = nn.GRU(3, 8, batch_first=True), nn.Linear(8, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.gru(x)[0])
+
+
+def test_a_causal_model_becomes_a_step_program(folder: Path) -> None:
+    """With --stream the delivered program takes one frame at a time; its own build proves it."""
+    x, _ = tensors()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        free = {"x": {0: torch.export.Dim.DYNAMIC}}
+        torch.export.save(torch.export.export(Counts().eval(), (x[:2],), dynamic_shapes=free), "counts.pt2")
+    np.save("x.npy", x.numpy())
+    outcome = smidgen("compile", "counts.pt2", "--calibration", "x.npy", "--stream", "--trust")
+    assert outcome.status == 0, outcome.stderr
+    manifest = read_manifest("build/counts")
+    assert (manifest.entry, manifest.inputs[0].shape) == ("step", (1, 3))
+    (folder / "board.txt").write_text(run_tool("make", ["test"], folder / "build/counts"))
+    assert "calls of step" in smidgen("verify", "--log", "board.txt", "build/counts").stdout
+
+
 def test_declared_inputs_reach_the_firmware(folder: Path) -> None:
     """Type and scale as the sensor has them, and what the numbers are, from a TOML file."""
     (folder / "inputs.toml").write_text('[level]\ndtype = "int8"\nscale = 0.5\nunit = "dBm"\naxes = ["radio"]\n')
@@ -145,7 +174,10 @@ def test_the_folder_of_a_model_of_our_own_compiles(folder: Path) -> None:
         ("nowhere.pt2 --trust --calibration windows.npz", "nowhere.pt2"),
         ("windows.npz --trust --calibration windows.npz", "windows.npz"),
         ("My-Gestures.pt2 --trust --calibration windows.npz --out .", "holds files that smidgen did not write"),
+        ("My-Gestures.pt2 --trust --calibration windows.npz --stream", "steps along time; all need the same number"),
+        ("My-Gestures.pt2 --trust --calibration windows.npz --time-axis 1", "--time-axis does not go with this"),
         ("run --calibration windows.npz", "--calibration does not go with this: run is a run folder"),
+        ("run --stream", "--stream does not go with this"),
         ("run --name rooms", "--name does not go with this"),
         ("run --trust", "--trust does not go with this"),
     ],

@@ -14,6 +14,7 @@ from smidgen.errors import ConfigError
 if TYPE_CHECKING:
     from smidgen.experiment import Experiment
     from smidgen.firmware import Firmware
+    from smidgen.streaming import StreamingFirmware
 
 Windows = Annotated[
     Path | None,
@@ -34,21 +35,29 @@ def compile(
     out: Annotated[
         Path | None, typer.Option(help="Folder to deliver; by default build/NAME, or RUN/build/RECIPE-TARGET.")
     ] = None,
+    stream: Annotated[bool, typer.Option("--stream", help="Make a program that takes one frame at a time.")] = False,
+    time_axis: Annotated[
+        int | None, typer.Option(help="Of the inputs, for --stream; the batch is axis 0. By default 1.", min=1)
+    ] = None,
     trust: Annotated[bool, typer.Option("--trust", help="Load a .pt2 file, which can run code that it holds.")] = False,
     as_json: Json = False,
 ) -> None:
     """Compile a model to C and deliver a folder that every build system takes."""
+    if not stream:
+        _refuse({"--time-axis": time_axis}, "a program that runs windows has no axis of time; add --stream")
     if (source / "job.json").exists() or not (source.exists() or source.suffix == ".pt2"):
         given = {
             "--calibration": calibration,
             "--example": example,
             "--name": name,
             "--inputs": inputs,
+            "--stream": stream or None,
             "--trust": trust or None,
         }
-        _refuse(given, f"{source} is a run folder, which says that itself")
-        experiment, firmware = _compiled_run(source, recipe, target)
-        folder = out or experiment.firmware_folder(firmware)
+        _refuse(given, f"{source} is a run folder; its model and windows are those with which it was trained")
+        experiment, compiled = _compiled_run(source, recipe, target)
+        firmware: Firmware | StreamingFirmware = compiled
+        folder = out or experiment.firmware_folder(compiled)
     else:
         from smidgen.model_file import compile_file
 
@@ -60,6 +69,7 @@ def compile(
             recipe=recipe,
             name=name,
             inputs=inputs,
+            stream_along=(time_axis or 1) if stream else None,
             trust=trust,
         )
         folder = out or Path("build") / firmware.program.name

@@ -1,7 +1,9 @@
 """A delivery: everything that a compiled program hands to the person who builds the device, as files in memory."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib import metadata
 
 from smidgen.codegen import Identity, Port, Program
 from smidgen.delivery.manifest import DeliveredFile, DeliveredPort, Manifest
@@ -10,6 +12,17 @@ from smidgen.errors import ConfigError
 from smidgen.ir import Graph, graph_files
 from smidgen.records import Measurement
 from smidgen.targets import Target
+
+#: What decides the bytes of a delivery. The torch-free half delivers without torch.
+_MAKERS = ("smidgen", "torch", "numpy", "ziglang", "unicorn")
+
+
+def _installed_versions() -> dict[str, str]:
+    versions = {}
+    for name in _MAKERS:
+        with suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    return versions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +35,7 @@ class Delivery:
     recipe: str
     measurement: Measurement
     parameters: int  # trained values of the model
-    versions: Mapping[str, str]  # of what made it, "smidgen" among them
+    versions: Mapping[str, str] = field(default_factory=_installed_versions)  # of what made it
 
     @property
     def identity(self) -> Identity:

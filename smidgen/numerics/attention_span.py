@@ -5,13 +5,16 @@ A bias is told for every pair, (H or 1, T, S), or by distance t - j, (H or 1, ah
 ahead to the farthest behind; a longer table of a causal span serves a longer sequence.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smidgen.errors import GraphError
+
+_LEAST_BLOCK = 256  # of queries
 
 _Number = TypeVar("_Number", bound=np.generic)
 
@@ -29,6 +32,20 @@ class AttentionSpan:
         distance = self._distances(queries, keys)
         near = np.abs(distance) < self.window if self.window else np.ones_like(distance, bool)
         return near & (distance >= 0) if self.causal else near
+
+    def blocks(self, queries: int, keys: int) -> "Iterator[Block]":
+        """Yield queries, the keys that they may see, and their span among those: all at once, or where a causal window
+        hides most of the pairs, some queries after the others.
+        """
+        if not (self.causal and self.window) or queries <= max(self.window, _LEAST_BLOCK):
+            yield slice(0, queries), slice(0, keys), self
+            return
+        size = max(self.window, _LEAST_BLOCK)
+        for start in range(0, queries, size):
+            stop = min(start + size, queries)
+            first = min(max(0, start + self.offset - self.window + 1), keys - 1)
+            offset = self.offset + start - first
+            yield slice(start, stop), slice(first, min(keys, stop + self.offset)), replace(self, offset=offset)
 
     def reach(self, queries: int, keys: int) -> tuple[int, int]:
         """Return how many steps ahead and behind of itself a query may find a key."""
@@ -69,3 +86,7 @@ class AttentionSpan:
 
     def _distances(self, queries: int, keys: int) -> NDArray[np.int64]:
         return np.arange(queries)[:, None] + self.offset - np.arange(keys)
+
+
+#: Queries, keys, and the span of the queries among these keys.
+Block = tuple[slice, slice, AttentionSpan]

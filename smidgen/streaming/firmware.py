@@ -6,7 +6,6 @@ Shapes: B recordings, N frames; a recording has the shape of the model's input w
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +29,6 @@ from smidgen.targets import Target
 from smidgen.verification import Comparison, HostModel, Runner, TracedHostModel, compare, open_runner
 
 Array = NDArray[Any]
-
-#: What decides the bytes of a delivery.
-_VERSIONED = ("smidgen", "torch", "numpy", "ziglang", "unicorn")
 
 _KNOWN_ANSWERS = 4  # of the self-test
 _MEASURED_FRAMES = 256
@@ -153,7 +149,6 @@ class StreamingFirmware:
             recipe=self.recipe_name,
             measurement=self.measurement,
             parameters=self.float_program.parameter_count,
-            versions={name: version(name) for name in _VERSIONED},
         )
 
     def __str__(self) -> str:

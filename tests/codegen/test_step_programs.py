@@ -65,7 +65,9 @@ def test_every_layer_of_a_step_is_seen_with_its_bytes() -> None:
     stepper = Stepper(graph, 1)
     for i in range(6):
         values = stepper.step([values[i : i + 1] for values in frames])
-    expected = {op.output: values[op.output][0].tobytes() for op in graph.ops}
+    expected = {
+        layer.result.tensor: values[layer.result.tensor][0].tobytes() for layer in program.layers if layer.result
+    }
     tracers = (TracedHostModel(program), Emulator(build_image(program, find_target("cortex-m4")), program))
     for tracer in tracers:
         assert tracer.trace(frames) == expected
@@ -74,13 +76,12 @@ def test_every_layer_of_a_step_is_seen_with_its_bytes() -> None:
 
 
 def test_states_are_placed_apart_and_counted() -> None:
-    """History 4 * 4 bytes and a word, row a word, scan 4 * 3 words, mean 4 + 1 words, GRU 4 halves: none in the arena.
-
-    The frame counter takes one more word.
+    """History 16 bytes and a word, row a word, scan 12 words, mean 5 words, attention two times 5 * 2 bytes and a word,
+    GRU 4 halves; none is in the arena. The frame counter takes one more word.
     """
     graph = GRAPHS["integer"]
     plan = plan_memory(graph)
-    assert plan.state_bytes == (16 + 4) + 4 + 4 * 12 + 4 * 5 + 2 * 4
+    assert plan.state_bytes == (16 + 4) + 4 + 4 * 12 + 4 * 5 + (12 + 12 + 4) + 2 * 4
     assert program_of(graph).state_bytes == plan.state_bytes + 4
     assert {place.region for places in plan.states.values() for place in places.values()} == {"state"}
     scan, gru = (next(op.name for op in graph.ops if op.kind == kind) for kind in ("selective_scan", "gru"))

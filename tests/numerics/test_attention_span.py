@@ -1,6 +1,7 @@
 """What a query sees, written out: causal or not, through a window, from a step of its own."""
 
 from collections.abc import Callable
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -27,6 +28,18 @@ def test_a_span_is_its_definition(span: AttentionSpan, queries: int, keys: int) 
     ahead, behind = span.reach(queries, keys)
     assert np.all((-ahead <= distances) & (distances <= behind))
     assert visible.sum(axis=1).max() <= span.most_keys(queries, keys) <= keys
+
+
+@given(span=attention_spans, queries=st.integers(1, 40), keys=st.integers(1, 40))
+def test_blocks_of_queries_see_what_all_at_once_see(span: AttentionSpan, queries: int, keys: int) -> None:
+    """Every query stands in one block, with all keys that it sees; bias by distance and reach are the same there."""
+    seen = np.zeros((queries, keys), bool)
+    with patch("smidgen.numerics.attention_span._LEAST_BLOCK", 3):
+        blocks = list(span.blocks(queries, keys))
+    for rows, columns, part in blocks:
+        seen[rows, columns] = part.visible(rows.stop - rows.start, columns.stop - columns.start)
+    np.testing.assert_array_equal(span.visible(queries, keys), seen)
+    assert [row for rows, _, _ in blocks for row in range(rows.start, rows.stop)] == list(range(queries))
 
 
 @given(span=attention_spans, queries=steps, keys=steps, surplus=st.integers(0, 3), heads=st.integers(1, 2))

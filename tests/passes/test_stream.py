@@ -12,14 +12,14 @@ from causal_graphs import (
     recording,
     windowed,
 )
-from graphs import INT8, INT16, SYMMETRIC, Array, GraphMaker, samples
+from graphs import INT8, INT16, SYMMETRIC, Array, GraphMaker, relative_bias, samples
 from hypothesis import given, settings
 
 from smidgen.codegen import emit
 from smidgen.errors import StreamingError
 from smidgen.ir import Clock, Graph, interpret
 from smidgen.passes import CausalGraph, fold, plan_memory
-from smidgen.passes.along_time import layout
+from smidgen.passes.along_time import TIME_RULES, layout
 from smidgen.verification import HostModel
 
 EVERY_LENGTH = range(1, 2 * STEPS)
@@ -107,11 +107,21 @@ def test_ram_does_not_depend_on_the_window() -> None:
 
 def test_padding_in_front_is_the_first_past() -> None:
     """Constant rows in front of the first step, then a convolution without padding: what F.pad and Conv1d write."""
+    for value in (INT8.zero_point, -100):
+        m = GraphMaker()
+        x = m.input("x", STEPS, 2)
+        joined = m.concat(0, m.filled("front", 2, 2, value=value), m.pad(x, 0, 2, 0, value))
+        graph = causal(m.graph(m.conv1d(joined, 3, taps=3, pad=(0, 0), dilation=2)))
+        assert graph.output_clock == Clock()
+        assert_steps_equal_windows(graph, EVERY_LENGTH)
+
+
+def test_every_second_step() -> None:
+    """A slice with a step keeps the steps at its pace, as a strided convolution does."""
     m = GraphMaker()
-    x = m.input("x", STEPS, 2)
-    padded = m.concat(0, m.filled("zeros", 4, 2, value=INT8.zero_point), x)
-    graph = causal(m.graph(m.conv1d(padded, 3, taps=3, pad=(0, 0), dilation=2)))
-    assert graph.output_clock == Clock()
+    x = m.strided_slice(m.input("x", STEPS, 2), 0, 1, 2, STEPS // 2)
+    graph = causal(m.graph(m.gru(m.linear(x, 6, INT16))))
+    assert graph.output_clock == Clock(stride=2, offset=1)
     assert_steps_equal_windows(graph, EVERY_LENGTH)
 
 
@@ -152,6 +162,12 @@ def test_a_clock_that_is_one_frame_off_is_caught(monkeypatch: pytest.MonkeyPatch
 # ---- refusals --------------------------------------------------------------------------------------------------------
 
 Build = Callable[[GraphMaker, str], str]
+
+
+def heads(m: GraphMaker, x: str, count: int) -> list[str]:
+    """Return operands of attention with two heads."""
+    return [m.reshape(m.linear(x, 4, SYMMETRIC), STEPS, 2, 2) for _ in range(count)]
+
 
 REFUSED: dict[str, tuple[Build, str]] = {
     "padded on both sides": (
@@ -197,8 +213,31 @@ REFUSED: dict[str, tuple[Build, str]] = {
         r"add\.2 \(add\) has operands that come at different frames \(t1 every 2 frames, t2 every 2 frames from",
     ),
     "all keys": (
-        lambda m, x: m.attention(*[m.reshape(m.linear(x, 4, SYMMETRIC), STEPS, 2, 2)] * 3, causal=False),
-        r"attention\.2 \(attention\) cannot be run frame by frame: what it does along time is not known to be causal",
+        lambda m, x: m.attention(*heads(m, x, 3), causal=False),
+        r"attention\.6 \(attention\) lets each step see all others\. Use is_causal=True, or a mask that hides what",
+    ),
+    "keys ahead": (
+        lambda m, x: m.attention(*heads(m, x, 3), causal=False, window=3),
+        r"attention\.6 \(attention\) lets each step see the 2 steps ahead of it\. Use is_causal=True",
+    ),
+    "learned queries": (
+        lambda m, x: m.attention(m.constant("q", 3, 2, 2, qparams=SYMMETRIC), *heads(m, x, 2)),
+        r"attention\.4 \(attention\) has constant queries, keys or values, which attend over the whole window",
+    ),
+    "a bias by pair": (
+        lambda m, x: m.attention(*heads(m, x, 3), bias=relative_bias(1, STEPS, STEPS)),
+        r"attention\.6 \(attention\) has a bias told pair by pair, which ends with the window\. Let it depend on the",
+    ),
+    "backwards": (
+        lambda m, x: m.strided_slice(x, 0, STEPS - 1, -1, STEPS),
+        r"strided_slice\.0 \(strided_slice\) reverses time, or repeats one step of the window; use the steps",
+    ),
+    "some steps": (
+        lambda m, x: m.take(x, 0, 3, 1, 2), r"take\.0 \(take\) picks steps of the window by their number, or changes",
+    ),
+    "padded behind": (
+        lambda m, x: m.pad(x, 0, 0, 2, 3),
+        r"pad\.0 \(pad\) puts 2 steps behind the last: it looks ahead\. Pad in front",
     ),
 }  # fmt: skip
 
@@ -210,6 +249,15 @@ def test_what_looks_ahead_is_refused(case: str) -> None:
     m = GraphMaker()
     graph = m.graph(build(m, m.input("x", STEPS, 4)))
     with pytest.raises(StreamingError, match=message):
+        causal(graph)
+
+
+def test_a_kind_without_a_rule_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not known to be causal is not streamed."""
+    monkeypatch.delitem(TIME_RULES, "linear")  # type: ignore[arg-type]
+    m = GraphMaker()
+    graph = m.graph(m.linear(m.input("x", STEPS, 4), 3))
+    with pytest.raises(StreamingError, match=r"linear\.0 \(linear\) cannot be run frame by frame: what it does"):
         causal(graph)
 
 

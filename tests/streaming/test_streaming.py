@@ -10,7 +10,7 @@ from room_models import ACCESS_POINTS, MOTION, ROOMS, STEPS, compiled, network, 
 from torch import nn
 
 import smidgen
-from smidgen.errors import BudgetError, ConfigError, StreamingError
+from smidgen.errors import BudgetError, ConfigError, GraphError, StreamingError
 from smidgen.evaluation import SENSOR_INPUTS
 from smidgen.ir import Stepper, load_graph
 from smidgen.models import LastStep, build_model
@@ -45,6 +45,16 @@ def test_room_models_stream(name, recipe, target):
     assert stream.measurement.ram_bytes < firmware.measurement.ram_bytes
     assert stream.measurement.instructions < firmware.measurement.instructions / 4
     assert stream.measurement.state_bytes > 0
+
+
+@pytest.mark.parametrize("recipe", ["int8", "float32"])
+def test_the_room_transformer_streams_to_the_end_of_its_positions(recipe):
+    """A ring of keys and values; one frame more than it has learned positions for is refused, and named."""
+    stream = compiled("transformer", recipe, target="cortex-m0plus").streaming
+    assert stream.check(recordings(1), lengths=range(1, STEPS + 1)).mismatched_bytes == 0
+    assert stream.graph.frame_limit == STEPS
+    with pytest.raises(GraphError, match=f"graph rooms takes {STEPS} frames from reset at most"):
+        stream.run(recordings(2))
 
 
 def test_a_stream_at_the_end_of_a_window_is_the_window(gru):

@@ -6,6 +6,7 @@ Sizes are literals, so the compiler specialises each call.
 from smidgen.codegen.c_text import BITS, bit_pattern, signed, unsigned
 from smidgen.codegen.calls import (
     attention,
+    cached_attention,
     layout,
     normalization,
     pointwise,
@@ -22,11 +23,11 @@ __all__ = ["Call", "Site", "call_for", "reset_statements"]
 
 _INTEGER: Emitters = {
     **projections.INTEGER, **pointwise.INTEGER, **normalization.INTEGER, **attention.INTEGER, **recurrences.INTEGER,
-    **reductions.INTEGER, **layout.INTEGER, **streaming.STREAMING,
+    **reductions.INTEGER, **layout.INTEGER, **streaming.STREAMING, **cached_attention.INTEGER,
 }  # fmt: skip
 _FLOAT: Emitters = {
     **projections.FLOAT, **pointwise.FLOAT, **normalization.FLOAT, **attention.FLOAT, **recurrences.FLOAT,
-    **reductions.FLOAT, **layout.FLOAT, **streaming.STREAMING,
+    **reductions.FLOAT, **layout.FLOAT, **streaming.STREAMING, **cached_attention.FLOAT,
 }  # fmt: skip
 
 

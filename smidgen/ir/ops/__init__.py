@@ -3,7 +3,17 @@
 from collections.abc import Mapping
 
 from smidgen.ir.graph import Graph, Op, State
-from smidgen.ir.ops import attention, layout, normalization, pointwise, projections, recurrences, reductions, streaming
+from smidgen.ir.ops import (
+    attention,
+    cached_attention,
+    layout,
+    normalization,
+    pointwise,
+    projections,
+    recurrences,
+    reductions,
+    streaming,
+)
 from smidgen.ir.ops.op_spec import Array, Form, Operands, OpSpec
 
 __all__ = ["OP_SPECS", "Array", "Form", "OpSpec", "Operands", "element_limit", "states_of"]
@@ -17,6 +27,7 @@ OP_SPECS: Mapping[str, OpSpec] = {
     **layout.SPECS,
     **reductions.SPECS,
     **streaming.SPECS,
+    **cached_attention.SPECS,
 }
 
 

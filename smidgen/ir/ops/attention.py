@@ -1,6 +1,7 @@
 """Scaled dot-product attention as one operator, so that scores are never a tensor."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 
 import numpy as np
 
@@ -26,7 +27,7 @@ from smidgen.ir.ops.op_spec import (
     wide_params,
 )
 from smidgen.numerics import attention, float32
-from smidgen.numerics.attention_span import AttentionSpan
+from smidgen.numerics.attention_span import AttentionSpan, Block
 from smidgen.numerics.fixed_point import integer_range
 
 
@@ -59,9 +60,20 @@ def _check_bias(op: Op, bias: Array, x: Operands) -> None:
 
 
 def _macs(op: Op, x: Operands, y: Tensor) -> int:
-    steps, heads, width = x[0].shape
-    pairs = int(np.count_nonzero(span_of(op).visible(steps, x[1].shape[0])))
+    _, heads, width = x[0].shape
+    pairs = sum(
+        int(np.count_nonzero(span.visible(rows.stop - rows.start, keys.stop - keys.start)))
+        for rows, keys, span in _blocks(op, x)
+    )
     return heads * (width + y.shape[-1]) * pairs
+
+
+def _blocks(op: Op, x: Operands) -> list[Block]:
+    """Return queries with the keys that they may see; all at once where the bias is told by pair."""
+    queries, keys, span = x[0].shape[0], x[1].shape[0], span_of(op)
+    if "bias" in op.params and op.params["bias"].ndim == 3:
+        return [(slice(0, queries), slice(0, keys), span)]
+    return list(span.blocks(queries, keys))
 
 
 def _scratch_bytes(op: Op, x: Operands, y: Tensor) -> int:
@@ -74,21 +86,37 @@ def _most_keys(op: Op, x: Operands) -> int:
 
 def _attention(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
     q, k, v = arrays
-    return attention.attention(
-        q, k, v, **wide_params(op), **arithmetic_attrs(op), zero_point=y.zero_point, dtype=y.dtype
-    )
+    attrs = {key: value for key, value in arithmetic_attrs(op).items() if key not in _SPAN}
+    parts = [
+        attention.attention(
+            q[:, rows], k[:, keys], v[:, keys], **asdict(span), **wide_params(op), **attrs, zero_point=y.zero_point,
+            dtype=y.dtype,
+        )
+        for rows, keys, span in _blocks(op, x)
+    ]  # fmt: skip
+    return np.concatenate(parts, axis=1)
 
 
 def _float_attention(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
     q, k, v = arrays
-    return float32.attention(q, k, v, **float_params(op), **arithmetic_attrs(op))
+    scale = float(op.attrs["scale"])  # type: ignore[arg-type]
+    parts = [
+        float32.attention(q[:, rows], k[:, keys], v[:, keys], **asdict(span), **float_params(op), scale=scale)
+        for rows, keys, span in _blocks(op, x)
+    ]
+    return np.concatenate(parts, axis=1)
 
 
 def _prove(op: Op, x: Operands, y: Tensor) -> None:
+    prove_attention(op, x, _most_keys(op, x))
+
+
+def prove_attention(op: Op, x: Operands, keys: int) -> None:
+    """Raise GraphError unless the sums over the `keys` keys that a query sees at most fit their registers."""
     require_symmetric(op, *x)
     attrs = arithmetic_attrs(op)
     q, k, v = (max(map(abs, integer_range(tensor.dtype))) for tensor in x)
-    keys, width = _most_keys(op, x), x[1].shape[2]
+    width = x[1].shape[2]
     bias = wide_params(op).get("bias", np.zeros(1, np.int64))
     added = int(np.abs(bias[bias != attention.HIDDEN_BIAS]).max(initial=0)) << attrs["bias_shift"]
     score = (width * q * k >> attrs["score_prescale"]) + (attrs["score_prescale"] > 0)  # the shift may round up
@@ -100,7 +128,7 @@ def _prove(op: Op, x: Operands, y: Tensor) -> None:
         raise GraphError(f"{op.name}: output_shift {attrs['output_shift']} asks for a shift by {places}, 62 is most")
 
 
-def _bias_of(dtype: str) -> Callable[[Op], Params]:
+def bias_of(dtype: str) -> Callable[[Op], Params]:
     """Return the legal parameters of an op: none, or a bias by distance or by pair."""
 
     def params(op: Op) -> Params:
@@ -109,24 +137,22 @@ def _bias_of(dtype: str) -> Callable[[Op], Params]:
     return params
 
 
+#: Attributes of the integer arithmetic.
+ATTENTION_SCALES: Mapping[str, Legal] = {
+    "score_prescale": RIGHT_SHIFT, "score_multiplier": MULTIPLIER, "score_shift": SHIFT, "score_limit": COUNT,
+    "bias_shift": range(31), "value_shift": RIGHT_SHIFT, "output_multiplier": MULTIPLIER,
+    "output_shift": range(-16, 47),
+}  # fmt: skip
 _SPAN: Mapping[str, Legal] = {"causal": bool, "window": COUNT, "offset": COUNT}
 
 SPECS: Mapping[str, OpSpec] = {
     "attention": OpSpec(
         arity=3, shape=_shape, time="attention", macs=_macs, scratch_bytes=_scratch_bytes,
         integer=Form(
-            params=_bias_of("int16"),
-            attrs={
-                **_SPAN, "score_prescale": RIGHT_SHIFT, "score_multiplier": MULTIPLIER, "score_shift": SHIFT,
-                "score_limit": COUNT, "bias_shift": range(31), "value_shift": RIGHT_SHIFT,
-                "output_multiplier": MULTIPLIER, "output_shift": range(-16, 47),
-            },
-            prove=_prove, evaluate=_attention,
+            params=bias_of("int16"), attrs={**_SPAN, **ATTENTION_SCALES}, prove=_prove, evaluate=_attention,
         ),
         float32=Form(
-            params=_bias_of("float32"),
-            attrs={**_SPAN, "scale": float},
-            evaluate=_float_attention,
+            params=bias_of("float32"), attrs={**_SPAN, "scale": float}, evaluate=_float_attention,
         ),
     ),
 }  # fmt: skip

@@ -186,13 +186,9 @@ def _concat_track(timed: TimedOp) -> Track:
             "joins steps to the end of others: it looks ahead. Only constants may stand in front of the first step"
         )
     values = np.concatenate([x.data.reshape(-1) for x in timed.x[:-1] if x.data is not None])
-    uniform = bool(np.all(values == values[0]))
+    same = bool(np.all(values == values[0])) and (not last.n_padding or last.padding == values[0])
     elements = sum(x.shape[axis] for x in timed.x[:-1])
-    return Track(
-        axis=axis,
-        clock=last.clock.later(-elements),
-        padding=float(values[0]) if uniform and not last.n_padding else None,
-    )
+    return Track(axis=axis, clock=last.clock.later(-elements), padding=float(values[0]) if same else None)
 
 
 def _write_concat(timed: TimedOp, writer: Writer) -> None:
