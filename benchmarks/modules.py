@@ -108,7 +108,7 @@ def specimens() -> dict[str, tuple[nn.Module, Tensor]]:
         nn.ReLU(), nn.ReLU6(), nn.LeakyReLU(), nn.ELU(), nn.SELU(), nn.CELU(), nn.GELU(), nn.SiLU(), nn.Mish(),
         nn.Sigmoid(), nn.LogSigmoid(), nn.Tanh(), nn.Softplus(), nn.Softsign(), nn.Tanhshrink(), nn.Hardswish(),
         nn.Hardsigmoid(), nn.Hardtanh(), nn.Hardshrink(), nn.Softshrink(), nn.Threshold(0.1, 0.0), nn.GLU(),
-        nn.Softmax(-1), nn.LogSoftmax(-1), nn.Softmin(-1), nn.Dropout(), nn.Identity(), nn.Flatten(),
+        nn.Softmax(-1), nn.LogSoftmax(-1), nn.Softmin(-1), nn.Flatten(),
     )  # fmt: skip
     on_sequences = {
         "Linear": nn.Linear(4, 6),

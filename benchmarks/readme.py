@@ -18,6 +18,7 @@ from typing import Any
 
 from rich.console import Console
 
+from benchmarks.modules import module_table
 from smidgen.errors import DataError, SmidgenError
 from smidgen.lowering import operator_table
 from smidgen.lowering.supported import PRECISIONS
@@ -125,6 +126,7 @@ def parts_of(page: str) -> Parts:
         "speed": _compile_seconds,
         "operators": lambda: _operator_table("mamba", "int8"),
         "supported": _supported_operators,
+        "modules": module_table,
         "cores": _cores,
         "boards": _boards,
         "families": _families,

@@ -45,8 +45,15 @@ def test_what_is_quoted_is_what_there_is(readme):
     """Made anew from results/ and the code, each page is as it stands; if one is not, run `make readme`."""
     for page in readme.PAGES:
         text = (ROOT / page).read_text(encoding="utf-8")
-        parts = {**readme.parts_of(text), "output": lambda: part(README, "output")}  # has a test of its own
-        assert readme.filled(text, parts) == text, page
+        tested_alone = {name: lambda name=name, text=text: part(text, name) for name in ("output", "modules")}
+        assert readme.filled(text, {**readme.parts_of(text), **tested_alone}) == text, page
+
+
+@pytest.mark.slow
+def test_the_table_of_modules_is_true(readme):
+    """Each module of torch.nn on the page is tried again; where one fares otherwise by now, run `make readme`."""
+    page = (ROOT / "docs/operators.md").read_text(encoding="utf-8")
+    assert readme.module_table().splitlines() == part(page, "modules").splitlines()
 
 
 NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
