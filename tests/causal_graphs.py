@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from smidgen.ir import Graph, interpret, interpret_frames
 from smidgen.numerics.fixed_point import integer_range
 from smidgen.numerics.quantization import QParams
+from smidgen.numerics.window import Window
 from smidgen.passes import CausalGraph
 
 STEPS = 12  # of the window that is compiled
@@ -75,6 +76,8 @@ def causal_graphs(draw: st.DrawFn, *, is_float: bool = False) -> Graph:
         "linear",
         "conv1d",
         "strided",
+        "pool",
+        "image",
         "residual",
         "positions",
         "norm",
@@ -113,6 +116,14 @@ def _layer(draw: st.DrawFn, m: GraphMaker, x: str, kind: str, width: int, y: QPa
             if steps <= 3:
                 stride = 1
             return m.conv1d(x, width, taps=taps, pad=(left, 0), stride=stride, dilation=dilation, y=y)
+        case "pool":
+            taps, dilation = draw(st.integers(1, 3)), draw(st.integers(1, 2))
+            window = Window(size=(taps, 1), dilation=(dilation, 1), pad_before=(dilation * (taps - 1), 0))
+            return m.max_pool(x, window) if draw(st.booleans()) else m.average_pool(x, window, y=y)
+        case "image":
+            window = Window(size=(2, 3), pad_before=(1, 2), stride=(1, draw(st.integers(1, 2))))
+            columns = m.conv2d(m.reshape(x, steps, width, 1), 2, window, y=y)
+            return m.linear(m.reshape(columns, steps, m.tensors[columns].size // steps), width, y)
         case "crop" if steps > 4:
             difference = m.slice(x, 0, 1, steps), m.slice(x, 0, 0, steps - 1)
             return m.binary("add", *difference, y)

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from strategies import windows
 
 from smidgen.ir import Clock, Graph, Op, Tensor, check_graph
 from smidgen.ir.graph import Attribute
 from smidgen.ir.ops import OP_SPECS
+from smidgen.ir.ops.sliding import image_shape
 from smidgen.ir.spec import integer_arrays, integer_attributes
 from smidgen.numerics.attention import attention_parameters
 from smidgen.numerics.attention_span import AttentionSpan
@@ -21,10 +23,13 @@ from smidgen.numerics.float32.attention import HIDDEN_BIAS
 from smidgen.numerics.gru import HIDDEN, SIGMOID_TABLE, TANH_TABLE, gru_parameters
 from smidgen.numerics.linear import accumulator_parameters
 from smidgen.numerics.norm import norm_parameters
+from smidgen.numerics.pooling import average_pool_parameters
 from smidgen.numerics.quantization import QParams
 from smidgen.numerics.reduction import mean_parameters
+from smidgen.numerics.rotary import rotary_parameters
 from smidgen.numerics.scan import scan_parameters
 from smidgen.numerics.tables import table_entries
+from smidgen.numerics.window import Window
 
 Array = NDArray[Any]
 
@@ -32,6 +37,10 @@ INT8 = QParams(dtype="int8", scale=2.0**-5, zero_point=3)
 SYMMETRIC = QParams(dtype="int8", scale=2.0**-5)
 INT16 = QParams(dtype="int16", scale=2.0**-12)
 TRUTH = QParams(dtype="int8", scale=1.0)
+
+STRIDED = Window(size=(3, 2), stride=(2, 1), dilation=(1, 2), pad_before=(1, 1), pad_after=(1, 1))
+
+UPSAMPLING = Window(size=(2, 3), input_dilation=(2, 1), pad_before=(1, 1), pad_after=(1, 1))
 
 
 class GraphMaker:
@@ -77,11 +86,39 @@ class GraphMaker:
         self, x: str, width: int, *, taps: int = 3, pad: tuple[int, int] = (2, 0), stride: int = 1, dilation: int = 1,
         y: QParams = INT8,
     ) -> str:  # fmt: skip
-        """Add a convolution of one group."""
-        steps, channels = self.tensors[x].shape
-        shape = ((steps + sum(pad) - dilation * (taps - 1) - 1) // stride + 1, width)
-        geometry = {"pad_left": pad[0], "pad_right": pad[1], "stride": stride, "dilation": dilation, "groups": 1}
-        return self._product("conv1d", x, (width, channels, taps), shape, y, geometry)
+        """Add a convolution over time of one group."""
+        window = Window(
+            size=(taps, 1), stride=(stride, 1), dilation=(dilation, 1), pad_before=(pad[0], 0), pad_after=(pad[1], 0)
+        )  # fmt: skip
+        return self.conv2d(x, width, window, y=y)
+
+    def conv2d(self, x: str, width: int, window: Window, *, groups: int = 1, y: QParams = INT8) -> str:
+        """Add a convolution over images or sequences."""
+        geometry = {**asdict(window), "groups": groups}
+        weight_shape = (width, *geometry.pop("size"), self.tensors[x].shape[-1] // groups)
+        return self._product("conv2d", x, weight_shape, self._slid_shape(x, window, width), y, geometry)
+
+    def max_pool(self, x: str, window: Window) -> str:
+        """Add the largest element of each window."""
+        attrs = without(asdict(window), "input_dilation")
+        shape = self._slid_shape(x, window, self.tensors[x].shape[-1])
+        return self._op("max_pool", [x], shape, self.tensors[x].qparams, attrs=attrs)
+
+    def average_pool(self, x: str, window: Window, *, count_padding: bool = True, y: QParams = INT8) -> str:
+        """Add the mean of each window."""
+        source, params = self.tensors[x], {}
+        attrs = {**without(asdict(window), "input_dilation"), "count_padding": count_padding}
+        if source.qparams:
+            taps = window.size[0] * window.size[1]
+            p = average_pool_parameters(source.qparams, y, taps=taps, count_padding=count_padding)
+            params, attrs["shift"] = integer_arrays(p), p.shift
+        shape = self._slid_shape(x, window, source.shape[-1])
+        return self._op("average_pool", [x], shape, y if source.qparams else None, params, attrs)
+
+    def _slid_shape(self, x: str, window: Window, channels: int) -> tuple[int, ...]:
+        _, rows, columns, _ = image_shape(self.tensors[x].shape)
+        sizes = window.output_size(rows, columns)
+        return (sizes[0], channels) if len(self.tensors[x].shape) == 2 else (*sizes, channels)
 
     def table(self, x: str, y: QParams = INT8) -> str:
         """Add tanh as a table."""
@@ -177,6 +214,22 @@ class GraphMaker:
         p = attention_parameters(*scales, y, width=width, keys=window, scale=0.5, bias=bias)
         attrs = {"window": window, **integer_attributes(p)}
         return self._op("cached_attention", [q, k, v], shape, y, integer_arrays(p, "int16"), attrs)
+
+    def rotary(self, x: str, *, pairs: int, interleaved: bool = False, y: QParams = INT16) -> str:
+        """Add rotary positions on (T, H, w)."""
+        source = self.tensors[x]
+        angles = np.outer(np.arange(source.shape[0]), 2.0 ** -np.arange(pairs))[:, None]  # (T, 1, p)
+        cos, sin = np.cos(angles), np.sin(angles)
+        attrs: dict[str, Attribute] = {"interleaved": interleaved}
+        if source.qparams is None:
+            tables = [self._tensor(f"{x}_{role}", table.shape, None, table.astype(np.float32))
+                      for role, table in (("cos", cos), ("sin", sin))]  # fmt: skip
+            return self._op("rotary", [x, *tables], source.shape, None, attrs=attrs)
+        p = rotary_parameters(cos, sin, source.qparams, y)
+        unit = QParams(dtype="int16", scale=2.0**-p.table_bits)
+        tables = [self._tensor(f"{x}_{role}", table.shape, unit, table.astype(np.int16))
+                  for role, table in (("cos", p.cos), ("sin", p.sin))]  # fmt: skip
+        return self._op("rotary", [x, *tables], source.shape, y, attrs={**attrs, **integer_attributes(p)})
 
     def selective_scan(self, u: str, delta: str, B: str, C: str, y: QParams = INT8) -> str:
         """Add a scan over (t, d) and (t, n)."""
@@ -338,6 +391,11 @@ def _quantized(real: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np
     return np.rint(real / scale.reshape(-1, *[1] * (real.ndim - 1))).astype(np.int64), scale
 
 
+def without(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """Return a mapping without one key."""
+    return {name: value for name, value in mapping.items() if name != key}
+
+
 def relative_bias(*shape: int) -> NDArray[np.float64]:
     """Return a bias of attention that falls along its last axis, every third pair hidden."""
     bias = np.linspace(0.0, -4.0, int(np.prod(shape))).reshape(shape)
@@ -349,12 +407,17 @@ def every_integer_operator() -> Graph:
     """Return a graph with every kind of operator that has an integer form, and every mix of widths that pays off."""
     m = GraphMaker("integers")
     x, wide = m.input("x", 6, 4), m.input("wide", 6, 4, qparams=INT16)
-    convolved = m.conv1d(m.concat(1, x, m.rescale(wide, INT8)), 8)
+    pooled = m.max_pool(m.concat(1, x, m.rescale(wide, INT8)), Window(size=(2, 1), pad_after=(1, 0)))
+    image = m.conv2d(m.reshape(pooled, 6, 4, 2), 4, STRIDED, groups=2, y=INT16)
+    averaged = m.average_pool(image, Window(size=(3, 3), pad_before=(1, 1), pad_after=(1, 1)), count_padding=False)
+    wider = m.conv2d(averaged, 2, UPSAMPLING)
+    convolved = m.conv1d(m.reshape(wider, 6, 8), 8)
     joined = m.binary("add", m.linear(convolved, 4, INT16), wide, INT16)
     normed = m.norm("layer_norm", m.binary("add", joined, m.constant("positions", 6, 4), INT16), SYMMETRIC)
     heads = [m.reshape(m.linear(normed, 4, SYMMETRIC), 6, 2, 2) for _ in range(3)]
     shared = m.reshape(m.linear(normed, 2, SYMMETRIC), 6, 1, 2)
-    near = m.attention(heads[0], shared, shared, causal=False, window=3, bias=relative_bias(2, 5))
+    turned = m.rotary(m.rotary(heads[0], pairs=1), pairs=1, interleaved=True, y=SYMMETRIC)
+    near = m.attention(turned, shared, shared, causal=False, window=3, bias=relative_bias(2, 5))
     late = m.attention(near, *heads[1:], offset=2, y=INT16, bias=relative_bias(1, 6, 6))
     attended = m.reshape(m.attention(heads[0], late, late), 6, 4)
     u = m.table(m.norm("rms_norm", attended, INT16), SYMMETRIC)
@@ -376,10 +439,17 @@ def every_float_operator() -> Graph:
     x, other = m.input("x", 6, 4, qparams=None), m.input("other", 6, 4, qparams=None)
     heard = m.pointwise(x, "gt_scalar", scalar=-0.5)
     chosen = m.select(heard, m.pointwise(x, "clamp", low=-1.0, high=1.0), m.binary("sub", other, x, None))
-    convolved = m.conv1d(m.concat(1, chosen, m.binary("div", x, m.constant("scales", 6, 1, qparams=None), None)), 8)
+    joined = m.concat(1, chosen, m.binary("div", x, m.constant("scales", 6, 1, qparams=None), None))
+    image = m.conv2d(
+        m.reshape(m.max_pool(joined, Window(size=(2, 1), pad_after=(1, 0))), 6, 4, 2), 4, STRIDED, groups=2
+    )
+    averaged = m.average_pool(image, Window(size=(3, 3), pad_before=(1, 1), pad_after=(1, 1)), count_padding=False)
+    wider = m.conv2d(averaged, 2, UPSAMPLING)
+    convolved = m.conv1d(m.reshape(wider, 6, 8), 8)
     normed = m.norm("layer_norm", m.binary("add", m.linear(convolved, 4), other, None))
     heads = [m.reshape(m.linear(normed, 4), 6, 2, 2) for _ in range(3)]
-    near = m.attention(heads[0], *heads[1:], causal=False, window=3, bias=relative_bias(2, 5))
+    turned = m.rotary(heads[0], pairs=1)
+    near = m.attention(turned, *heads[1:], causal=False, window=3, bias=relative_bias(2, 5))
     attended = m.attention(near, *heads[1:], offset=2, bias=relative_bias(1, 6, 6))
     u = m.pointwise(m.norm("rms_norm", m.reshape(m.attention(attended, *heads[1:]), 6, 4)), "silu")
     delta = m.pointwise(m.linear(u, 4), "softplus")
@@ -436,11 +506,8 @@ def graphs(draw: st.DrawFn, *, layout_only: bool = False) -> Graph:
     for i in range(draw(st.integers(1, 2))):
         m.input(f"x{i}", *draw(st.lists(sizes, min_size=2, max_size=3)), qparams=draw(st.sampled_from([INT8, INT16])))
     kinds = ["transpose", "reshape", "slice", "concat", "strided_slice", "take", "pad"]
-    kinds += (
-        ["rowwise"]
-        if layout_only
-        else ["linear", "table", "add", "mul", "div", "choice", "norm", "rescale", "mean", "conv1d"]
-    )
+    computing = ["linear", "table", "add", "mul", "div", "choice", "norm", "rescale", "mean", "conv1d", "image", "pool"]
+    kinds += ["rowwise"] if layout_only else computing
     results = []
     for _ in range(draw(st.integers(1, 12))):
         x = draw(st.sampled_from([name for name in m.tensors if m.tensors[name].shape]))
@@ -495,6 +562,11 @@ def _random_operator(draw: st.DrawFn, m: GraphMaker, x: str, kind: str) -> str:
             return m.rescale(x, y)
         case "conv1d" if len(shape) == 2:
             return m.conv1d(x, draw(st.integers(1, 4)), pad=(2, draw(st.integers(0, 2))), y=y)
+        case "image" if len(shape) == 3:
+            return m.conv2d(x, draw(st.integers(1, 4)), draw(windows(shape[:2])), y=y)
+        case "pool" if len(shape) > 1:
+            pooled = m.max_pool if draw(st.booleans()) else m.average_pool
+            return pooled(x, draw(windows(image_shape(shape)[1:3], spread=False)))
         case "mean" if len(shape) > 1:
             return m.mean(x, axis, y)
     return m.rescale(x, qparams or y)

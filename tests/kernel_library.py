@@ -1,7 +1,7 @@
 """Call C kernels one at a time, compiled for this machine, and compare what they compute."""
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -66,6 +66,40 @@ class Kernels:
         self._functions[kernel](
             *(argument.ctypes.data if isinstance(argument, np.ndarray) else argument for argument in arguments)
         )
+
+
+def integer_caller(kernels: Kernels) -> Callable[..., NDArray[np.int64]]:
+    """Return a function that returns what a kernel writes into an output of some shape; None stands for that output."""
+
+    def call(kernel: str, shape: tuple[int, ...], dtype: str, *arguments: object) -> NDArray[np.int64]:
+        y = np.full(shape, -1, dtype)
+        kernels(kernel, *(y if argument is None else argument for argument in arguments))
+        return y.astype(np.int64)
+
+    return call
+
+
+def float_caller(kernels: Kernels) -> Callable[..., NDArray[np.generic]]:
+    """Return a function that returns what a float kernel writes into an output; None stands for that output."""
+
+    def call(kernel: str, shape: tuple[int, ...], *arguments: object, dtype: str = "float32") -> NDArray[np.generic]:
+        y = np.full(shape, -1, dtype)
+        kernels(kernel, *(y if argument is None else argument for argument in arguments))
+        return y
+
+    return call
+
+
+def bits(*dtypes: str) -> list[int]:
+    """Return the widths of types as kernels take them."""
+    return [8 * np.dtype(dtype).itemsize for dtype in dtypes]
+
+
+def narrow(array: NDArray[np.int64], dtype: str) -> NDArray[np.signedinteger]:
+    """Return an array in the type in which C reads it; it must fit."""
+    typed = np.ascontiguousarray(array, dtype)
+    assert np.array_equal(typed, array)
+    return typed
 
 
 def assert_same_floats(expected: NDArray[np.generic], actual: NDArray[np.generic]) -> None:

@@ -1,5 +1,6 @@
 """What tests draw: integer tensors with their extremes, quantisation parameters, graphs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from smidgen.ir.walk import broadcast_steps
 from smidgen.numerics.attention_span import AttentionSpan
 from smidgen.numerics.fixed_point import integer_range
 from smidgen.numerics.quantization import QParams
+from smidgen.numerics.window import Window
 
 Integers = NDArray[np.int64]
 
@@ -65,6 +67,49 @@ def attention_biases(
     bias = random.normal(size=(draw(st.sampled_from([1, heads])), *pairs)) * 10.0 ** draw(st.integers(-3, 2))
     bias[random.random(bias.shape) < draw(st.sampled_from([0.0, 0.3, 1.0]))] = -np.inf
     return bias
+
+
+def zero_point_of(draw: st.DrawFn, dtype: str) -> int:
+    """Return a legal zero point."""
+    return draw(st.integers(-128, 127)) if dtype == "int8" else 0
+
+
+def accumulator_constants(draw: st.DrawFn, out_width: int) -> tuple[Integers, Integers]:
+    """Return bias and multiplier by channel, up to their ends; the bias leaves room for the products of the tests."""
+    bias = [draw(st.integers(-(2**30), 2**30)) for _ in range(out_width)]
+    return np.array(bias), np.array([draw(multipliers) for _ in range(out_width)])
+
+
+@st.composite
+def float_tensors(draw: st.DrawFn, *shape: int) -> NDArray[np.float32]:
+    """Finite float32 tensors: around one, at one magnitude, or of every magnitude at once, subnormals included."""
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    match draw(st.sampled_from(["ordinary", "scaled", "any bits", "special"])):
+        case "ordinary":
+            return random.normal(size=shape).astype(np.float32)
+        case "scaled":
+            return (random.normal(size=shape) * 10.0 ** draw(st.integers(-42, 37))).astype(np.float32)
+        case "any bits":
+            values = random.integers(0, 2**32, size=shape, dtype=np.uint32).view(np.float32)
+            return np.where(np.isfinite(values), values, np.float32(0.0))
+    tiny, huge = np.finfo(np.float32).smallest_subnormal, np.finfo(np.float32).max
+    return random.choice(np.array([0.0, -0.0, 1.0, -1.0, 0.5, tiny, -tiny, huge, -huge], np.float32), size=shape)
+
+
+@st.composite
+def windows(draw: st.DrawFn, size: Sequence[int], *, spread: bool = True) -> Window:
+    """Windows that reach no further than an image of `size`, each with an element inside; one column stays one."""
+    values = []
+    for axis, length in enumerate(size):
+        if axis == 1 and length == 1:
+            values.append((1, 1, 1, 0, 0, 1))
+            continue
+        taps = draw(st.integers(1, min(3, length)))
+        dilation = draw(st.integers(1, (length - 1) // (taps - 1))) if taps > 1 else 1
+        pads = [draw(st.integers(0, min(2, dilation * (taps - 1)))) for _ in range(2)]
+        values.append((taps, draw(st.integers(1, 3)), dilation, *pads, draw(st.integers(1, 2)) if spread else 1))
+    names = ("size", "stride", "dilation", "pad_before", "pad_after", "input_dilation")
+    return Window(**dict(zip(names, zip(*values, strict=True), strict=True)))
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,7 @@ def test_a_fault_in_a_kernel_is_caught_and_its_layer_named():
     assert report.host.mismatched_bytes > 0
     assert report.emulated.mismatched_bytes == report.host.mismatched_bytes
     products = [
-        layer.name for layer in firmware.measurement.layers if layer.op in ("linear", "selective_scan", "conv1d")
+        layer.name for layer in firmware.measurement.layers if layer.op in ("linear", "selective_scan", "conv2d")
     ]
     assert report.first_divergent_layer in products
 

@@ -175,7 +175,7 @@ def _stored_value(exported: ExportedProgram, target: str) -> Tensor:
     if not isinstance(value, Tensor):
         raise ExportError(f"the exported program holds no tensor for {target!r}")
     # A buffer may hold -inf: an attention mask does.
-    masked = torch.isneginf(value.float()) & (not isinstance(value, nn.Parameter))
+    masked = torch.isneginf(value.real.float()) & (not isinstance(value, nn.Parameter))
     bad = ~(torch.isfinite(value) | masked)
     if bad.any():
         count, first = int(bad.sum()), tuple(bad.nonzero()[0].tolist())

@@ -10,14 +10,20 @@ from torch import Tensor, fx
 
 from smidgen.compression.plan import Plan
 from smidgen.compression.program import Batch, FloatProgram
-from smidgen.compression.structure import COMPUTED, keeps_scale
+from smidgen.compression.structure import COMPUTED, arguments, keeps_scale
+from smidgen.compression.transposed_weight import correlation_weight
 from smidgen.numerics.fixed_point import integer_range
 from smidgen.numerics.quantization import QParams, qparams_for_range
 
 aten = torch.ops.aten
 
-#: Position of the weights that are stored as integers, by operator.
-_WEIGHT_POSITION = {aten.linear.default: 1, aten.conv1d.default: 1}
+#: Operators whose second argument is a weight that is stored as integers, with a scale for each first index.
+_WEIGHTED = frozenset({
+    aten.linear.default, aten.conv1d.default, aten.conv1d.padding, aten.conv2d.default, aten.conv2d.padding,
+    aten.convolution.default,
+})  # fmt: skip
+#: The same, but for the order of the weight's axes.
+_WEIGHTED_TRANSPOSED = frozenset({aten.conv_transpose1d.default, aten.conv_transpose2d.input})
 #: Operators that take a constant operand (learned positions, a gain by channel) in the type of their result.
 _CONSTANT_OPERANDS = (aten.add.Tensor, aten.sub.Tensor, aten.mul.Tensor)
 
@@ -52,15 +58,21 @@ class _FakeQuantizer(fx.Interpreter):
         args, kwargs = super().fetch_args_kwargs_from_env(n)
         result = self._plan.qparams.get(n.name)
         if result is not None and n.target in _CONSTANT_OPERANDS:
-            rounded = [self._round_operand(node, value, result) for node, value in zip(n.args, args, strict=True)]
-            args = tuple(rounded)
+            operands = [self._round_operand(node, value, result) for node, value in zip(n.args, args, strict=True)]
+            args = tuple(operands)
+        if not self._plan.recipe.is_float:
+            if n.target in _WEIGHTED_TRANSPOSED or (
+                n.target is aten.convolution.default and arguments(n)["transposed"]
+            ):
+                groups = arguments(n)["groups"]
+                rounded = self._round_weight(correlation_weight(args[1], groups))
+                args = (args[0], correlation_weight(rounded, groups), *args[2:])  # the function is its own inverse
+            elif n.target in _WEIGHTED:
+                args = (args[0], self._round_weight(args[1]), *args[2:])
         return args, kwargs
 
     def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
-        if not self._plan.recipe.is_float and target in _WEIGHT_POSITION:
-            position = _WEIGHT_POSITION[target]
-            args = (*args[:position], self._round_weight(args[position]), *args[position + 1 :])
-        elif not self._plan.recipe.is_float and target is aten.gru.input:
+        if not self._plan.recipe.is_float and target is aten.gru.input:
             # Weights stand in groups of weight_ih, weight_hh[, bias_ih, bias_hh]; matrices are the weights.
             args = (*args[:2], [self._round_weight(p) if p.dim() == 2 else p for p in args[2]], *args[3:])
         return super().call_function(target, args, kwargs)

@@ -25,7 +25,7 @@ from smidgen.compression.capture import (
 )
 from smidgen.compression.constants import fold_constants, mark_computed
 from smidgen.compression.refusals import Runner, capture_error, refuse_value_dependent
-from smidgen.compression.rewriting import rewrite_by_constants
+from smidgen.compression.rewriting import rewrite_by_constants, rewrite_by_shape
 from smidgen.compression.structure import COMPUTED, Structure, analyse
 from smidgen.errors import ConfigError, ExportError
 
@@ -171,10 +171,13 @@ def _imported(exported: ExportedProgram, example: Batch) -> FloatProgram:
     constants = fold_constants(graph_module, placeholders, batch)
     mark_computed(graph, constants)
     refuse_value_dependent(node for node in graph.nodes if node.meta[COMPUTED])
-    if rewrite_by_constants(graph, constants, batch):
-        graph_module.recompile()
+    if rewrite_by_shape(graph):
         constants = fold_constants(graph_module, placeholders, batch)
         mark_computed(graph, constants)
+    if rewrite_by_constants(graph, constants, batch):
+        constants = fold_constants(graph_module, placeholders, batch)
+        mark_computed(graph, constants)
+    graph_module.recompile()
     positions = output_positions(exported)
     output_node = next(node for node in graph.nodes if node.op == "output")
     program = FloatProgram(

@@ -83,7 +83,7 @@ class Recipe:
 _SIXTEEN_BITS = (
     "*:cat", "*:add", "*:sub", "*:selective_scan", "*:mul", "*:div",
     "feeds:add", "feeds:sub", "feeds:mul", "feeds:div", "feeds:gru",
-    "feeds:scaled_dot_product_attention", "feeds:output",
+    "feeds:scaled_dot_product_attention", "feeds:rotary", "feeds:output",
 )  # fmt: skip
 
 RECIPES: Mapping[str, Recipe] = {

@@ -55,6 +55,12 @@ MOVES = frozenset({
     aten.upsample_nearest2d.vec, aten._unsafe_index.Tensor,
 })  # fmt: skip
 
+#: Operators whose results are some of the elements of their first argument, and perhaps where those stood.
+PICKS = frozenset({
+    aten.adaptive_max_pool1d.default, aten.adaptive_max_pool2d.default, aten.max_pool1d.default,
+    aten.max_pool1d_with_indices.default, aten.max_pool2d.default, aten.max_pool2d_with_indices.default,
+})  # fmt: skip
+
 #: Operators that cut their first argument into several results.
 SPLITS = frozenset({
     aten.chunk.default, aten.hsplit.int, aten.split.Tensor, aten.split.sizes, aten.split_with_sizes.default,
@@ -65,8 +71,8 @@ SPLITS = frozenset({
 #: Operators that put more elements around those that are there.
 PADS = frozenset({aten.constant_pad_nd.default, aten.pad.default})
 
-#: Nodes that move elements without changing them, or add zeros: they keep the quantisation of their source.
-LAYOUT = MOVES | SPLITS | PADS | {operator.getitem}
+#: Nodes that move or pick elements without changing them, or add zeros: they keep the quantisation of their source.
+LAYOUT = MOVES | PICKS | SPLITS | PADS | {operator.getitem}
 
 
 #: Splits that can stand behind a linear layer.

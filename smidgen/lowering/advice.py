@@ -18,7 +18,7 @@ _INSTEAD: tuple[tuple[str, str], ...] = (
     (r"view_as_complex|view_as_real|complex|polar|real|imag",
      "write complex numbers as pairs: (a cos - b sin, a sin + b cos) rotates (a, b)"),
     (r"sin|cos|tan", "of positions it is a constant and is folded; otherwise give the sine as an input"),
-    (r"conv_transpose\w+|conv3d|convolution", "repeat steps (expand, reshape), then nn.Conv1d or nn.Conv2d"),
+    (r"conv3d|conv_transpose3d", "a window has two axes at most; merge one with the channels, then nn.Conv2d"),
     (r"upsample\w+|grid_sampler\w*", "repeat steps with expand and reshape, or take strides in nn.Conv1d"),
     (r"rnn_tanh|rnn_relu|rnn_tanh_cell|rnn_relu_cell", "use nn.GRU"),
     (r"embedding_bag", "use nn.Embedding, then a mean over the ids"),

@@ -13,11 +13,13 @@ from smidgen.ir.graph import Attribute, Tensor
 from smidgen.ir.spec import integer_arrays, integer_attributes
 from smidgen.lowering.attention_mask import MaskForm, mask_form
 from smidgen.lowering.builder import Builder, Floats, Rule
+from smidgen.models.rotary import rotary as rotary_positions
 from smidgen.numerics.attention import attention_parameters
 from smidgen.numerics.attention_span import AttentionSpan
 from smidgen.numerics.fixed_point import integer_range
 from smidgen.numerics.float32.attention import HIDDEN_BIAS
 from smidgen.numerics.quantization import QParams, qparams_for_range
+from smidgen.numerics.rotary import rotary_parameters
 
 aten = torch.ops.aten
 
@@ -139,7 +141,8 @@ def _form(
     mask = given["attn_mask"]
     if mask is None:
         return MaskForm(span=AttentionSpan(causal=given["is_causal"]), bias=None)
-    data = builder.weight(node, mask, "mask")
+    data = builder.constant(mask)
+    assert data is not None, "import refuses masks that an input decides"
     if mask.meta["val"].dtype == torch.bool:
         data = np.where(data != 0, 0.0, -np.inf)
     leading = builder.program.batch.full_shape(given["query"].meta["val"])[:-2]
@@ -156,4 +159,54 @@ def _negligible(scale: float, scales: Sequence[QParams], given: Mapping[str, Any
     return 2.0 * q * k * width * abs(scale) + _SMALLEST_NUMERATOR
 
 
-RULES: Mapping[object, Rule] = {aten.scaled_dot_product_attention.default: attention}
+# ---- rotary positions ------------------------------------------------------------------------------------------------
+
+
+def rotary(builder: Builder, node: fx.Node) -> None:
+    """models.rotary(x, cos, sin (T, p), time_axis, interleaved), computed as (T, H, w)."""
+    source, *tables, axis, interleaved = node.args
+    assert isinstance(source, fx.Node)
+    assert isinstance(axis, int)
+    assert isinstance(interleaved, bool)
+    x, name = builder.operand(source), builder.op_name(node)
+    time = builder.axis(node, source, axis)
+    steps, width = x.shape[time], x.shape[-1]
+    outer, inner = math.prod(x.shape[:time]), math.prod(x.shape[time + 1 : -1])
+    split, by_time = (outer, steps, inner * width), (steps, outer, inner * width)
+    heads = (steps, outer * inner, width)
+    operand = _arranged(builder, node, x, f"{name}.x", [split, by_time, heads])
+    y = builder.add_tensor(f"{node.name}_turned", heads, builder.qparams(node))
+    cos, sin = (builder.weight(node, table, "table")[:, None] for table in tables)  # (T, 1, p)
+    attrs: dict[str, Attribute] = {"interleaved": interleaved}
+    unit = None
+    if builder.is_float:
+        cos, sin = cos.astype(np.float32), sin.astype(np.float32)
+    else:
+        before, after = builder.quantization(node, operand, y)
+        parameters = builder.integers(node, lambda: rotary_parameters(cos, sin, before, after))
+        cos, sin = parameters.cos.astype(np.int16), parameters.sin.astype(np.int16)
+        unit = QParams(dtype="int16", scale=2.0**-parameters.table_bits)
+        attrs.update(integer_attributes(parameters))
+    stored = [
+        builder.add_tensor(f"{node.name}_{role}", table.shape, unit, data=table)
+        for role, table in (("cos", cos), ("sin", sin))
+    ]
+    builder.add_op(node, "rotary", [operand, *stored], y, attrs=attrs, name=name)
+    builder.values[node.name] = _arranged(builder, node, y, f"{name}.y", [by_time, split, x.shape]).name
+
+
+def _arranged(builder: Builder, node: fx.Node, x: Tensor, name: str, shapes: Sequence[tuple[int, ...]]) -> Tensor:
+    """Reshape to the first shape, swap its first two axes to give the second, reshape to the third."""
+    steps: list[tuple[str, Attribute]] = [("shape", shapes[0]), ("permutation", (1, 0, 2)), ("shape", shapes[2])]
+    for index, ((key, value), shape) in enumerate(zip(steps, shapes, strict=True)):
+        y = builder.add_tensor(f"{node.name}_{name.rpartition('.')[2]}_{index}", shape, x.qparams)
+        kind = "reshape" if key == "shape" else "transpose"
+        builder.add_op(node, kind, [x], y, attrs={key: value}, name=f"{name}.{index}")
+        x = y
+    return x
+
+
+RULES: Mapping[object, Rule] = {
+    aten.scaled_dot_product_attention.default: attention,
+    rotary_positions: rotary,
+}

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import fx
 
@@ -105,12 +106,12 @@ class Builder:
         return fixed
 
     def full_shape(self, node: fx.Node) -> tuple[int, ...]:
-        """Return the shape of the node's value at a batch of one, the batch axis included."""
-        return tuple(self.size(node, size) for size in node.meta["val"].shape)
+        """Return the shape of the node's value, its first, at a batch of one, the batch axis included."""
+        return tuple(self.size(node, size) for size in _first_value(node).shape)
 
     def shape(self, node: fx.Node) -> tuple[int, ...]:
-        """Return the shape of one sample of the node's value."""
-        batch_axis = self.program.batch.of(node.meta["val"])
+        """Return the shape of one sample of the node's value, of the first where it has several."""
+        batch_axis = self.program.batch.of(_first_value(node))
         return tuple(size for axis, size in enumerate(self.full_shape(node)) if axis != batch_axis)
 
     def axis(self, node: fx.Node, source: fx.Node, axis: int) -> int:
@@ -204,3 +205,9 @@ class Builder:
             return build()
         except GraphError as error:
             raise self.unsupported(node, str(error)) from error
+
+
+def _first_value(node: fx.Node) -> torch.Tensor:
+    value = node.meta["val"]
+    first: torch.Tensor = value[0] if isinstance(value, tuple | list) else value
+    return first

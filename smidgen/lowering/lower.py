@@ -2,21 +2,34 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import FunctionType
 
 import torch
 from torch import fx
 
 from smidgen.codegen.c_text import is_parameter_name
 from smidgen.compression import FloatProgram, Plan
+from smidgen.compression.rewriting import REWRITTEN
 from smidgen.errors import UnsupportedError
 from smidgen.ir import Graph, check_graph
-from smidgen.lowering import attention, chains, elementwise, layout, mixing, projections, recurrences
+from smidgen.lowering import (
+    attention,
+    chains,
+    convolution,
+    elementwise,
+    layout,
+    mixing,
+    pooling,
+    projections,
+    recurrences,
+)
 from smidgen.lowering.advice import instead_of
 from smidgen.lowering.builder import Builder, Rule
 from smidgen.lowering.supported import SupportedOperator, describe
 
 _RULES: Mapping[object, Rule] = {
-    **projections.RULES, **attention.RULES, **elementwise.RULES, **layout.RULES, **mixing.RULES, **recurrences.RULES
+    **projections.RULES, **convolution.RULES, **attention.RULES, **elementwise.RULES, **pooling.RULES, **layout.RULES,
+    **mixing.RULES, **recurrences.RULES
 }  # fmt: skip
 
 
@@ -83,8 +96,8 @@ def _name_ports(graph: Graph) -> Graph:
 
 
 def supported_operators() -> list[str]:
-    """Return the names of the operators that have a lowering, sorted."""
-    return sorted({str(target) for target in _RULES})
+    """Return the names of torch's operators that have a lowering, sorted; our own functions stand for several."""
+    return sorted({str(target) for target in (*_RULES, *REWRITTEN) if not isinstance(target, FunctionType)})
 
 
 def operator_table() -> list[SupportedOperator]:

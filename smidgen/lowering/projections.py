@@ -1,4 +1,4 @@
-"""Lowering of layers that are dot products with stored weights: linear and one-dimensional convolution."""
+"""Lowering of layers that are dot products with stored weights: linear, and what convolutions share with it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,13 +21,13 @@ _BIAS_LIMIT = 2.0**30
 
 def linear(builder: Builder, node: fx.Node) -> None:
     """aten.linear(x, weight, bias)."""
-    weight, bias = _weight_and_bias(builder, node)
+    weight, bias = weight_and_bias(builder, node)
     add_linear(builder, node, builder.operand(node.args[0]), builder.output(node), weight, bias)
 
 
 def split_linear(builder: Builder, node: fx.Node) -> None:
     """A linear layer whose result is only split: one layer a part, with the part's own range."""
-    weight, bias = _weight_and_bias(builder, node)
+    weight, bias = weight_and_bias(builder, node)
     x = builder.operand(node.args[0])
     for index, (part, start, stop) in enumerate(builder.program.structure.split_parts[node.name]):
         rows = slice(start, stop)
@@ -47,40 +47,21 @@ def add_linear(
     name: str | None = None,
 ) -> None:
     """Append one linear op for weight (o, k), bias (o,)."""
-    params, attrs = _parameters(builder, node, x, y, weight, bias)
+    params, attrs = accumulate(builder, node, x, y, weight, bias)
     builder.add_op(node, "linear", [x], y, params, attrs, name=name)
 
 
-def conv1d(builder: Builder, node: fx.Node) -> None:
-    """aten.conv1d(x (b, c, t), weight, bias, stride, padding, dilation, groups), computed with channels last."""
-    given = arguments(node)
-    stride, padding, dilation = (given[key][0] for key in ("stride", "padding", "dilation"))
-    weight, bias = _weight_and_bias(builder, node)
-    x = builder.operand(node.args[0])
-    channels, steps = x.shape
-    out_channels, out_steps = builder.shape(node)
-    name = builder.op_name(node)
-    x_last = builder.add_tensor(f"{node.name}_x_last", (steps, channels), x.qparams)
-    y_last = builder.add_tensor(f"{node.name}_y_last", (out_steps, out_channels), builder.qparams(node))
-    builder.add_op(node, "transpose", [x], x_last, attrs={"permutation": (1, 0)}, name=f"{name}.to_channels_last")
-    params, attrs = _parameters(builder, node, x, y_last, weight, bias)
-    geometry = {
-        "pad_left": padding, "pad_right": padding, "stride": stride, "dilation": dilation, "groups": given["groups"],
-    }  # fmt: skip
-    builder.add_op(node, "conv1d", [x_last], y_last, params, {**attrs, **geometry}, name=name)
-    y = builder.output(node)
-    builder.add_op(node, "transpose", [y_last], y, attrs={"permutation": (1, 0)}, name=f"{name}.to_channels_first")
-
-
-def _weight_and_bias(builder: Builder, node: fx.Node) -> tuple[Floats, Floats | None]:
+def weight_and_bias(builder: Builder, node: fx.Node) -> tuple[Floats, Floats | None]:
+    """Return the arguments `weight` and `bias` of a layer; refuse those that an input changes."""
     given = arguments(node)
     bias = None if given["bias"] is None else builder.weight(node, given["bias"], "bias")
     return builder.weight(node, given["weight"], "weight"), bias
 
 
-def _parameters(
+def accumulate(
     builder: Builder, node: fx.Node, x: Tensor, y: Tensor, weight: Floats, bias: Floats | None
 ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Return the parameters and attributes of dot products of x with weight (o, ...) that become y."""
     if builder.is_float:
         real_bias = np.zeros(weight.shape[0]) if bias is None else bias
         return {"weight": weight.astype(np.float32), "bias": real_bias.astype(np.float32)}, {}
@@ -96,4 +77,4 @@ def _parameters(
     return params, integer_attributes(parameters)
 
 
-RULES: Mapping[object, Rule] = {aten.linear.default: linear, aten.conv1d.default: conv1d}
+RULES: Mapping[object, Rule] = {aten.linear.default: linear}

@@ -7,6 +7,7 @@ import operator
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from smidgen.compression.rewriting import REWRITTEN
 from smidgen.compression.structure import DISCONTINUOUS, LAYOUT, POINTWISE
 from smidgen.lowering.builder import Rule
 
@@ -34,7 +35,7 @@ def describe(rules: Mapping[object, Rule]) -> list[SupportedOperator]:
     Functions of one tensor need no rule in integers: a chain of them folds to one table over int8 or int16.
     """
     by_name: dict[str, list[object]] = {}
-    for target in sorted({*rules, *POINTWISE}, key=_written):
+    for target in sorted({*rules, *POINTWISE, *REWRITTEN}, key=_written):
         by_name.setdefault(_name(target), []).append(target)
     return [
         SupportedOperator(
@@ -48,6 +49,8 @@ def describe(rules: Mapping[object, Rule]) -> list[SupportedOperator]:
 
 
 def _precisions(target: object, rules: Mapping[object, Rule]) -> tuple[str, ...]:
+    if target in REWRITTEN:
+        return PRECISIONS
     integer = ("int8",) if target in DISCONTINUOUS else ("int8", "int16")
     return (*integer, "float32") if target in rules else integer
 
@@ -57,6 +60,8 @@ def _forms(targets: list[object], rules: Mapping[object, Rule]) -> Iterator[str]
         said = _without_signature(rules[target].__doc__ or "") if target in rules else ""
         if said:
             yield said
+        elif target in REWRITTEN:
+            yield REWRITTEN[target]
         elif target in POINTWISE:
             yield _JUMPS if target in DISCONTINUOUS else _OF_ONE_TENSOR
         elif target in LAYOUT:

@@ -1,7 +1,7 @@
-"""Fully connected layers and one-dimensional convolutions in integers. Twin of kernels/linear.h and kernels/conv1d.h.
+"""Fully connected layers in integers. Twin of kernels/linear.h.
 
-Both end in one accumulator per output channel, so they share their parameters: bias with the input's zero point folded
-in, one multiplier per channel, one shift.
+They end in one accumulator per output channel, as convolutions do, which share their parameters: bias with the input's
+zero point folded in, one multiplier per channel, one shift.
 """
 
 from dataclasses import dataclass
@@ -65,21 +65,3 @@ def finish_accumulator(
 def dot_products(x: Integers, weight: Integers) -> Integers:
     """Return x (..., k) times weight (o, k) transposed; float64 BLAS is exact because every sum is below 2**53."""
     return np.rint(x.astype(np.float64) @ weight.T.astype(np.float64)).astype(np.int64)
-
-
-def conv1d_products(
-    x: Integers, weight: Integers, *, pad: tuple[int, int], pad_value: int, stride: int, dilation: int, groups: int
-) -> Integers:
-    """Return the accumulators (B, T', o) of x (B, T, c) with weight (o, c / groups, k)."""
-    out_channels, group_width, taps = weight.shape
-    padded = np.pad(x, ((0, 0), pad, (0, 0)), constant_values=pad_value)
-    steps = (padded.shape[1] - dilation * (taps - 1) - 1) // stride + 1
-    acc = np.zeros((x.shape[0], steps, out_channels), np.int64)
-    per_group = out_channels // groups
-    for tap in range(taps):
-        start = tap * dilation
-        frames = padded[:, start : start + (steps - 1) * stride + 1 : stride]
-        grouped = frames.reshape(*frames.shape[:2], groups, group_width)
-        weights = weight[:, :, tap].reshape(groups, per_group, group_width)
-        acc += np.einsum("btgc,goc->btgo", grouped, weights).reshape(acc.shape)
-    return acc

@@ -11,6 +11,9 @@ import numpy as np
 
 from smidgen.ir.graph import Graph, Op, Tensor
 from smidgen.ir.ops import OP_SPECS
+from smidgen.ir.ops.op_spec import integer, integers
+from smidgen.ir.ops.pointwise import SPECS as POINTWISE_SPECS
+from smidgen.ir.ops.sliding import window_of
 from smidgen.ir.spec import check_graph
 
 _Rule = Callable[[Graph, Op], Graph | None]
@@ -79,6 +82,42 @@ def _drop_identity(graph: Graph, op: Op) -> Graph | None:
     return _swap(graph, {op.name: [], **{user.name: [user] for user in users}})
 
 
+def _sink_transpose(graph: Graph, op: Op) -> Graph | None:
+    """f(transpose(x)) = transpose(f(x)) for functions of elements and joins: further down transposes may meet."""
+    if op.kind not in (*POINTWISE_SPECS, "concat"):
+        return None
+    computed_inputs = {name for name in op.inputs if graph[name].data is None}
+    sources = {source.output: source for name in computed_inputs if (source := graph.producer(name)) is not None}
+    moves = [source for source in sources.values() if source.kind == "transpose"]
+    alike = len({source.attrs["permutation"] for source in moves}) == 1 and len(moves) == len(computed_inputs)
+    idle = [source for source in moves if _sole_reader(graph, source.output, op)]
+    if not alike or not idle or (op.kind != "concat" and len({graph[name].shape for name in op.inputs}) > 1):
+        return None
+    permutation = integers(moves[0], "permutation")
+    back = [permutation.index(axis) for axis in range(len(permutation))]
+    constants = {
+        name: replace(
+            graph[name], name=_unused(f"{name}_moved", graph.tensors), shape=tuple(data.transpose(back).shape),
+            data=np.ascontiguousarray(data.transpose(back)),
+        )
+        for name in op.inputs
+        if (data := graph[name].data) is not None
+    }  # fmt: skip
+    inputs = tuple(constants[name].name if name in constants else sources[name].inputs[0] for name in op.inputs)
+    y = graph[op.output]
+    inner = replace(y, name=_unused(f"{y.name}_moved", graph.tensors), shape=tuple(y.shape[axis] for axis in back))
+    attrs = {**op.attrs, "axis": permutation[integer(op, "axis")]} if op.kind == "concat" else op.attrs
+    computed = replace(op, inputs=inputs, output=inner.name, attrs=attrs)
+    moved = replace(idle[0], inputs=(inner.name,), output=y.name, clock=op.clock)
+    gone: dict[str, list[Op]] = {source.name: [] for source in idle}
+    return _swap(graph, {**gone, op.name: [computed, moved]}, [inner, *constants.values()])
+
+
+def _sole_reader(graph: Graph, tensor: str, op: Op) -> bool:
+    """Return whether nothing but op reads a tensor."""
+    return tensor not in graph.outputs and all(reader is op for reader in graph.consumers(tensor))
+
+
 def _rename_producer(graph: Graph, op: Op) -> Graph | None:
     """Let the producer of a layout op's source write the graph's output itself."""
     source = graph.producer(op.inputs[0])
@@ -127,26 +166,29 @@ def _cut_rows_behind(graph: Graph, op: Op) -> Graph | None:
     return _slice_before_rowwise(graph, op) if op.kind == "slice" and op.attrs["start"] == 0 else None
 
 
-def _cut_convolution(graph: Graph, op: Op) -> Graph | None:
-    """Rows of a convolution that exist only through padding on the right and are cut off: pad less."""
-    source = _sole_source(graph, op, ("conv1d",)) if op.kind == "slice" and op.attrs["axis"] == 0 else None
+def _cut_window(graph: Graph, op: Op) -> Graph | None:
+    """Rows or columns of a convolution or pooling that only the padding behind makes, and that are cut: pad less."""
+    source = _sole_source(graph, op, ("conv2d", "average_pool", "max_pool")) if op.kind == "slice" else None
     if source is None or op.attrs["start"] != 0:
         return None
-    full, kept = graph[source.output].shape[0], graph[op.output].shape[0]
-    stride, pad_right = source.attrs["stride"], source.attrs["pad_right"]
-    assert isinstance(stride, int)
-    assert isinstance(pad_right, int)
-    surplus = (full - kept) * stride
-    if surplus > pad_right:
+    axis, rank = op.attrs["axis"], len(graph[op.output].shape)
+    assert isinstance(axis, int)
+    spatial = axis - max(rank - 3, 0)  # 0 for rows, 1 for columns
+    if spatial < 0 or axis == rank - 1:
         return None
-    cut = replace(source, output=op.output, attrs={**source.attrs, "pad_right": pad_right - surplus})
+    window, full, kept = window_of(source), graph[source.output].shape[axis], graph[op.output].shape[axis]
+    surplus = (full - kept) * window.stride[spatial]
+    if surplus > window.pad_after[spatial]:
+        return None
+    less = tuple(pad - surplus * (i == spatial) for i, pad in enumerate(window.pad_after))
+    cut = replace(source, output=op.output, attrs={**source.attrs, "pad_after": less})
     return _replace(graph, op, [cut], removed=source)
 
 
 _ROWWISE = tuple(kind for kind, spec in OP_SPECS.items() if spec.time == "pointwise" or kind == "concat")
 
 _RULES: tuple[_Rule, ...] = (
-    _merge_layout, _drop_identity, _slice_before_transpose, _cut_convolution, _slice_before_rowwise
+    _merge_layout, _drop_identity, _sink_transpose, _slice_before_transpose, _cut_window, _slice_before_rowwise
 )  # fmt: skip
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
-from kernel_library import Kernels, kernel_files
-from numpy.typing import NDArray
+from kernel_library import Kernels, bits, integer_caller, kernel_files, narrow
 from strategies import (
     Integers,
     Walk,
+    accumulator_constants,
     activation_types,
     attention_biases,
     attention_spans,
@@ -22,10 +22,11 @@ from strategies import (
     tensors,
     walks,
     weights,
+    zero_point_of,
 )
 
 from smidgen.errors import GraphError
-from smidgen.numerics import attention, elementwise, gru, linear, norm, reduction, scan, tables
+from smidgen.numerics import attention, elementwise, gru, linear, norm, reduction, rotary, scan, tables
 from smidgen.numerics.attention_span import AttentionSpan
 from smidgen.numerics.fixed_point import integer_range
 from smidgen.numerics.quantization import QParams
@@ -35,19 +36,18 @@ Run = Callable[..., Integers]
 BATCH = 2
 HEADERS = (
     "attention.h",
-    "conv1d.h",
     "elementwise.h",
     "gru.h",
     "layout.h",
     "linear.h",
     "norm.h",
     "reduce.h",
+    "rotary.h",
     "selective_scan.h",
     "table.h",
 )
 SIGNATURES = {
     "linear_q": "pppppuuuuuii",
-    "conv1d_q": "pppppuuuuuuuuuuuiii",
     "table_s8": "pppuu",
     "table_s16": "pppuu",
     "steps_s16": "ppppuuu",
@@ -60,6 +60,7 @@ SIGNATURES = {
     "rescale_q": "ppuuuiiii",
     "norm_q": "ppppuuuuiiilii",
     "attention_q": "ppppppuuuuuuuuuiiiiuuuuiiiiiiiii",
+    "rotary_q": "ppppuuuuuuuiiiii",
     "selective_scan_q": "ppppppppppuuuuuiiiii",
     "gru_q": "pppppppppuuii",
     "mean_q": "ppuuuuuiiii",
@@ -72,41 +73,12 @@ SIGNATURES = {
 }
 
 sizes = st.integers(1, 9)
-zero_points = st.integers(-128, 127)
 
 
 @pytest.fixture(scope="module")
 def run() -> Run:
     """All kernels as they are shipped."""
-    return caller(Kernels(HEADERS, SIGNATURES))
-
-
-def caller(kernels: Kernels) -> Run:
-    """Return a function that returns what a kernel writes into an output of some shape; None stands for that output."""
-
-    def call(kernel: str, shape: tuple[int, ...], dtype: str, *arguments: object) -> Integers:
-        y = np.full(shape, -1, dtype)
-        kernels(kernel, *(y if argument is None else argument for argument in arguments))
-        return y.astype(np.int64)
-
-    return call
-
-
-def bits(*dtypes: str) -> list[int]:
-    """Return the widths of types as kernels take them."""
-    return [8 * np.dtype(dtype).itemsize for dtype in dtypes]
-
-
-def narrow(array: Integers, dtype: str) -> NDArray[np.signedinteger]:
-    """Return an array in the type in which C reads it; it must fit."""
-    typed = np.ascontiguousarray(array, dtype)
-    assert np.array_equal(typed, array)
-    return typed
-
-
-def zero_point_of(draw: st.DrawFn, dtype: str) -> int:
-    """Return a legal zero point."""
-    return draw(zero_points) if dtype == "int8" else 0
+    return integer_caller(Kernels(HEADERS, SIGNATURES))
 
 
 @given(
@@ -126,40 +98,6 @@ def test_linear(
         actual = run(
             "linear_q", y.shape, y_type, narrow(sample, x_type), narrow(weight, "int8"), narrow(bias, "int32"),
             narrow(multiplier, "int32"), None, rows, in_width, out_width, *bits(x_type, y_type), shift, zero_point,
-        )  # fmt: skip
-        np.testing.assert_array_equal(y, actual)
-
-
-def accumulator_constants(draw: st.DrawFn, out_width: int) -> tuple[Integers, Integers]:
-    """Return bias and multiplier by channel, up to their ends; the bias leaves room for the products of the tests."""
-    bias = [draw(st.integers(-(2**30), 2**30)) for _ in range(out_width)]
-    return np.array(bias), np.array([draw(multipliers) for _ in range(out_width)])
-
-
-@given(
-    data=st.data(), x_type=activation_types, y_type=activation_types, steps=st.integers(1, 12),
-    groups=st.integers(1, 3), group_width=st.integers(1, 3), per_group=st.integers(1, 3), taps=st.integers(1, 4),
-    dilation=st.integers(1, 3), stride=st.integers(1, 3), left=st.integers(0, 5), right=st.integers(0, 5), shift=shifts,
-)  # fmt: skip
-def test_conv1d(
-    run: Run, data: st.DataObject, x_type: str, y_type: str, steps: int, groups: int, group_width: int, per_group: int,
-    taps: int, dilation: int, stride: int, left: int, right: int, shift: int,
-) -> None:  # fmt: skip
-    """conv1d_q equals its twin for every geometry: groups, strides, dilations, padding on either side."""
-    left += max(0, dilation * (taps - 1) + 1 - steps - left - right)
-    channels, outputs = groups * group_width, groups * per_group
-    x, weight = data.draw(tensors(x_type, BATCH, steps, channels)), data.draw(weights(outputs, group_width, taps))
-    bias, multiplier = accumulator_constants(data.draw, outputs)
-    pad_value, zero_point = zero_point_of(data.draw, x_type), zero_point_of(data.draw, y_type)
-    acc = linear.conv1d_products(
-        x, weight, pad=(left, right), pad_value=pad_value, stride=stride, dilation=dilation, groups=groups
-    )
-    expected = linear.finish_accumulator(acc, bias, multiplier, shift, zero_point, y_type)
-    for sample, y in zip(x, expected, strict=True):
-        actual = run(
-            "conv1d_q", y.shape, y_type, narrow(sample, x_type), narrow(weight, "int8"), narrow(bias, "int32"),
-            narrow(multiplier, "int32"), None, steps, channels, len(y), outputs, taps, left, stride, dilation, groups,
-            *bits(x_type, y_type), pad_value, shift, zero_point,
         )  # fmt: skip
         np.testing.assert_array_equal(y, actual)
 
@@ -357,6 +295,34 @@ def test_attention(
 
 
 @given(
+    data=st.data(), x_type=activation_types, y_type=activation_types, steps=sizes, heads=st.integers(1, 3),
+    pairs=st.integers(1, 4), passed=st.integers(0, 3), interleaved=st.booleans(), table_bits=st.integers(0, 15),
+    multiplier=multipliers, shift=shifts,
+)  # fmt: skip
+def test_rotary(
+    run: Run, data: st.DataObject, x_type: str, y_type: str, steps: int, heads: int, pairs: int, passed: int,
+    interleaved: bool, table_bits: int, multiplier: int, shift: int,
+) -> None:  # fmt: skip
+    """rotary_q equals its twin for any tables, also those that no angle gives; in place where widths agree."""
+    width = 2 * pairs + passed
+    x = data.draw(tensors(x_type, BATCH, steps, heads, width))
+    tables = [data.draw(tensors("int16", 1, steps, 1, pairs)) for _ in range(2)]
+    zeros = (zero_point_of(data.draw, x_type), zero_point_of(data.draw, y_type))
+    expected = rotary.rotary(
+        x, *tables, interleaved=interleaved, table_bits=table_bits, multiplier=multiplier, shift=shift,
+        zero_points=zeros, dtype=y_type,
+    )  # fmt: skip
+    stored = [narrow(table, "int16") for table in tables]
+    numbers = (steps, heads, width, pairs, interleaved, *bits(x_type, y_type), *zeros, table_bits, multiplier, shift)
+    for sample, y in zip(x, expected, strict=True):
+        buffer = narrow(sample, x_type)
+        np.testing.assert_array_equal(y, run("rotary_q", y.shape, y_type, buffer, *stored, None, *numbers))
+        if x_type == y_type:
+            run("rotary_q", (0,), y_type, buffer, *stored, buffer, *numbers)
+            np.testing.assert_array_equal(y, buffer)
+
+
+@given(
     data=st.data(), u_type=activation_types, y_type=activation_types, steps=st.integers(1, 12), channels=sizes,
     states=st.sampled_from([1, 2, 3, 8, 16]), scale_bits=st.floats(-14.0, -4.0), peak_bits=st.floats(-12.0, 8.0),
 )  # fmt: skip
@@ -534,7 +500,7 @@ def test_a_fault_in_linear_is_caught(header: str, right: str, wrong: str) -> Non
     """A kernel that rounds, saturates or sums in another way is told apart from its twin."""
     source = kernel_files()[header]
     assert source.count(right) == 1
-    faulty = caller(
+    faulty = integer_caller(
         Kernels(
             ["linear.h"], {"linear_q": SIGNATURES["linear_q"]}, {**kernel_files(), header: source.replace(right, wrong)}
         )

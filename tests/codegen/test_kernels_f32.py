@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kernel_library import Kernels, assert_same_floats, build_kernel_library, kernel_files
+from kernel_library import Kernels, assert_same_floats, build_kernel_library, float_caller, kernel_files
 from numpy.typing import NDArray
 from strategies import Walk, attention_biases, attention_spans, walks
+from strategies import float_tensors as tensors
 
 from smidgen.numerics import float32
 from smidgen.numerics.attention_span import AttentionSpan
@@ -24,7 +25,6 @@ BATCH = 3
 COUNT = 64  # of the element-wise tests
 HEADERS = (
     "attention_f32.h",
-    "conv1d_f32.h",
     "elementwise_f32.h",
     "functions_f32.h",
     "gru_f32.h",
@@ -32,14 +32,15 @@ HEADERS = (
     "norm_f32.h",
     "pointwise_f32.h",
     "reduce_f32.h",
+    "rotary_f32.h",
     "selective_scan_f32.h",
 )
 SIGNATURES = {
     "linear_f32": "ppppuuu",
-    "conv1d_f32": "ppppuuuuuuuuu",
     "rms_norm_f32": "pppuuf",
     "layer_norm_f32": "ppppuuf",
     "attention_f32": "ppppppuuuuuuuuuiiiif",
+    "rotary_f32": "ppppuuuuu",
     "selective_scan_f32": "ppppppppuuu",
     "gru_f32": "ppppppuu",
     "mean_f32": "ppuuu",
@@ -65,37 +66,10 @@ WITH_SCALAR = [name for name in float32.POINTWISE if SIGNATURES[f"{name}_f32"] =
 sizes = st.integers(1, 9)
 
 
-@st.composite
-def tensors(draw: st.DrawFn, *shape: int) -> Floats:
-    """Finite float32 tensors: around one, at one magnitude, or of every magnitude at once, subnormals included."""
-    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    match draw(st.sampled_from(["ordinary", "scaled", "any bits", "special"])):
-        case "ordinary":
-            return random.normal(size=shape).astype(np.float32)
-        case "scaled":
-            return (random.normal(size=shape) * 10.0 ** draw(st.integers(-42, 37))).astype(np.float32)
-        case "any bits":
-            values = random.integers(0, 2**32, size=shape, dtype=np.uint32).view(np.float32)
-            return np.where(np.isfinite(values), values, np.float32(0.0))
-    tiny, huge = np.finfo(np.float32).smallest_subnormal, np.finfo(np.float32).max
-    return random.choice(np.array([0.0, -0.0, 1.0, -1.0, 0.5, tiny, -tiny, huge, -huge], np.float32), size=shape)
-
-
 @pytest.fixture(scope="module")
 def run() -> Run:
     """All kernels as they are shipped."""
-    return caller(Kernels(HEADERS, SIGNATURES))
-
-
-def caller(kernels: Kernels) -> Run:
-    """Return a function that returns what a kernel writes into an output of some shape; None stands for that output."""
-
-    def call(kernel: str, shape: tuple[int, ...], *arguments: object, dtype: str = "float32") -> NDArray[np.generic]:
-        y = np.full(shape, -1, dtype)
-        kernels(kernel, *(y if argument is None else argument for argument in arguments))
-        return y
-
-    return call
+    return float_caller(Kernels(HEADERS, SIGNATURES))
 
 
 @given(data=st.data(), rows=sizes, in_width=st.integers(1, 70), out_width=sizes)
@@ -106,43 +80,6 @@ def test_linear(run: Run, data: st.DataObject, rows: int, in_width: int, out_wid
     expected = float32.linear(x, weight, bias)
     for sample, y in zip(x, expected, strict=True):
         assert_same_floats(y, run("linear_f32", y.shape, sample, weight, bias, None, rows, in_width, out_width))
-
-
-@given(
-    data=st.data(),
-    steps=st.integers(1, 12),
-    groups=st.integers(1, 3),
-    group_width=st.integers(1, 3),
-    outputs_per_group=st.integers(1, 3),
-    taps=st.integers(1, 4),
-    dilation=st.integers(1, 3),
-    stride=st.integers(1, 3),
-    extra_left=st.integers(0, 4),
-    right=st.integers(0, 4),
-)
-def test_conv1d(
-    run: Run,
-    data: st.DataObject,
-    steps: int,
-    groups: int,
-    group_width: int,
-    outputs_per_group: int,
-    taps: int,
-    dilation: int,
-    stride: int,
-    extra_left: int,
-    right: int,
-) -> None:
-    """conv1d_f32 skips the padding that its twin multiplies, without a difference in any bit."""
-    reach = dilation * (taps - 1)
-    left = max(0, reach + 1 - steps - right) + extra_left
-    channels, outputs = groups * group_width, groups * outputs_per_group
-    x = data.draw(tensors(BATCH, steps, channels))
-    weight, bias = data.draw(tensors(outputs, group_width, taps)), data.draw(tensors(outputs))
-    expected = float32.conv1d(x, weight, bias, pad=(left, right), stride=stride, dilation=dilation, groups=groups)
-    sizes = (steps, channels, expected.shape[1], outputs, taps, left, stride, dilation, groups)
-    for sample, y in zip(x, expected, strict=True):
-        assert_same_floats(y, run("conv1d_f32", y.shape, sample, weight, bias, None, *sizes))
 
 
 @given(data=st.data(), rows=sizes, width=st.integers(1, 70), eps=st.sampled_from([1e-5, 1e-6, 1.1920929e-07]))
@@ -180,6 +117,25 @@ def test_attention(
         scores = np.empty(span.most_keys(queries, keys), np.float32)
         stored = 0 if bias is None else bias
         assert_same_floats(y, run("attention_f32", y.shape, q[i], k[i], v[i], stored, None, scores, *sizes))
+
+
+@given(
+    data=st.data(), steps=sizes, heads=st.integers(1, 3), pairs=st.integers(1, 4), passed=st.integers(0, 3),
+    interleaved=st.booleans(),
+)  # fmt: skip
+def test_rotary(
+    run: Run, data: st.DataObject, steps: int, heads: int, pairs: int, passed: int, interleaved: bool
+) -> None:
+    """rotary_f32 equals its twin, also where it writes over its input."""
+    x = data.draw(tensors(BATCH, steps, heads, 2 * pairs + passed))
+    cos, sin = data.draw(tensors(1, steps, 1, pairs)), data.draw(tensors(1, steps, 1, pairs))
+    expected = float32.rotary(x, cos, sin, interleaved=interleaved)
+    sizes = (steps, heads, 2 * pairs + passed, pairs, interleaved)
+    for sample, y in zip(x, expected, strict=True):
+        assert_same_floats(y, run("rotary_f32", y.shape, sample, cos, sin, None, *sizes))
+        buffer = sample.copy()
+        run("rotary_f32", (0,), buffer, cos, sin, buffer, *sizes)
+        assert_same_floats(y, buffer)
 
 
 @given(data=st.data(), steps=sizes, channels=sizes, states=sizes, decaying=st.booleans())
@@ -326,7 +282,7 @@ def test_a_fault_in_linear_is_caught(right: str, wrong: str) -> None:
     source = kernel_files()["linear_f32.h"]
     assert source.count(right) == 1
     faulty = {**kernel_files(), "linear_f32.h": source.replace(right, wrong)}
-    run = caller(Kernels(["linear_f32.h"], {"linear_f32": SIGNATURES["linear_f32"]}, faulty))
+    run = float_caller(Kernels(["linear_f32.h"], {"linear_f32": SIGNATURES["linear_f32"]}, faulty))
     with pytest.raises(AssertionError, match="differ, first at"):
         assert_same_floats(float32.linear(x, weight, bias), run("linear_f32", (20, 6), x, weight, bias, None, 20, 9, 6))
 
@@ -337,7 +293,7 @@ def test_a_fault_in_exp_is_caught() -> None:
     source = kernel_files()["functions_f32.h"]
     assert source.count(right) == 1
     faulty = {**kernel_files(), "functions_f32.h": source.replace(right, wrong)}
-    run = caller(Kernels(["pointwise_f32.h"], {"exp_f32": SIGNATURES["exp_f32"]}, faulty))
+    run = float_caller(Kernels(["pointwise_f32.h"], {"exp_f32": SIGNATURES["exp_f32"]}, faulty))
     x = np.linspace(-90.0, -80.0, 1000, dtype=np.float32)
     with pytest.raises(AssertionError, match="differ, first at"):
         assert_same_floats(float32.exp(x), run("exp_f32", x.shape, x, None, x.size))

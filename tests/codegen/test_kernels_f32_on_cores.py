@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from smidgen.codegen.bundle import Layer, Port, Program
 from smidgen.numerics import float32
+from smidgen.numerics.window import Window
 from smidgen.targets import EMULATED_CORES
 from smidgen.verification import Emulator, build_image, run_isolated
 
@@ -38,11 +39,27 @@ CASES = {
         shape=(3, 6),
         twin=lambda x: float32.linear(piece(x, 0, 3, 10), piece(x, 30, 6, 10), piece(x, 90, 6)),
     ),
-    "conv1d": Case(
-        call="conv1d_f32(x, x + 40, x + 64, y, 10U, 4U, 10U, 4U, 3U, 4U, 1U, 2U, 2U)",
+    "conv2d": Case(
+        call="conv2d_f32(x, x + 40, x + 64, y, "
+        "1U, 10U, 1U, 4U, 10U, 1U, 4U, 3U, 1U, 4U, 0U, 1U, 1U, 2U, 1U, 1U, 1U, 2U)",
         shape=(10, 4),
-        twin=lambda x: float32.conv1d(
-            piece(x, 0, 1, 10, 4), piece(x, 40, 4, 2, 3), piece(x, 64, 4), pad=(4, 0), dilation=2, groups=2
+        twin=lambda x: float32.conv2d(
+            piece(x, 0, 1, 10, 1, 4), piece(x, 40, 4, 3, 1, 2), piece(x, 64, 4),
+            Window(size=(3, 1), dilation=(2, 1), pad_before=(4, 0)), groups=2,
+        ).reshape(10, 4),
+    ),
+    "average_pool": Case(
+        call="average_pool_f32(x, y, 1U, 6U, 5U, 6U, 4U, 3U, 3U, 2U, 1U, 0U, 1U, 1U, 1U, 1U, 0U)",
+        shape=(6, 4, 3),
+        twin=lambda x: float32.average_pool(
+            piece(x, 0, 1, 6, 5, 3), Window(size=(3, 2), pad_before=(1, 0), pad_after=(1, 0)), count_padding=False
+        )[0],
+    ),
+    "max_pool": Case(
+        call="max_pool_f32(x, y, 1U, 6U, 5U, 6U, 4U, 3U, 3U, 2U, 1U, 0U, 1U, 1U, 1U, 1U)",
+        shape=(6, 4, 3),
+        twin=lambda x: float32.max_pool(
+            piece(x, 0, 1, 6, 5, 3), Window(size=(3, 2), pad_before=(1, 0), pad_after=(1, 0))
         )[0],
     ),
     "rms_norm": Case(
@@ -62,6 +79,13 @@ CASES = {
         twin=lambda x: float32.attention(
             piece(x, 0, 1, 6, 2, 4), piece(x, 48, 1, 6, 1, 4), piece(x, 72, 1, 6, 1, 2), scale=0.5, causal=True,
             window=4, offset=0, bias=piece(x, 84, 2, 4),
+        )[0],
+    ),
+    "rotary": Case(
+        call="rotary_f32(x, x + 60, x + 70, y, 5U, 2U, 6U, 2U, 1U)",
+        shape=(5, 2, 6),
+        twin=lambda x: float32.rotary(
+            piece(x, 0, 1, 5, 2, 6), piece(x, 60, 1, 5, 1, 2), piece(x, 70, 1, 5, 1, 2), interleaved=True
         )[0],
     ),
     "selective_scan": Case(

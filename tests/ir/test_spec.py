@@ -16,6 +16,7 @@ from graphs import (
     every_step_operator,
     graphs,
     replaced,
+    without,
 )
 from hypothesis import given
 
@@ -23,6 +24,7 @@ from smidgen.errors import GraphError
 from smidgen.ir import Graph, Op, check_graph
 from smidgen.ir.ops import OP_SPECS
 from smidgen.numerics.quantization import QParams
+from smidgen.numerics.window import Window
 
 Spoil = Callable[[Graph], Graph]
 
@@ -66,13 +68,8 @@ def with_tensor(tensor: str, **changes: Any) -> Spoil:
     return lambda g: replace(g, tensors={**g.tensors, tensor: replace(g.tensors[tensor], **changes)})
 
 
-def without(mapping: dict[str, Any], key: str) -> dict[str, Any]:
-    """Return a mapping without one key."""
-    return {name: value for name, value in mapping.items() if name != key}
-
-
-LINEAR, CONV, SCAN, GRU = (first(INTEGERS, kind) for kind in ("linear", "conv1d", "selective_scan", "gru"))
-ATTENTION, ARGMAX, SLICE = (first(INTEGERS, kind) for kind in ("attention", "argmax", "slice"))
+LINEAR, CONV, SCAN, GRU = (first(INTEGERS, kind) for kind in ("linear", "conv2d", "selective_scan", "gru"))
+ATTENTION, ROTARY, ARGMAX, SLICE = (first(INTEGERS, kind) for kind in ("attention", "rotary", "argmax", "slice"))
 
 STRUCTURE: dict[str, tuple[Spoil, str]] = {
     "no input": (lambda g: replace(g, inputs=()), "graph integers needs at least one input and one output"),
@@ -126,6 +123,10 @@ TYPES: dict[str, tuple[Spoil, str]] = {
         f"{SCAN.name}: {SCAN.inputs[0]} must be int16, it is int8",
     ),
     "gates in int8": (with_tensor(GRU.inputs[0], dtype="int8", qparams=SYMMETRIC), "must be int16, it is int8"),
+    "tables in int8": (
+        with_tensor(ROTARY.inputs[1], dtype="int8", qparams=SYMMETRIC, data=np.zeros((6, 1, 1), np.int8)),
+        f"{ROTARY.name}: {ROTARY.inputs[1]} must be int16, it is int8",
+    ),
     "bias in int32": (
         with_param("attention", "bias", lambda a: a.astype(np.int32)), "bias must be int16 with 2 axes, got int32"
     ),
@@ -180,9 +181,21 @@ SHAPES: dict[str, tuple[Spoil, str]] = {
     ),
     "operands": (
         lambda g: replaced(g, first(g, "add"), inputs=("x", CONV.output)),
-        r"operands of shapes \(6, 4\) and \(6, 8\) cannot be broadcast to one",
+        r"operands of shapes \(6, 4\) and \(3, 4, 4\) cannot be broadcast to one",
     ),
-    "channels": (with_attr("conv1d", "groups", 3), r"weight \(8, 8, 3\) in 3 groups and \(6, 8\)"),
+    "channels": (with_attr("conv2d", "groups", 3), r"weight \(4, 3, 2, 1\) in 3 groups and \(6, 4, 2\)"),
+    "window": (with_attr("conv2d", "stride", (1,)), r"stride of a window must be two numbers of at least 1, got"),
+    "window too large": (
+        with_attr("max_pool", "dilation", (7, 1)), r"max_pool.2: a window over 8 does not fit 6 elements, 7 with"
+    ),
+    "columns of a sequence": (with_attr("max_pool", "pad_after", (1, 1)), "its window makes 2 of it"),
+    "one axis": (
+        lambda g: pool_of_a_vector(), r"expected \(time, channels\) or \(rows, columns, channels\), got \(6,\)"
+    ),
+    "multipliers of a pool": (
+        with_attr("average_pool", "count_padding", True), "multiplier must have 1 elements, got 9"
+    ),
+    "window in the padding": (lambda _: pool_of_padding(), "max_pool.0: a window lies in the padding alone"),
     "heads": (
         lambda g: replaced(g, ATTENTION, inputs=(*ATTENTION.inputs[:2], "wide")), r"q, k, v must be \(T, H, w\)"
     ),
@@ -199,13 +212,17 @@ SHAPES: dict[str, tuple[Spoil, str]] = {
     "bias of other pairs": (
         with_param("attention", "bias", lambda a: np.resize(a, (2, 6, 5))), r"of pairs must be \(heads or 1, 6, 6\)"
     ),
+    "tables of few steps": (
+        with_tensor(ROTARY.inputs[1], shape=(5, 1, 1), data=np.zeros((5, 1, 1), np.int16)),
+        r"x, cos, sin must be \(T, H, w\), .* 2 p at most w; got \(6, 2, 2\), \(5, 1, 1\), \(6, 1, 1\)",
+    ),
     "scan": (
         lambda g: replaced(g, SCAN, inputs=(*SCAN.inputs[:2], SCAN.inputs[2], SCAN.inputs[1])),
         r"u, delta \(t, d\) and B, C \(t, n\) expected",
     ),
     "gates": (lambda g: replaced(g, GRU, inputs=("wide",)), r"does not fit gates \(6, 4\); \(t, 3h\) and \(3h, h\)"),
     "permutation": (with_attr("transpose", "permutation", (0, 0)), r"\(0, 0\) does not permute the axes of \(6, 4\)"),
-    "view": (with_attr("reshape", "shape", (6, 2, 3)), r"cannot view \(6, 4\) as \(6, 2, 3\)"),
+    "view": (with_attr("reshape", "shape", (6, 2, 3)), r"cannot view \(6, 8\) as \(6, 2, 3\)"),
     "slice": (with_attr("slice", "stop", 7), r"\[0:7\] is outside axis 1 of \(6, 4\)"),
     "strided slice": (with_attr("strided_slice", "step", -2), r"position -2 is outside axis 1 of \(4, 3\)"),
     "taken": (
@@ -224,6 +241,7 @@ SHAPES: dict[str, tuple[Spoil, str]] = {
 BOUNDS: dict[str, tuple[Spoil, str]] = {
     "add of int8": (lambda _: narrow_add(multiplier_a=2**24), r"add.0: its sum can reach \d+, it must stay"),
     "mean": (lambda _: long_mean(), "mean.1: a mean over 131072 elements could overflow, 65538 are most"),
+    "average": (lambda _: long_pool(), r"average_pool.0: its sum can reach \d+, it must stay below 2\*\*31"),
     "power of a row": (with_attr("layer_norm", "epsilon", 2**62 - 1), r"the power of a row can reach \d+"),
     "mean of a row": (with_attr("layer_norm", "mean_multiplier", 2**31 - 1), "says more than the mean of 4 features"),
     "score": (lambda _: wide_attention(score_prescale=0), r"a score can reach \d+, it must stay below 2\*\*30"),
@@ -261,6 +279,26 @@ def long_mean() -> Graph:
     x = m.input("x", 2**17, 1, qparams=INT16)
     short = m.graph(m.mean(m.slice(x, 0, 0, 8), 0, INT16))
     return replace(short, ops=(replace(short.ops[-1], inputs=(x,)),))
+
+
+def long_pool() -> Graph:
+    """Return the mean of windows of 2**16 elements of int16, as a file may hold it."""
+    m = GraphMaker()
+    graph = m.graph(m.average_pool(m.input("x", 2**16, 1, qparams=INT16), Window(size=(8, 1), stride=(2**16, 1))))
+    return replaced(graph, graph.ops[0], attrs={**graph.ops[0].attrs, "size": (2**16, 1)})
+
+
+def pool_of_padding() -> Graph:
+    """Return a pooling whose first window holds no element."""
+    m = GraphMaker()
+    return m.graph(m.max_pool(m.input("x", 6, 1), Window(size=(2, 1), pad_before=(2, 0))))
+
+
+def pool_of_a_vector() -> Graph:
+    """Return a pooling of a tensor without channels."""
+    m = GraphMaker()
+    graph = m.graph(m.max_pool(m.input("x", 6, 1), Window(size=(2, 1))))
+    return replace(graph, tensors={**graph.tensors, "x": replace(graph["x"], shape=(6,))})
 
 
 def wide_attention(**attrs: int) -> Graph:

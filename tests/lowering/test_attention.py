@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from smidgen.compression import import_model
 from smidgen.errors import UnsupportedError
 from smidgen.ir import Op
+from smidgen.passes import fold
 
 attend = F.scaled_dot_product_attention
 
@@ -149,6 +150,66 @@ def test_a_steep_bias_becomes_a_window_in_integers() -> None:
     assert op.attrs["window"] in (2, 3)
     (found,) = lowered(Steep(), x, "int16").integers(x)
     assert sqnr_db(found, Steep()(*x).double().numpy()) >= 60.0
+
+
+class Rotated(nn.Module):
+    """Rotary positions with the steps before and after the heads, all channels and some, read by attention and not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        angles = torch.outer(torch.arange(float(T)), torch.tensor([1.0, 0.3]))
+        self.register_buffer("cis", torch.polar(torch.ones_like(angles), angles))
+        self.q, self.k = nn.Linear(8, 8), nn.Linear(8, 8)
+
+    def turned(self, x: Tensor) -> Tensor:
+        """Turn pairs of (b, T, heads, 4)."""
+        return torch.view_as_real(torch.view_as_complex(x.unflatten(-1, (2, 2))) * self.cis[:, None]).flatten(-2)
+
+    def forward(self, x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
+        q, k = (self.turned(f(z).unflatten(-1, (2, 4))).transpose(1, 2) for f, z in ((self.q, x), (self.k, y)))
+        v = heads(y, 2)
+        cos, sin = self.cis.real.repeat(1, 2), self.cis.imag.repeat(1, 2)
+        half = torch.cat([-v[..., 2:], v[..., :2]], dim=-1)
+        partly = torch.cat([self.turned(x[:, :, None, :4])[:, :, 0], x[..., 4:]], dim=-1)
+        return attend(q, k, v, is_causal=True), v * cos + half * sin, partly
+
+
+def rotated_model() -> Rotated:
+    """Return the same model every time."""
+    torch.manual_seed(0)
+    return Rotated().eval()
+
+
+@cache
+def rotated(recipe: str) -> Lowered:
+    """Return rotary positions on every rung."""
+    program = import_model(rotated_model(), X) if recipe == "float32" else rotated("float32").program
+    return lowered(program, X, recipe)
+
+
+@pytest.mark.parametrize(("recipe", "floor_db"), [("float32", 120.0), ("int16", 40.0), ("int8-pure", 30.0)])
+def test_rotary_positions_follow_pytorch(recipe: str, floor_db: float) -> None:
+    """One operator each, above the floor of every recipe; int8 weights limit what feeds attention."""
+    rungs = rotated(recipe)
+    with torch.no_grad():
+        exact = [value.double().numpy() for value in rotated_model()(*X)]
+    kinds = [op.kind for op in rungs.graph.ops]
+    assert {kind: kinds.count(kind) for kind in ("rotary", "attention", "mul")} == {
+        "rotary": 4,
+        "attention": 1,
+        "mul": 0,
+    }
+    for found, real in zip(rungs.integers(X), exact, strict=True):
+        assert found.shape == real.shape
+        assert sqnr_db(found, real) >= floor_db
+
+
+def test_rotation_beside_attention_moves_nothing() -> None:
+    """Steps stand first for both, so that the axes that PyTorch swaps stay where they are."""
+    graph = fold(rotated("int16").graph)
+    turned = [op for op in graph.ops if op.kind == "rotary"][:2]
+    (op,) = (op for op in graph.ops if op.kind == "attention")
+    assert [op.inputs[i] for i in (0, 1)] == [rotation.output for rotation in turned]
 
 
 def test_heads_that_do_not_pair_are_refused() -> None:

@@ -36,7 +36,25 @@ CASES: dict[str, tuple[Callable[..., object], tuple[nn.Module, ...], str]] = {
         lambda m, x: torch.sin(x), (), r":sin: operator aten.sin.default has no lowering; of positions it is a constant"
     ),
     "conversion": (lambda m, x: x.to(torch.float64), (), ":_to_copy: "),
-    "unknown layer": (lambda m, x: m.layers[0](x), (nn.BatchNorm1d(6),), "layers.0:.*batch_norm.* has no lowering"),
+    "unknown layer": (lambda m, x: m.layers[0](x, x), (nn.Bilinear(4, 4, 2),), "layers.0:bilinear.* has no lowering"),
+    "three axes": (
+        lambda m, x: m.layers[0](x[:, :, :, None, None]), (nn.Conv3d(6, 2, 1),), ":conv3d: .*aten.conv3d.default has"
+    ),
+    "transposed convolution of little": (
+        lambda m, x: m.layers[0](x), (nn.ConvTranspose1d(6, 2, 2, padding=2),), r"padding \[2\] cuts off more than the"
+    ),
+    "windows of several sizes": (
+        lambda m, x: F.adaptive_max_pool1d(x.mT, 4), (), "windows over 6 elements are of several sizes; ask for an"
+    ),
+    "a divisor": (
+        lambda m, x: F.avg_pool2d(x[:, None], 2, divisor_override=3), (), "a divisor of its own is not supported"
+    ),
+    "padding that counts in part": (
+        lambda m, x: F.avg_pool1d(x, 3, 2, 1, ceil_mode=True), (), "its last window reaches beyond the padding"
+    ),
+    "indices of a pooling": (
+        lambda m, x: F.max_pool1d(x, 2, return_indices=True)[1], (), r"result 1 of aten.max_pool1d_\S+ is not computed"
+    ),
     "batch reduced": (lambda m, x: x.mean(0), (), ":mean: it works along the batch axis"),
     "batch sliced": (lambda m, x: x[1:], (), ":slice: it works along the batch axis"),
     "one sample taken": (lambda m, x: x[0], (), ":select: it works along the batch axis; .* by unsqueeze.0. where"),

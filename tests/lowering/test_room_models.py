@@ -118,8 +118,8 @@ def test_folding_removes_what_nobody_needs(name: str, recipe: str) -> None:
     folded = fold(rungs(name, recipe).graph)
     assert not [op.name for op in folded.ops if op.kind == "transpose"]
     for op in folded.ops:
-        if op.kind == "conv1d":
-            assert (op.attrs["pad_left"], op.attrs["pad_right"]) == (3, 0)
+        if op.kind == "conv2d":
+            assert (op.attrs["pad_before"], op.attrs["pad_after"]) == ((3, 0), (0, 0))
     head = next(op for op in folded.ops if op.name == "classifier.head")
     assert folded[head.output].shape in ((1, ROOMS), (ROOMS,))
     assert folded[head.inputs[0]].shape[0] != STEPS

@@ -9,6 +9,7 @@ from hypothesis import given
 
 from smidgen.ir import Graph, graph_text, interpret
 from smidgen.ir.ops import OP_SPECS
+from smidgen.numerics.window import Window
 from smidgen.passes import fold
 
 
@@ -60,8 +61,22 @@ def test_transpositions_that_cancel_vanish() -> None:
     there_and_back = m.transpose(m.transpose(x, 1, 0, 2), 1, 0, 2)
     twice = m.transpose(m.transpose(x, 1, 2, 0), 1, 2, 0)
     folded = fold(m.graph(m.table(there_and_back), m.table(twice)))
-    assert kinds(folded) == ["transpose", "table", "table"]
-    assert folded.ops[0].attrs["permutation"] == (2, 0, 1)
+    assert kinds(folded) == ["table", "table", "transpose"]
+    assert folded.ops[-1].attrs["permutation"] == (2, 0, 1)
+
+
+def test_transpositions_sink_through_functions_of_elements() -> None:
+    """A stack of convolutions with functions, sums and joins between them has its transpositions at the ends alone."""
+    m = GraphMaker()
+    x = m.conv1d(m.transpose(m.input("x", 4, 20), 1, 0), 4, y=INT16)
+    first = m.transpose(x, 1, 0)
+    again = m.transpose(m.conv1d(m.transpose(m.table(first, INT16), 1, 0), 4, y=INT16), 1, 0)
+    summed = m.binary("add", m.binary("add", first, again, INT16), m.constant("offsets", 4, 20), INT16)
+    joined = m.concat(0, summed, summed)
+    graph = m.graph(m.transpose(m.conv1d(m.transpose(joined, 1, 0), 3), 1, 0))
+    folded = fold(graph)
+    assert kinds(folded) == ["transpose", "conv2d", "table", "conv2d", "add", "add", "concat", "conv2d", "transpose"]
+    assert_same_outputs(graph, folded)
 
 
 def test_a_transposition_of_axes_of_one_is_a_reshape() -> None:
@@ -85,8 +100,19 @@ def test_the_rows_that_padding_on_the_right_makes_are_not_computed() -> None:
     m = GraphMaker()
     graph = m.graph(m.slice(m.conv1d(m.input("x", 20, 4), 6, taps=4, pad=(3, 3)), 0, 0, 20))
     folded = fold(graph)
-    assert kinds(folded) == ["conv1d"]
-    assert (folded.ops[0].attrs["pad_left"], folded.ops[0].attrs["pad_right"]) == (3, 0)
+    assert kinds(folded) == ["conv2d"]
+    assert (folded.ops[0].attrs["pad_before"], folded.ops[0].attrs["pad_after"]) == ((3, 0), (0, 0))
+    assert_same_outputs(graph, folded)
+
+
+def test_the_columns_that_padding_makes_are_not_computed_either() -> None:
+    """A pooling that reaches beyond the right of an image and is cut there."""
+    m = GraphMaker()
+    pooled = m.max_pool(m.input("x", 6, 5, 2), Window(size=(1, 3), stride=(1, 2), pad_after=(0, 2)))
+    graph = m.graph(m.slice(pooled, 1, 0, 2))
+    folded = fold(graph)
+    assert kinds(folded) == ["max_pool"]
+    assert folded.ops[0].attrs["pad_after"] == (0, 0)
     assert_same_outputs(graph, folded)
 
 
@@ -94,7 +120,7 @@ def test_a_cut_that_needs_more_than_the_padding_stays() -> None:
     """Rows that hold data are cut after the convolution."""
     m = GraphMaker()
     graph = m.graph(m.slice(m.conv1d(m.input("x", 20, 4), 6, taps=4, pad=(3, 3)), 0, 0, 19))
-    assert kinds(fold(graph)) == ["conv1d", "slice"]
+    assert kinds(fold(graph)) == ["conv2d", "slice"]
 
 
 def test_rows_that_nobody_reads_are_not_computed() -> None:

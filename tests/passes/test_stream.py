@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from smidgen.codegen import emit
 from smidgen.errors import StreamingError
 from smidgen.ir import Clock, Graph, interpret
+from smidgen.numerics.window import Window
 from smidgen.passes import CausalGraph, fold, plan_memory
 from smidgen.passes.along_time import TIME_RULES, layout
 from smidgen.verification import HostModel
@@ -172,15 +173,23 @@ def heads(m: GraphMaker, x: str, count: int) -> list[str]:
 REFUSED: dict[str, tuple[Build, str]] = {
     "padded on both sides": (
         lambda m, x: m.conv1d(x, 3, taps=3, pad=(1, 1)),
-        r"conv1d\.0 \(conv1d\) looks 1 steps ahead, as it is padded behind .*F\.pad\(x, \(2, 0\)\) and padding=0",
+        r"conv2d\.0 \(conv2d\) looks 1 steps ahead, as it is padded behind .*F\.pad\(x, \(2, 0\)\) and padding=0",
     ),
     "padded too much": (
         lambda m, x: m.conv1d(x, 3, taps=3, pad=(3, 0)),
-        r"conv1d\.0 \(conv1d\) is padded by 3 steps in front, more than the 2 that it reaches back; pad 2",
+        r"conv2d\.0 \(conv2d\) is padded by 3 steps in front, more than the 2 that it reaches back; pad 2",
     ),
     "steps as channels": (
         lambda m, x: m.conv1d(m.transpose(x, 1, 0), 3, taps=2, pad=(1, 0)),
-        r"conv1d\.1 \(conv1d\) slides along features, with the steps as channels: it sees the whole window",
+        r"conv2d\.1 \(conv2d\) slides along features, with the steps as channels: it sees the whole window",
+    ),
+    "transposed along time": (
+        lambda m, x: m.conv2d(x, 3, Window(size=(2, 1), pad_before=(1, 0), input_dilation=(2, 1))),
+        r"conv2d\.0 \(conv2d\) makes 2 steps of one, as it is transposed along time; a stream has one clock",
+    ),
+    "means of fewer steps": (
+        lambda m, x: m.average_pool(x, Window(size=(3, 1), pad_before=(2, 0)), count_padding=False),
+        r"average_pool\.0 \(average_pool\) divides its first means by fewer steps; let padding count",
     ),
     "the mean at every step": (
         lambda m, x: m.binary("add", x, m.concat(0, *[m.reshape(m.mean(x, 0), 1, 4)] * STEPS)),

@@ -13,6 +13,7 @@ from smidgen.codegen.calls import (
     projections,
     recurrences,
     reductions,
+    sliding,
     streaming,
 )
 from smidgen.codegen.calls.site import Call, Emitters, Site
@@ -23,11 +24,11 @@ __all__ = ["Call", "Site", "call_for", "reset_statements"]
 
 _INTEGER: Emitters = {
     **projections.INTEGER, **pointwise.INTEGER, **normalization.INTEGER, **attention.INTEGER, **recurrences.INTEGER,
-    **reductions.INTEGER, **layout.INTEGER, **streaming.STREAMING, **cached_attention.INTEGER,
+    **reductions.INTEGER, **sliding.INTEGER, **layout.INTEGER, **streaming.STREAMING, **cached_attention.INTEGER,
 }  # fmt: skip
 _FLOAT: Emitters = {
     **projections.FLOAT, **pointwise.FLOAT, **normalization.FLOAT, **attention.FLOAT, **recurrences.FLOAT,
-    **reductions.FLOAT, **layout.FLOAT, **streaming.STREAMING, **cached_attention.FLOAT,
+    **reductions.FLOAT, **sliding.FLOAT, **layout.FLOAT, **streaming.STREAMING, **cached_attention.FLOAT,
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Calls of attention."""
+"""Calls of attention and of rotary positions."""
 
 from smidgen.codegen.c_text import floating, signed
 from smidgen.codegen.calls.site import Call, Emitters, Site, bits, call, sizes
@@ -33,6 +33,20 @@ def _attention(site: Site) -> Call:
     return call("attention", "attention_q", arguments)
 
 
+def _rotary(site: Site) -> Call:
+    x, y = site.x[0], site.y
+    arguments = [
+        *_turned(site), *bits(x, y), signed(x.zero_point), signed(y.zero_point),
+        *site.signed("table_bits", "multiplier", "shift"),
+    ]  # fmt: skip
+    return call("rotary", "rotary_q", arguments)
+
+
+def _turned(site: Site) -> list[str]:
+    pairs, interleaved = site.x[1].shape[2], bool(site.op.attrs["interleaved"])
+    return [*(site.at(x) for x in site.x), site.at(site.y), *sizes(*site.y.shape, pairs, interleaved)]
+
+
 # ---- float32 ---------------------------------------------------------------------------------------------------------
 
 
@@ -41,8 +55,10 @@ def _float_attention(site: Site) -> Call:
     return call("attention_f32", "attention_f32", [*_operands(site, "float32"), *_span(site), scale])
 
 
-INTEGER: Emitters = {"attention": _attention}
+def _float_rotary(site: Site) -> Call:
+    return call("rotary_f32", "rotary_f32", _turned(site))
 
-FLOAT: Emitters = {
-    "attention": _float_attention,
-}  # fmt: skip
+
+INTEGER: Emitters = {"attention": _attention, "rotary": _rotary}
+
+FLOAT: Emitters = {"attention": _float_attention, "rotary": _float_rotary}

@@ -1,14 +1,37 @@
 """One spelling for what people and torch.export write in many: the float graph is rewritten once, after capture."""
 
+from collections.abc import Mapping
+
+import torch
 from torch import fx
 
 from smidgen.compression.batch import BatchAxis
 from smidgen.compression.rewriting.attention import fuse_attention
+from smidgen.compression.rewriting.batch_norm import scale_instead_of_batch_norm
+from smidgen.compression.rewriting.channel_scaling import merge_channel_scaling
 from smidgen.compression.rewriting.projections import part_projections
+from smidgen.compression.rewriting.rotary import fuse_rotary
 from smidgen.compression.rewriting.scores import Constants
 from smidgen.compression.rewriting.shared_heads import share_heads
 
-__all__ = ["rewrite_by_constants"]
+__all__ = ["REWRITTEN", "rewrite_by_constants", "rewrite_by_shape"]
+
+aten = torch.ops.aten
+
+#: Operators of which nothing is left after the rewriting, and what becomes of them.
+REWRITTEN: Mapping[object, str] = {
+    aten._native_batch_norm_legit_no_training.default: "At evaluation: part of the weights in front of it, or a "
+    "convolution of one tap.",
+}
+
+
+def rewrite_by_shape(graph: fx.Graph) -> bool:
+    """Rewrite in place what takes no value to know; return whether anything was."""
+    changed = False
+    for rewritten in (scale_instead_of_batch_norm(graph), merge_channel_scaling(graph)):
+        changed |= rewritten
+    graph.eliminate_dead_code()
+    return changed
 
 
 def rewrite_by_constants(graph: fx.Graph, constants: Constants, batch: BatchAxis) -> bool:
@@ -17,7 +40,12 @@ def rewrite_by_constants(graph: fx.Graph, constants: Constants, batch: BatchAxis
     Raises UnsupportedError, with the user's line, for attention with a mask that an input decides.
     """
     changed = False
-    for rewritten in (fuse_attention(graph, constants), share_heads(graph, batch), part_projections(graph, batch)):
+    for rewritten in (
+        fuse_attention(graph, constants),
+        fuse_rotary(graph, constants, batch),
+        share_heads(graph, batch),
+        part_projections(graph, batch),
+    ):
         changed |= rewritten
     graph.eliminate_dead_code()
     return changed

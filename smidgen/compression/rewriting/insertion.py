@@ -9,11 +9,15 @@ from smidgen.compression.structure import COMPUTED
 
 
 class Insertion:
-    """Adds nodes right before one that they stand for, and takes its place in the user's module and source."""
+    """Adds nodes right before one that they stand for, and takes its place in the user's module and source.
 
-    def __init__(self, origin: fx.Node) -> None:
+    Where `like` is given, they take the place of that node instead.
+    """
+
+    def __init__(self, origin: fx.Node, *, like: fx.Node | None = None) -> None:
         self._graph = origin.graph
         self._origin = origin
+        self._like = like or origin
 
     def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> fx.Node:
         """Add a call; its value's shape and type come from the same call on the arguments' stand-ins."""
@@ -28,10 +32,18 @@ class Insertion:
             node = self._graph.call_function(function, args)
         return self._described(node, value)
 
+    def constant(self, name: str, value: Tensor) -> fx.Node:
+        """Add a constant of the graph; its stand-in joins those of the node that this stands for."""
+        assert self._graph.owning_module is not None
+        self._graph.owning_module.register_buffer(name, value)
+        with self._graph.inserting_before(self._origin):
+            node = self._graph.get_attr(name)
+        return self._described(node, self._origin.meta["val"].fake_mode.from_tensor(value))
+
     def _described(self, node: fx.Node, value: Any) -> fx.Node:
-        node.meta = {key: self._origin.meta[key] for key in _ORIGIN if key in self._origin.meta}
+        node.meta = {key: self._like.meta[key] for key in _ORIGIN if key in self._like.meta}
         node.meta["val"] = value
-        node.meta[COMPUTED] = True
+        node.meta[COMPUTED] = any(parent.meta[COMPUTED] for parent in node.all_input_nodes)
         return node
 
 

@@ -13,8 +13,8 @@ aten = torch.ops.aten
 
 #: Operators whose results hold elements of their one source, some of them perhaps twice.
 MOVES = LAYOUT | {
-    aten.repeat.default, aten.repeat_interleave.self_int, aten.squeeze.default, aten.squeeze.dims, aten.unbind.int,
-    aten.unflatten.int,
+    aten.flip.default, aten.repeat.default, aten.repeat_interleave.self_int, aten.roll.default, aten.squeeze.default,
+    aten.squeeze.dims, aten.unbind.int, aten.unflatten.int,
 }  # fmt: skip
 
 
@@ -35,6 +35,10 @@ class Positions:
         """Return the shape of a node's value at this batch."""
         return tuple(self._batch.at(size, self.n_samples) or 0 for size in node.meta["val"].shape)
 
+    def size(self, node: fx.Node) -> int | None:
+        """Return a size that is computed from the batch."""
+        return self._batch.at(node.meta["val"], self.n_samples)
+
     def of(self, node: fx.Node) -> Tensor:
         """Return where the elements of a node come from; each node on the way to `root` must be a move."""
         value = self._value(node)
@@ -48,5 +52,4 @@ class Positions:
         return self._values[node]
 
     def _argument(self, node: fx.Node) -> Any:
-        value = node.meta.get("val")
-        return self._batch.at(value, self.n_samples) if isinstance(value, torch.SymInt) else self._value(node)
+        return self.size(node) if isinstance(node.meta.get("val"), torch.SymInt) else self._value(node)

@@ -6,9 +6,11 @@ from smidgen.ir.graph import Graph, Op, State
 from smidgen.ir.ops import (
     attention,
     cached_attention,
+    convolution,
     layout,
     normalization,
     pointwise,
+    pooling,
     projections,
     recurrences,
     reductions,
@@ -20,6 +22,8 @@ __all__ = ["OP_SPECS", "Array", "Form", "OpSpec", "Operands", "element_limit", "
 
 OP_SPECS: Mapping[str, OpSpec] = {
     **projections.SPECS,
+    **convolution.SPECS,
+    **pooling.SPECS,
     **pointwise.SPECS,
     **normalization.SPECS,
     **attention.SPECS,

@@ -1,4 +1,4 @@
-"""Scaled dot-product attention as one operator, so that scores are never a tensor."""
+"""Scaled dot-product attention as one operator, so that scores are never a tensor, and rotary positions before it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -11,6 +11,7 @@ from smidgen.ir.ops.op_spec import (
     COUNT,
     MULTIPLIER,
     RIGHT_SHIFT,
+    SCALED,
     SHIFT,
     Array,
     Form,
@@ -23,10 +24,11 @@ from smidgen.ir.ops.op_spec import (
     float_params,
     integer,
     require_below,
+    require_int16,
     require_symmetric,
     wide_params,
 )
-from smidgen.numerics import attention, float32
+from smidgen.numerics import attention, float32, rotary
 from smidgen.numerics.attention_span import AttentionSpan, Block
 from smidgen.numerics.fixed_point import integer_range
 
@@ -143,6 +145,35 @@ ATTENTION_SCALES: Mapping[str, Legal] = {
     "bias_shift": range(31), "value_shift": RIGHT_SHIFT, "output_multiplier": MULTIPLIER,
     "output_shift": range(-16, 47),
 }  # fmt: skip
+
+
+# ---- rotary positions ------------------------------------------------------------------------------------------------
+
+
+def _rotary_shape(op: Op, x: Operands) -> Shape:
+    shape, cos, sin = (tensor.shape for tensor in x)
+    if len(shape) != 3 or cos != sin or len(cos) != 3 or cos[:2] != (shape[0], 1) or 2 * cos[2] > shape[2]:
+        raise GraphError(
+            f"{op.name}: x, cos, sin must be (T, H, w), (T, 1, p), (T, 1, p), 2 p at most w; got {shape}, {cos}, {sin}"
+        )
+    return shape
+
+
+def _rotary(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
+    zero_points = (x[0].zero_point, y.zero_point)
+    value, cos, sin = arrays
+    return rotary.rotary(value, cos, sin, **arithmetic_attrs(op), zero_points=zero_points, dtype=y.dtype)
+
+
+def _prove_rotary(op: Op, x: Operands, y: Tensor) -> None:
+    require_int16(op, *x[1:])
+
+
+def _float_rotary(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
+    value, cos, sin = arrays
+    return float32.rotary(value, cos, sin, **arithmetic_attrs(op))
+
+
 _SPAN: Mapping[str, Legal] = {"causal": bool, "window": COUNT, "offset": COUNT}
 
 SPECS: Mapping[str, OpSpec] = {
@@ -154,5 +185,13 @@ SPECS: Mapping[str, OpSpec] = {
         float32=Form(
             params=bias_of("float32"), attrs={**_SPAN, "scale": float}, evaluate=_float_attention,
         ),
+    ),
+    "rotary": OpSpec(
+        arity=3, shape=_rotary_shape, time="pointwise", in_place=True, macs=lambda op, x, y: 2 * y.size,
+        integer=Form(
+            attrs={"interleaved": bool, "table_bits": rotary.TABLE_BITS, **SCALED},
+            prove=_prove_rotary, evaluate=_rotary,
+        ),
+        float32=Form(attrs={"interleaved": bool}, evaluate=_float_rotary),
     ),
 }  # fmt: skip

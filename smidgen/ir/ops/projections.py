@@ -1,6 +1,5 @@
-"""Products with stored weights: linear layers and convolutions."""
+"""Products with stored weights: linear layers, and what convolutions share with them."""
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -9,14 +8,11 @@ from smidgen.errors import GraphError
 from smidgen.ir.graph import Op, Tensor
 from smidgen.ir.ops.op_spec import (
     ACCUMULATOR,
-    COUNT,
-    SIZE,
     Array,
     Form,
     Operands,
     OpSpec,
     Shape,
-    arithmetic_attrs,
     float_params,
     integer,
     wide_params,
@@ -26,8 +22,7 @@ from smidgen.numerics.fixed_point import integer_range, prove_accumulator
 
 _WEIGHT_LIMIT = 127
 
-_CHANNELS = {"bias": ("int32", "o"), "multiplier": ("int32", "o")}
-_GEOMETRY = {"pad_left": COUNT, "pad_right": COUNT, "stride": SIZE, "dilation": SIZE, "groups": SIZE}
+CHANNELS = {"bias": ("int32", "o"), "multiplier": ("int32", "o")}
 
 
 def prove_weight_accumulator(op: Op, dtype: str) -> None:
@@ -40,16 +35,15 @@ def prove_weight_accumulator(op: Op, dtype: str) -> None:
     prove_accumulator(rows * max(-low, high) + np.abs(op.params["bias"].astype(np.int64)), op.name)
 
 
-def _prove(op: Op, x: Operands, y: Tensor) -> None:
+def prove_dot_products(op: Op, x: Operands, y: Tensor) -> None:
+    """Raise GraphError unless the op's accumulators fit int32 whatever its operand holds."""
     prove_weight_accumulator(op, x[0].dtype)
 
 
-def _finish(op: Op, y: Tensor, acc: Array) -> Array:
+def finish(op: Op, y: Tensor, acc: Array) -> Array:
+    """Return accumulators (..., o) as values of y: bias, requantisation by channel, zero point."""
     p = wide_params(op)
     return linear.finish_accumulator(acc, p["bias"], p["multiplier"], integer(op, "shift"), y.zero_point, y.dtype)
-
-
-# ---- linear ----------------------------------------------------------------------------------------------------------
 
 
 def _linear_shape(op: Op, x: Operands) -> Shape:
@@ -60,58 +54,19 @@ def _linear_shape(op: Op, x: Operands) -> Shape:
 
 
 def _linear(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
-    return _finish(op, y, linear.dot_products(arrays[0], wide_params(op)["weight"]))
-
-
-# ---- convolution -----------------------------------------------------------------------------------------------------
-
-
-def _conv1d_shape(op: Op, x: Operands) -> Shape:
-    out_channels, group_width, taps = op.params["weight"].shape
-    groups = integer(op, "groups")
-    if len(x[0].shape) != 2 or x[0].shape[1] != group_width * groups or out_channels % groups:
-        raise GraphError(f"{op.name}: weight {(out_channels, group_width, taps)} in {groups} groups and {x[0].shape}")
-    padded = x[0].shape[0] + integer(op, "pad_left") + integer(op, "pad_right")
-    length = (padded - integer(op, "dilation") * (taps - 1) - 1) // integer(op, "stride") + 1
-    return (length, out_channels)
-
-
-def _conv1d_macs(op: Op, x: Operands, y: Tensor) -> int:
-    return y.size * math.prod(op.params["weight"].shape[1:])
-
-
-def _conv1d(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
-    geometry = {key: integer(op, key) for key in ("stride", "dilation", "groups")}
-    pad = (integer(op, "pad_left"), integer(op, "pad_right"))
-    acc = linear.conv1d_products(arrays[0], wide_params(op)["weight"], pad=pad, pad_value=x[0].zero_point, **geometry)
-    return _finish(op, y, acc)
-
-
-def _float_conv1d(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
-    attrs = arithmetic_attrs(op)
-    pad = (attrs.pop("pad_left"), attrs.pop("pad_right"))
-    return float32.conv1d(arrays[0], **float_params(op), pad=pad, **attrs)
+    return finish(op, y, linear.dot_products(arrays[0], wide_params(op)["weight"]))
 
 
 SPECS: Mapping[str, OpSpec] = {
     "linear": OpSpec(
         arity=1, shape=_linear_shape, time="pointwise", macs=lambda op, x, y: y.size * x[0].shape[-1],
         integer=Form(
-            params={"weight": ("int8", "oi"), **_CHANNELS}, attrs=ACCUMULATOR, prove=_prove, evaluate=_linear,
+            params={"weight": ("int8", "oi"), **CHANNELS}, attrs=ACCUMULATOR, prove=prove_dot_products,
+            evaluate=_linear,
         ),
         float32=Form(
             params={"weight": ("float32", "oi"), "bias": ("float32", "o")},
             evaluate=lambda op, x, y, arrays: float32.linear(arrays[0], **float_params(op)),
-        ),
-    ),
-    "conv1d": OpSpec(
-        arity=1, shape=_conv1d_shape, time="window", macs=_conv1d_macs,
-        integer=Form(
-            params={"weight": ("int8", "o.."), **_CHANNELS}, attrs={**ACCUMULATOR, **_GEOMETRY}, prove=_prove,
-            evaluate=_conv1d,
-        ),
-        float32=Form(
-            params={"weight": ("float32", "o.."), "bias": ("float32", "o")}, attrs=_GEOMETRY, evaluate=_float_conv1d,
         ),
     ),
 }  # fmt: skip

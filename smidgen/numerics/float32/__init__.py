@@ -4,6 +4,7 @@ One module a family of operators; the twin of function f is codegen/kernels' f_f
 """
 
 from smidgen.numerics.float32.attention import attention
+from smidgen.numerics.float32.convolution import conv2d
 from smidgen.numerics.float32.elementwise import (
     BINARY,
     POINTWISE,
@@ -58,9 +59,11 @@ from smidgen.numerics.float32.functions import (
     tanh,
 )
 from smidgen.numerics.float32.gru import gru
-from smidgen.numerics.float32.linear import conv1d, linear
+from smidgen.numerics.float32.linear import linear
 from smidgen.numerics.float32.norm import layer_norm, rms_norm
+from smidgen.numerics.float32.pooling import average_pool, max_pool
 from smidgen.numerics.float32.reduction import argmax, mean, running_mean
+from smidgen.numerics.float32.rotary import rotary
 from smidgen.numerics.float32.scan import selective_scan
 
 __all__ = [
@@ -72,8 +75,9 @@ __all__ = [
     "add_scalar",
     "argmax",
     "attention",
+    "average_pool",
     "clamp",
-    "conv1d",
+    "conv2d",
     "cos",
     "div",
     "elu",
@@ -96,6 +100,7 @@ __all__ = [
     "log1p_near",
     "logical_not",
     "lt_scalar",
+    "max_pool",
     "maximum",
     "mean",
     "minimum",
@@ -108,6 +113,7 @@ __all__ = [
     "reciprocal",
     "relu",
     "rms_norm",
+    "rotary",
     "round",
     "rsqrt",
     "running_mean",

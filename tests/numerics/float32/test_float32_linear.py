@@ -1,4 +1,4 @@
-"""Linear layers and convolutions: their value against float64, and the order in which they sum."""
+"""Linear layers: their value against float64, and the order in which they sum."""
 
 import numpy as np
 from hypothesis import given
@@ -37,40 +37,3 @@ def test_rows_do_not_depend_on_their_company() -> None:
     together = float32.linear(x, weight, bias)
     for row in (0, 1637, 1638, 1639, 4999):
         np.testing.assert_array_equal(float32.linear(x[row], weight, bias), together[row])
-
-
-@given(
-    seed=st.integers(0, 2**32 - 2),
-    steps=st.integers(1, 10),
-    taps=st.integers(1, 4),
-    dilation=st.integers(1, 3),
-    stride=st.integers(1, 3),
-    groups=st.integers(1, 3),
-)
-def test_conv1d_is_a_linear_layer_on_windows(
-    seed: int, steps: int, taps: int, dilation: int, stride: int, groups: int
-) -> None:
-    """Each output step of a causal convolution is the linear layer of its taps, oldest first, bit for bit."""
-    x, weight, bias = (
-        normal(seed, 2, steps, 2 * groups),
-        normal(seed + 1, 3 * groups, 2, taps),
-        normal(seed, 3 * groups),
-    )
-    reach = dilation * (taps - 1)
-    y = float32.conv1d(x, weight, bias, pad=(reach, 0), stride=stride, dilation=dilation, groups=groups)
-    padded = np.pad(x, ((0, 0), (reach, 0), (0, 0)))
-    for t in range(y.shape[1]):
-        window = padded[:, t * stride : t * stride + reach + 1 : dilation]  # (2, taps, c)
-        for group in range(groups):
-            channels, outputs = slice(2 * group, 2 * group + 2), slice(3 * group, 3 * group + 3)
-            rows = weight[outputs].transpose(0, 2, 1).reshape(3, 2 * taps)
-            expected = float32.linear(window[:, :, channels].reshape(2, 2 * taps), rows, bias[outputs])
-            np.testing.assert_array_equal(expected, y[:, t, outputs])
-
-
-def test_padding_changes_no_bit() -> None:
-    """A sum of negative zeros is +0 whether they are products with the padding or not, so padding may be skipped."""
-    x = np.full((1, 1, 1), -1.0, np.float32)
-    weight = np.array([[[-1.0, 0.0]]], np.float32)
-    y = float32.conv1d(x, weight, np.array([-0.0], np.float32), pad=(1, 0))
-    assert not np.signbit(y[0, 0, 0])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from zoo import convolutional, mixers, recurrent, state_space, transformers
+from benchmarks.zoo import convolutional, mixers, recurrent, state_space, transformers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,66 @@
+"""Convolutions with stored weights over one axis (time) or two, channels last."""
+
+import math
+from collections.abc import Mapping
+
+from smidgen.errors import GraphError
+from smidgen.ir.graph import Op, Tensor
+from smidgen.ir.ops.op_spec import (
+    ACCUMULATOR,
+    SIZE,
+    Array,
+    Form,
+    Legal,
+    Operands,
+    OpSpec,
+    Shape,
+    float_params,
+    integer,
+    wide_params,
+)
+from smidgen.ir.ops.projections import CHANNELS, finish, prove_dot_products
+from smidgen.ir.ops.sliding import PLACING, as_images, slid_shape, window_of
+from smidgen.numerics import convolution, float32
+
+_GEOMETRY: Mapping[str, Legal] = {**PLACING, "input_dilation": tuple, "groups": SIZE}
+
+
+def _shape(op: Op, x: Operands) -> Shape:
+    out_channels, _, _, group_width = op.params["weight"].shape
+    groups = integer(op, "groups")
+    if x[0].shape[-1] != group_width * groups or out_channels % groups:
+        raise GraphError(f"{op.name}: weight {op.params['weight'].shape} in {groups} groups and {x[0].shape}")
+    return slid_shape(op, x, out_channels)
+
+
+def _macs(op: Op, x: Operands, y: Tensor) -> int:
+    return y.size * math.prod(op.params["weight"].shape[1:])
+
+
+def _conv2d(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
+    acc = convolution.conv2d_products(
+        as_images(x, arrays[0]), wide_params(op)["weight"], window_of(op), pad_value=x[0].zero_point,
+        groups=integer(op, "groups"),
+    )  # fmt: skip
+    return finish(op, y, acc).reshape(-1, *y.shape)
+
+
+def _float_conv2d(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
+    found = float32.conv2d(
+        as_images(x, arrays[0]), **float_params(op), window=window_of(op), groups=integer(op, "groups")
+    )  # fmt: skip
+    return found.reshape(-1, *y.shape)
+
+
+SPECS: Mapping[str, OpSpec] = {
+    "conv2d": OpSpec(
+        arity=1, shape=_shape, time="window", macs=_macs,
+        integer=Form(
+            params={"weight": ("int8", "o..."), **CHANNELS}, attrs={**ACCUMULATOR, **_GEOMETRY},
+            prove=prove_dot_products, evaluate=_conv2d,
+        ),
+        float32=Form(
+            params={"weight": ("float32", "o..."), "bias": ("float32", "o")}, attrs=_GEOMETRY, evaluate=_float_conv2d,
+        ),
+    ),
+}  # fmt: skip
