@@ -222,12 +222,12 @@ class GraphMaker:
         cos, sin = np.cos(angles), np.sin(angles)
         attrs: dict[str, Attribute] = {"interleaved": interleaved}
         if source.qparams is None:
-            tables = [self._tensor(f"{x}_{role}", table.shape, None, table.astype(np.float32))
+            tables = [self._tensor(f"{role}_{len(self.tensors)}", table.shape, None, table.astype(np.float32))
                       for role, table in (("cos", cos), ("sin", sin))]  # fmt: skip
             return self._op("rotary", [x, *tables], source.shape, None, attrs=attrs)
         p = rotary_parameters(cos, sin, source.qparams, y)
         unit = QParams(dtype="int16", scale=2.0**-p.table_bits)
-        tables = [self._tensor(f"{x}_{role}", table.shape, unit, table.astype(np.int16))
+        tables = [self._tensor(f"{role}_{len(self.tensors)}", table.shape, unit, table.astype(np.int16))
                   for role, table in (("cos", p.cos), ("sin", p.sin))]  # fmt: skip
         return self._op("rotary", [x, *tables], source.shape, y, attrs={**attrs, **integer_attributes(p)})
 

@@ -103,6 +103,18 @@ def test_ram_does_not_depend_on_the_window() -> None:
     assert short == long
 
 
+@pytest.mark.parametrize("is_float", [False, True], ids=["integer", "float32"])
+def test_rotary_positions_step_through_their_table(is_float: bool) -> None:
+    """A step turns by its own row and attends to keys turned at theirs; the recording ends with the table."""
+    m = GraphMaker("rotated")
+    x = m.input("x", STEPS, 2, 4, qparams=None if is_float else SYMMETRIC)
+    q, k = m.rotary(x, pairs=2, y=INT16), m.rotary(x, pairs=1, interleaved=True, y=SYMMETRIC)
+    graph = causal(m.graph(m.attention(q, k, x, window=4, y=INT16)))
+    assert graph.frame_limit == STEPS
+    assert_steps_equal_windows(graph, range(1, STEPS + 1))
+    assert_steps_equal_windows(graph, range(1, STEPS + 1), on_the_host)
+
+
 # ---- padding and delay -----------------------------------------------------------------------------------------------
 
 
