@@ -27,9 +27,9 @@ from smidgen.fidelity import (
 )
 from smidgen.fidelity.advice import POOR_DB
 from smidgen.ir import Graph, interpret
-from smidgen.passes import CausalGraph, MemoryPlan
+from smidgen.passes import CausalGraph, HoppingGraph, MemoryPlan
 from smidgen.records import Measurement
-from smidgen.streaming import StreamingFirmware, time_axes
+from smidgen.streaming import HoppingFirmware, StreamingFirmware, time_axes
 from smidgen.targets import Target
 from smidgen.verification import Comparison, Emulator, HostModel, Runner, TracedHostModel, compare, open_runner
 
@@ -102,6 +102,21 @@ class Firmware:
         """What keeps the model from running frame by frame: the layer, what it looks at, what to write instead."""
         found = self._stream
         return str(found) if isinstance(found, StreamingError) else None
+
+    def hopping(self, hop: int) -> HoppingFirmware:
+        """Return the program that keeps the last window of frames and runs on it every `hop` frames.
+
+        It takes one frame at a time, as a stream does, and answers with what the window program gives for the frames
+        that it holds: whatever the model looks at. Raises ConfigError for a hop below 1, StreamingError where an input
+        has no axis of time.
+        """
+        return HoppingFirmware(
+            float_program=self.float_program,
+            stream=HoppingGraph(self.graph, time_axes(self.graph, self._time_axis), hop),
+            target=self.target,
+            recipe_name=self.recipe_name,
+            windows=self._measured_on,
+        )
 
     def quantize_inputs(self, inputs: Batch) -> list[Array]:
         """Return a batch in the firmware's input types."""
@@ -205,7 +220,7 @@ class Firmware:
             return error
         return StreamingFirmware(
             float_program=self.float_program,
-            causal=causal,
+            stream=causal,
             target=self.target,
             recipe_name=self.recipe_name,
             windows=self._measured_on,

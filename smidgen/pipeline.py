@@ -106,7 +106,7 @@ def stream(
     made = _lowered(model, example_input, calibration, chosen_recipe, name, inputs, trust, _StageClock())
     firmware = StreamingFirmware(
         float_program=made.float_program,
-        causal=CausalGraph(made.graph, time_axes(made.graph, time_axis)),
+        stream=CausalGraph(made.graph, time_axes(made.graph, time_axis)),
         target=chosen_target,
         recipe_name=chosen_recipe.name,
         windows=made.windows,

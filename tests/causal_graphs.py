@@ -6,7 +6,7 @@ import numpy as np
 from graphs import INT8, INT16, SYMMETRIC, Array, GraphMaker, relative_bias
 from hypothesis import strategies as st
 
-from smidgen.ir import Graph, interpret, interpret_frames
+from smidgen.ir import Graph, interpret_frames
 from smidgen.numerics.fixed_point import integer_range
 from smidgen.numerics.quantization import QParams
 from smidgen.numerics.window import Window
@@ -42,20 +42,13 @@ def stepped(graph: CausalGraph, inputs: list[Array]) -> dict[str, Array]:
     return interpret_frames(graph.step, graph.frames(inputs))
 
 
-def windowed(graph: CausalGraph, inputs: list[Array]) -> dict[str, Array]:
-    """Return the outputs of the graph at the length of a recording."""
-    window = graph.at_length(inputs[0].shape[1])
-    values = interpret(window, inputs)
-    return {name: values[name] for name in window.outputs}
-
-
 def assert_steps_equal_windows(graph: CausalGraph, lengths: range, run: Run = stepped) -> None:
     """Every byte of the first n frames of a recording, for every length n at which the graph gives an output."""
     clock, limit = graph.output_clock, graph.frame_limit
     inputs = recording(graph.window, lengths[-1] if limit is None else min(limit, lengths[-1]))
     answers = graph.joined(run(graph, inputs))
     for frames in range(max(lengths[0], clock.offset + 1), inputs[0].shape[1] + 1, lengths.step):
-        expected = windowed(graph, [array[:, :frames] for array in inputs])
+        expected = graph.expected(inputs, frames)
         for name in graph.window.outputs:
             found = graph.part(name, answers[name], frames)
             assert expected[name].dtype == found.dtype

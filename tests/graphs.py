@@ -320,6 +320,10 @@ class GraphMaker:
             "history", [x], shape, {"axis": axis, "taps": taps, "dilation": dilation, "initial": initial}
         )
 
+    def recent(self, x: str, frames: int) -> str:
+        """Add the last frames, the one that comes behind the others, for a step."""
+        return self._layout("recent", [x], (frames, *self.tensors[x].shape[1:]), {"frames": frames})
+
     def stored_row(self, table: str, axis: int = 0) -> str:
         """Add the row of a constant whose turn it is, for a step."""
         shape = tuple(1 if i == axis else size for i, size in enumerate(self.tensors[table].shape))
@@ -467,7 +471,7 @@ def every_step_operator(name: str = "steps", *, is_float: bool = False) -> Graph
     m = GraphMaker(name, is_step=True)
     narrow, wide = (None, None) if is_float else (SYMMETRIC, INT16)
     x = m.input("x", 1, 4, qparams=None if is_float else INT8)
-    past = m.history(x, 0, 3, dilation=2, initial=0.5 if is_float else 3)
+    past = m.history(m.slice(m.recent(x, 2), 0, 1, 2), 0, 3, dilation=2, initial=0.5 if is_float else 3)
     u = m.binary(
         "add", m.conv1d(past, 4, pad=(0, 0), y=narrow), m.stored_row(m.constant("p", 200, 4, qparams=wide)), narrow
     )

@@ -13,6 +13,9 @@ PORT_ITEM_BYTES: Mapping[str, int] = {"int8": 1, "int16": 2, "int32": 4, "float3
 #: What runs a program: a whole window, or one frame on from the state that the frames before left.
 ENTRIES = ("invoke", "step")
 
+#: C has no empty struct.
+LEAST_ARENA_BYTES = 4
+
 #: What a step answers when its frame was taken and no output comes with it.
 PENDING_STATUS = 4
 
@@ -43,7 +46,7 @@ class Place:
     """Where a layer's result stands when the layer has run: a tensor of the graph, in the arena or in an output."""
 
     tensor: str
-    region: str  # "arena", or the name of a port
+    region: str  # "arena", "state", or the name of a port
     offset: int  # in bytes
     n_bytes: int
 
@@ -111,6 +114,11 @@ class Program:
         functions = [layer.function for layer in self.layers]
         if len(set(functions)) != len(functions):
             raise ConfigError(f"program {self.name} has two layers with one C function; each needs its own")
+
+    @property
+    def arena_member_bytes(self) -> int:
+        """Bytes of the context in front of its state: the arena, which C wants to be some bytes at least."""
+        return max(self.arena_bytes, LEAST_ARENA_BYTES)
 
     @property
     def entry_points(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smidgen.codegen.bundle import PENDING_STATUS
+from smidgen.codegen.bundle import LEAST_ARENA_BYTES, PENDING_STATUS
 from smidgen.codegen.c_text import C_TYPES, comment_text, commentable, floating, identifier, unsigned
 from smidgen.codegen.frames import counts_frames
 from smidgen.codegen.weights import Constants
@@ -16,7 +16,6 @@ from smidgen.ir.graph import Graph, Tensor
 from smidgen.ir.io import graph_sha256
 from smidgen.passes.memory import MemoryPlan
 
-_LEAST_BYTES = 4  # of the arena, since C has no empty struct
 _COUNTER_BYTES = 4
 
 
@@ -61,7 +60,7 @@ def header_file(graph: Graph, plan: MemoryPlan, constants: Constants, known: Map
         "",
         "/* All memory the model needs, owned by the caller. sizeof gives its bytes; the content is private. */",
         f"typedef struct {name}_context {{",
-        *_memory_member("arena", max(plan.arena_bytes, _LEAST_BYTES)),
+        *_memory_member("arena", max(plan.arena_bytes, LEAST_ARENA_BYTES)),
         *(_memory_member("state", plan.state_bytes) if plan.state_bytes else []),
         *(["    uint32_t frame;"] if counts_frames(graph) else []),
         f"}} {name}_context;",
@@ -125,7 +124,7 @@ def _version() -> str:
 
 def context_bytes(graph: Graph, plan: MemoryPlan) -> int:
     """Return the bytes of the context: arena and state."""
-    return max(plan.arena_bytes, _LEAST_BYTES) + state_bytes(graph, plan)
+    return max(plan.arena_bytes, LEAST_ARENA_BYTES) + state_bytes(graph, plan)
 
 
 def state_bytes(graph: Graph, plan: MemoryPlan) -> int:

@@ -44,6 +44,9 @@ def _check_clocks(graph: Graph) -> None:
     if not graph.is_step:
         if graph.frame_limit is not None or any(op.clock != EVERY_FRAME for op in graph.ops):
             raise GraphError(f"graph {graph.name} runs windows; clocks and a frame limit belong to a step graph")
+        kept = [op.name for op in graph.ops if OP_SPECS[op.kind].result_state is not None]
+        if kept:
+            raise GraphError(f"{kept[0]}: its result is a state, which only a step graph keeps")
         return
     if graph.frame_limit is not None and graph.frame_limit < 1:
         raise GraphError(f"graph {graph.name}: a recording must have at least one frame, not {graph.frame_limit}")

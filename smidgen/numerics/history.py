@@ -1,4 +1,4 @@
-"""What a step reads of the frames before it. Twin of kernels/history.h."""
+"""What a step reads of the frames before it. Twin of kernels/history.h and kernels/frame_cache.h."""
 
 from typing import Any
 
@@ -20,6 +20,12 @@ def history(x: Array, ring: Array, following: Array, *, axis: int, dilation: int
     ring[:, slot] = x
     following[:] = (slot + 1) % span
     return y
+
+
+def cache_frame(cache: Array, frame: Array) -> None:
+    """Put frame (B, 1, ...) behind those of cache (B, frames, ...); the oldest makes room."""
+    cache[:, :-1] = cache[:, 1:].copy()
+    cache[:, -1:] = frame
 
 
 def stored_row(table: Array, following: Array, *, axis: int) -> Array:

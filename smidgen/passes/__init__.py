@@ -1,7 +1,18 @@
 """Graph to graph, and graph to memory plan. One pass a module; none needs torch."""
 
 from smidgen.passes.fold import fold
+from smidgen.passes.frame_graph import FrameGraph
+from smidgen.passes.hop import HoppingGraph
 from smidgen.passes.memory import MemoryPlan, Placement, check_plan, plan_memory
 from smidgen.passes.stream import CausalGraph
 
-__all__ = ["CausalGraph", "MemoryPlan", "Placement", "check_plan", "fold", "plan_memory"]
+__all__ = [
+    "CausalGraph",
+    "FrameGraph",
+    "HoppingGraph",
+    "MemoryPlan",
+    "Placement",
+    "check_plan",
+    "fold",
+    "plan_memory",
+]

@@ -53,6 +53,7 @@ def plan_memory(graph: Graph) -> MemoryPlan:
     views = _views(graph)
     fixed = {name: Placement(region=name, offset=0) for name in (*graph.inputs, *graph.outputs)}
     fixed |= {t.name: Placement(region="constant", offset=0) for t in graph.tensors.values() if t.data is not None}
+    fixed |= _results_in_states(graph)
     storages: dict[str, _Storage] = {}
     home: dict[str, tuple[str, int]] = {}  # tensor -> (owner of its storage, byte offset inside)
     last_use = _last_use(graph)
@@ -138,7 +139,7 @@ def check_plan(graph: Graph, plan: MemoryPlan) -> None:
     kept = list(_kept_states(graph, plan))
     for op, state, place in kept:
         _check_bounds(op, f"its state {state.role}", _span(place, state.n_bytes), graph, plan)
-        values[_state_name(op, state)] = write("state", place.offset, state.n_bytes)
+        values[_state_name(op, state.role)] = write("state", place.offset, state.n_bytes)
     for op in graph.ops:
         operands = [name for name in op.inputs if graph[name].data is None]
         for name in operands:
@@ -152,10 +153,14 @@ def check_plan(graph: Graph, plan: MemoryPlan) -> None:
             write(region, start, stop - start)
         place = plan.placements[op.output]
         values[op.output] = write(place.region, place.offset, graph[op.output].n_bytes)
+        role = OP_SPECS[op.kind].result_state
+        if role is not None:
+            values[_state_name(op, role)] = values[op.output]
+            require_at(plan.states[op.name][role], _state_name(op, role), op.name)
     for name in graph.outputs:
         require(name, f"graph {graph.name}")
     for op, state, place in kept:
-        require_at(place, _state_name(op, state), f"graph {graph.name}")
+        require_at(place, _state_name(op, state.role), f"graph {graph.name}")
 
 
 def _viewed(op: Op, x: Tensor, labels: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -217,8 +222,8 @@ def _kept_states(graph: Graph, plan: MemoryPlan) -> Iterator[tuple[Op, State, Pl
             yield op, state, plan.states[op.name][state.role]
 
 
-def _state_name(op: Op, state: State) -> str:
-    return f"{op.name}, state {state.role}"
+def _state_name(op: Op, role: str) -> str:
+    return f"{op.name}, state {role}"
 
 
 def _span(place: Placement, n_bytes: int) -> _Span:
@@ -305,6 +310,15 @@ def _place_states(
         if _scratch_bytes(graph, op):
             scratch[op.name] = offset
     return states, scratch, state_bytes
+
+
+def _results_in_states(graph: Graph) -> dict[str, Placement]:
+    """Return the placements of the tensors that stand in the bytes of a state."""
+    if not graph.is_step:
+        return {}
+    states, _, _ = _place_states(graph, {})
+    kept = ((op, OP_SPECS[op.kind].result_state) for op in graph.ops)
+    return {op.output: states[op.name][role] for op, role in kept if role is not None}
 
 
 def _scratch_bytes(graph: Graph, op: Op) -> int:

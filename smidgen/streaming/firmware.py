@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -20,8 +20,8 @@ from smidgen.compression.program import Batch, as_batch
 from smidgen.delivery import Delivery, save_delivery
 from smidgen.errors import ConfigError
 from smidgen.fidelity import Divergence, find_divergence
-from smidgen.ir import Graph, Stepper, interpret
-from smidgen.passes import CausalGraph, plan_memory
+from smidgen.ir import Graph, Stepper
+from smidgen.passes import CausalGraph, FrameGraph, HoppingGraph, plan_memory
 from smidgen.records import Measurement
 from smidgen.streaming.recordings import Recordings, check_recordings, compare_recordings, in_parts
 from smidgen.streaming.report import StreamReport
@@ -30,19 +30,21 @@ from smidgen.verification import Comparison, HostModel, Runner, TracedHostModel,
 
 Array = NDArray[Any]
 
+Frames = TypeVar("Frames", bound=FrameGraph)
+
 _KNOWN_ANSWERS = 4  # of the self-test
 _MEASURED_FRAMES = 256
 _EMULATED_FRAMES = 256  # of a check, unless told otherwise
 
 
-class StreamingFirmware:
-    """One causal model for one target, frame by frame. Made by `smidgen.stream`, or by `Firmware.streaming`."""
+class FrameFirmware(Generic[Frames]):
+    """One model for one target, frame by frame."""
 
     def __init__(
         self,
         *,
         float_program: FloatProgram,
-        causal: CausalGraph,
+        stream: Frames,
         target: Target,
         recipe_name: str,
         windows: Sequence[Array],
@@ -52,12 +54,12 @@ class StreamingFirmware:
         Args: windows, integers (n, *shape) by input: one after the other, the frames of self-test and measurement.
         """
         self.float_program = float_program
-        self.causal = causal
+        self.stream = stream
         self.target = target
         self.recipe_name = recipe_name
-        self.graph: Graph = causal.step
+        self.graph: Graph = stream.step
         self.plan = plan_memory(self.graph)
-        self._frames = [frames.reshape(-1, *frames.shape[2:]) for frames in causal.frames(windows)]
+        self._frames = [frames.reshape(-1, *frames.shape[2:]) for frames in stream.frames(windows)]
         known = self._first_frames(self.graph.output_clock.frames_for(_KNOWN_ANSWERS))
         self.program = emit(self.graph, self.plan, known_inputs=known)
 
@@ -69,13 +71,9 @@ class StreamingFirmware:
         require_budget(measurement, self.target, self.graph, peak_op=self.plan.peak_op)
         return measurement
 
-    def at_length(self, frames: int) -> Graph:
-        """Return the window graph of recordings of `frames` frames, which n steps from reset equal."""
-        return self.causal.at_length(frames)
-
     def quantize_inputs(self, recordings: Batch) -> list[Array]:
         """Return recordings (B, *shape at N frames) in the firmware's input types; raises ConfigError for others."""
-        check_recordings(self.float_program, self.causal, recordings)
+        check_recordings(self.float_program, self.stream, recordings)
         arrays = []
         for name, value in zip(self.graph.inputs, recordings, strict=True):
             tensor, real = self.graph[name], value.detach().numpy()
@@ -85,15 +83,14 @@ class StreamingFirmware:
 
     def run_integers(self, recordings: Batch) -> list[Array]:
         """Return what the reference's steps answer from reset, in the firmware's types; shapes as for `run`."""
-        answers = Recordings(self.causal, self.quantize_inputs(recordings)).answers
-        joined = self.causal.joined(answers)
+        joined = self.stream.joined(Recordings(self.stream, self.quantize_inputs(recordings)).answers)
         return [joined[name] for name in self.graph.outputs]
 
     def run(self, recordings: Any) -> torch.Tensor | tuple[torch.Tensor, ...]:
         """Return what the reference's steps answer from reset, as real numbers.
 
-        Args: recordings, (B, *shape at N frames) for each input. Returns: an output with an axis of time as the model
-        returns it for N frames; one without, such as the last step, (B, answers, *shape), one answer after the other.
+        Args: recordings, (B, *shape at N frames) for each input. Returns: of a causal model, an output with an axis of
+        time as the model returns it for N frames; otherwise (B, answers, *shape), one answer after the other.
         """
         reals = []
         for name, array in zip(self.graph.outputs, self.run_integers(as_batch(recordings)), strict=True):
@@ -107,15 +104,16 @@ class StreamingFirmware:
     ) -> StreamReport:
         """Prove that steps equal windows, and that the C equals the reference from reset to the end of each recording.
 
-        Args: recordings, (B, *shape at N frames) for each input, or an iterable of such with other N; lengths, of the
-        windows that the steps are held against, by default the first two that give an answer, the compiled one, the one
-        beyond, and the longest recording whole; emulate, how many frames of the first recording run on the target.
+        Args: recordings, (B, *shape at N frames) for each input, or an iterable of such with other N; lengths, after
+        how many frames the steps are held against what windows give, by default the first two that have an answer, the
+        compiled length, the one beyond, and the longest recording whole; emulate, how many frames of the longest
+        recording run on the target.
         Raises ConfigError if there is no frame, or nothing to emulate.
         """
         if emulate < 1:
             raise ConfigError(f"emulate must be at least 1 frame, got {emulate}")
         parts = [self.quantize_inputs(part) for part in in_parts(recordings)]
-        streams = [Recordings(self.causal, part) for part in parts]
+        streams = [Recordings(self.stream, part) for part in parts]
         if sum(stream.n_answers for stream in streams) == 0:
             raise ConfigError(f"check needs a recording of at least {self.graph.output_clock.offset + 1} frames")
         longest = max(range(len(parts)), key=lambda i: streams[i].n_frames)
@@ -171,18 +169,14 @@ class StreamingFirmware:
 
     def _lengths(self, longest: int) -> list[int]:
         """Return the default lengths of windows that steps are held against."""
-        first, compiled = self.graph.output_clock.offset + 1, self.causal.compiled_frames
+        first, compiled = self.graph.output_clock.offset + 1, self.stream.compiled_frames
         lengths = {first, first + 1, compiled, compiled + 1, longest}
         return sorted(frames for frames in lengths if first <= frames <= longest)
 
     def _compare_window(self, inputs: Sequence[Array], stream: Recordings, frames: int) -> Comparison:
-        window = self.at_length(frames)
-        axes = [self.causal.tracks[name].axis for name in self.causal.window.inputs]
-        cut = [x.take(range(frames), axis=axis + 1) for x, axis in zip(inputs, axes, strict=True) if axis is not None]
-        values, joined = interpret(window, cut), self.causal.joined(stream.answers)
-        expected = [values[name] for name in window.outputs]
-        found = [self.causal.part(name, joined[name], frames) for name in window.outputs]
-        return compare(expected, found, window.outputs)
+        expected, joined = self.stream.expected(inputs, frames), self.stream.joined(stream.answers)
+        found = [self.stream.part(name, joined[name], frames) for name in self.graph.outputs]
+        return compare([expected[name] for name in self.graph.outputs], found, self.graph.outputs)
 
     def _divergence(self, streams: Sequence[Recordings], answer: int) -> Divergence:
         """Follow, on the host, the layers at the frame of the first answer that differs."""
@@ -199,3 +193,15 @@ class StreamingFirmware:
         traced = TracedHostModel(self.program).trace([array[: last + 1] for array in frames])
         found = find_divergence("host", 0, self.graph, self.program.layers, values, traced)
         return replace(found, sample=last)
+
+
+class StreamingFirmware(FrameFirmware[CausalGraph]):
+    """A causal model: each step goes on from the last. Made by `smidgen.stream`, or by `Firmware.streaming`."""
+
+    def at_length(self, frames: int) -> Graph:
+        """Return the window graph of recordings of `frames` frames, which so many steps from reset equal."""
+        return self.stream.at_length(frames)
+
+
+class HoppingFirmware(FrameFirmware[HoppingGraph]):
+    """A model that may look ahead within its window: it runs on the last frames, every few. See `Firmware.hopping`."""

@@ -11,7 +11,7 @@ from smidgen.compression import FloatProgram
 from smidgen.compression.program import Batch, as_batch
 from smidgen.errors import ConfigError
 from smidgen.ir import Graph, interpret_frames
-from smidgen.passes import CausalGraph
+from smidgen.passes import FrameGraph
 from smidgen.verification import Comparison, compare
 
 Array = NDArray[Any]
@@ -20,9 +20,9 @@ Array = NDArray[Any]
 class Recordings:
     """Recordings of one length, frame by frame, with what the reference answers to them."""
 
-    def __init__(self, causal: CausalGraph, recordings: Sequence[Array]) -> None:
-        self.frames = causal.frames(recordings)  # by input (B, N, *shape)
-        self.answers = interpret_frames(causal.step, self.frames)  # by output (B, answers, *shape)
+    def __init__(self, stream: FrameGraph, recordings: Sequence[Array]) -> None:
+        self.frames = stream.frames(recordings)  # by input (B, N, *shape)
+        self.answers = interpret_frames(stream.step, self.frames)  # by output (B, answers, *shape)
 
     @property
     def n_frames(self) -> int:
@@ -64,15 +64,14 @@ def time_axes(graph: Graph, time_axis: int) -> dict[str, int | None]:
     return {name: time_axis - 1 if time_axis <= len(graph[name].shape) else None for name in graph.inputs}
 
 
-def check_recordings(program: FloatProgram, causal: CausalGraph, recordings: Batch) -> None:
+def check_recordings(program: FloatProgram, stream: FrameGraph, recordings: Batch) -> None:
     """Raise ConfigError unless these are finite inputs of the model, with one number of recordings and of frames."""
     if len(recordings) != len(program.input_names):
         raise ConfigError(f"the model takes {len(program.input_names)} inputs, got {len(recordings)}")
     counts = set()
-    ports = zip(causal.window.inputs, program.input_names, program.input_shapes, program.input_dtypes, strict=True)
+    ports = zip(stream.window.inputs, program.input_names, program.input_shapes, program.input_dtypes, strict=True)
     for (port, name, shape, dtype), value in zip(ports, recordings, strict=True):
-        axis = causal.tracks[port].axis
-        assert axis is not None
+        axis = stream.input_axes[port]
         wanted = tuple("frames" if i == axis else size for i, size in enumerate(shape))
         fits = value.dim() == len(shape) + 1 and all(
             size == value.shape[i + 1] for i, size in enumerate(shape) if i != axis

@@ -90,5 +90,6 @@ def result_bytes(
     place = layer.result
     assert place is not None
     names = [port.name for port in program.outputs]
-    region = context if place.region == "arena" else outputs[names.index(place.region)]
-    return {place.tensor: region[place.offset : place.offset + place.n_bytes].tobytes()}
+    region = context if place.region in ("arena", "state") else outputs[names.index(place.region)]
+    start = place.offset + (program.arena_member_bytes if place.region == "state" else 0)
+    return {place.tensor: region[start : start + place.n_bytes].tobytes()}

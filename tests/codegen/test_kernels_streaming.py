@@ -8,15 +8,16 @@ from kernel_library import Kernels, assert_same_floats, kernel_files
 from strategies import activation_types, tensors
 
 from smidgen.numerics import float32, reduction
-from smidgen.numerics.history import history, stored_row
+from smidgen.numerics.history import cache_frame, history, stored_row
 
 SIGNATURES = {
     "history": "ppppuuuuu",
+    "cache_frame": "ppuuu",
     "stored_row": "pppuuuu",
     "running_mean_q": "ppppuuuuiiii",
     "running_mean_f32": "ppppuu",
 }
-HEADERS = ("history.h", "reduce.h", "reduce_f32.h")
+HEADERS = ("frame_cache.h", "history.h", "reduce.h", "reduce_f32.h")
 
 sizes = st.integers(1, 5)
 
@@ -71,6 +72,20 @@ def test_a_ring_in_the_wrong_order_is_caught(right: str, wrong: str) -> None:
         answers.append(y.copy())
     expected = [[max(0, t - 4), max(0, t - 2), t] for t in range(1, 13)]
     assert not np.array_equal(expected, answers)
+
+
+@given(window=st.integers(1, 6), frame=sizes, frames=st.integers(1, 12), item=st.sampled_from([1, 2, 4]))
+def test_cache_frame(kernels: Kernels, window: int, frame: int, frames: int, item: int) -> None:
+    """The last frames, oldest first, at the end of the array; whole words or not."""
+    dtype = f"int{8 * item}"
+    recording = np.arange(1, 1 + frames * frame).reshape(frames, frame).astype(dtype)
+    cache, twin = np.zeros((window, frame), dtype), np.zeros((1, window, frame), dtype)
+    for t, x in enumerate(recording):
+        kernels("cache_frame", cache, x, window, frame, item)
+        cache_frame(twin, x[None, None])
+        held = recording[max(0, t + 1 - window) : t + 1]
+        np.testing.assert_array_equal(held, cache[window - len(held) :])
+        np.testing.assert_array_equal(twin[0], cache)
 
 
 @given(outer=sizes, rows=sizes, inner=sizes, item=st.sampled_from([1, 2, 4]))

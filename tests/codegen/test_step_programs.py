@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from graphs import Array, every_step_operator, samples
+from graphs import Array, GraphMaker, every_step_operator, samples
 
 from smidgen.codegen import Program, emit
 from smidgen.errors import DataError, FirmwareFault, GraphError
 from smidgen.ir import Clock, Graph, Stepper, check_graph, interpret_frames
-from smidgen.passes import plan_memory
+from smidgen.passes import Placement, check_plan, plan_memory
 from smidgen.targets import find_target
 from smidgen.verification import Emulator, HostModel, TracedHostModel, build_image, compare, run_isolated
 
@@ -76,18 +76,32 @@ def test_every_layer_of_a_step_is_seen_with_its_bytes() -> None:
 
 
 def test_states_are_placed_apart_and_counted() -> None:
-    """History 16 bytes and a word, row a word, scan 12 words, mean 5 words, attention two times 5 * 2 bytes and a word,
-    GRU 4 halves; none is in the arena. The frame counter takes one more word.
+    """Recent frames 8 bytes, history 16 and a word, row a word, scan 12 words, mean 5 words, attention two times 5 * 2
+    bytes and a word, GRU 4 halves; none is in the arena. The frame counter takes one more word.
     """
     graph = GRAPHS["integer"]
     plan = plan_memory(graph)
-    assert plan.state_bytes == (16 + 4) + 4 + 4 * 12 + 4 * 5 + (12 + 12 + 4) + 2 * 4
+    assert plan.state_bytes == 8 + (16 + 4) + 4 + 4 * 12 + 4 * 5 + (12 + 12 + 4) + 2 * 4
     assert program_of(graph).state_bytes == plan.state_bytes + 4
     assert {place.region for places in plan.states.values() for place in places.values()} == {"state"}
     scan, gru = (next(op.name for op in graph.ops if op.kind == kind) for kind in ("selective_scan", "gru"))
     overlapping = replace(plan, states={**plan.states, gru: {"hidden": plan.states[scan]["state"]}})
-    with pytest.raises(GraphError, match=r"the bytes of selective_scan\.\d+, state state are not at state \[24, 72\)"):
+    with pytest.raises(GraphError, match=r"the bytes of selective_scan\.\d+, state state are not at state \[32, 80\)"):
         emit(graph, overlapping, known_inputs=samples(graph, 6))
+
+
+def test_a_result_may_stand_in_a_state() -> None:
+    """The recent frames are read where they are kept; a plan that says otherwise, or a window, is refused."""
+    graph = GRAPHS["integer"]
+    plan = plan_memory(graph)
+    recent = next(op for op in graph.ops if op.kind == "recent")
+    assert plan.placements[recent.output] == plan.states[recent.name]["frames"]
+    elsewhere = replace(plan, placements={**plan.placements, recent.output: Placement(region="arena", offset=0)})
+    with pytest.raises(GraphError, match=rf"the bytes of {recent.name}, state frames are not at state \[0, 8\)"):
+        check_plan(graph, elsewhere)
+    m = GraphMaker()
+    with pytest.raises(GraphError, match=r"recent\.0: its result is a state, which only a step graph keeps"):
+        m.graph(m.recent(m.input("x", 1, 4), 3))
 
 
 def test_a_state_that_is_not_reset_is_caught() -> None:
@@ -95,7 +109,7 @@ def test_a_state_that_is_not_reset_is_caught() -> None:
     graph = GRAPHS["integer"]
     program = program_of(graph)
     source = program.files["steps.c"]
-    reset = source.index("fill_q(arena_s8(state, 0U), 16U, 3, 8U);")
+    reset = source.index("fill_q(arena_s8(state, 8U), 16U, 3, 8U);")
     faulty = source[:reset] + source[source.index("\n", reset) :]
     model = HostModel(replace(program, files={**program.files, "steps.c": faulty}))
     assert mismatched_bytes(graph, model.run, 50) > 0

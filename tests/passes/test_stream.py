@@ -10,7 +10,6 @@ from causal_graphs import (
     causal,
     causal_graphs,
     recording,
-    windowed,
 )
 from graphs import INT8, INT16, SYMMETRIC, Array, GraphMaker, relative_bias, samples
 from hypothesis import given, settings
@@ -58,7 +57,7 @@ def test_the_compiled_length_is_the_window(graph: Graph) -> None:
     stream, inputs = causal(graph), recording(graph, STEPS)
     if stream.output_clock.offset < STEPS:
         values = interpret(fold(graph), inputs)
-        for name, found in windowed(stream, inputs).items():
+        for name, found in stream.expected(inputs, STEPS).items():
             np.testing.assert_array_equal(values[name], found)
 
 
@@ -185,7 +184,7 @@ def heads(m: GraphMaker, x: str, count: int) -> list[str]:
 REFUSED: dict[str, tuple[Build, str]] = {
     "padded on both sides": (
         lambda m, x: m.conv1d(x, 3, taps=3, pad=(1, 1)),
-        r"conv2d\.0 \(conv2d\) looks 1 steps ahead, as it is padded behind .*F\.pad\(x, \(2, 0\)\) and padding=0",
+        r"conv2d\.0 \(conv2d\) looks 1 step ahead, as it is padded behind .*F\.pad\(x, \(2, 0\)\) and padding=0",
     ),
     "padded too much": (
         lambda m, x: m.conv1d(x, 3, taps=3, pad=(3, 0)),

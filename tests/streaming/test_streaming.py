@@ -142,12 +142,27 @@ class _Bidirectional(nn.Module):
 
 def test_a_model_that_looks_ahead_says_so():
     """The window compiles; `not_streaming` and `smidgen.stream` name the layer and what to write instead."""
-    message = r"conv \(conv1d\) looks 1 steps ahead, as it is padded behind the last step\. Pad in front alone: F\.pad"
+    message = r"conv \(conv2d\) looks 1 step ahead, as it is padded behind the last step\. Pad in front alone: F\.pad"
     firmware = smidgen.compile(_Bidirectional(), torch.zeros(2, 8, 3), recipe="float32")
     assert firmware.streaming is None
     with pytest.raises(StreamingError, match=message) as refusal:
         smidgen.stream(_Bidirectional(), torch.zeros(2, 8, 3), recipe="float32")
     assert firmware.not_streaming == str(refusal.value)
+
+
+def test_a_model_that_looks_ahead_hops():
+    """It takes frames all the same, and answers every few what its window gives for the last frames."""
+    firmware = smidgen.compile(_Bidirectional(), torch.zeros(2, 8, 3), recipe="float32", name="around")
+    hopping = firmware.hopping(4)
+    inputs = torch.randn(2, 21, 3, generator=torch.Generator().manual_seed(0))
+    report = hopping.check(inputs)
+    assert report.mismatched_bytes == 0
+    assert list(report.windows) == [8, 9, 21]
+    answers = hopping.run(inputs)
+    assert answers.shape == (2, 4, 8, 4)
+    torch.testing.assert_close(answers[:, 2], firmware.run(inputs[:, 8:16]), rtol=0, atol=0)
+    assert hopping.measurement.state_bytes == 8 * 3 * 4 + 4  # the frames and their counter
+    assert "an output comes every 4 frames from frame 7 on" in hopping.program.files["around.h"].lower()
 
 
 @pytest.mark.parametrize(

@@ -42,8 +42,8 @@ class Site:
     def at(self, tensor: Tensor) -> str:
         """Return the expression for a tensor's address."""
         placement = self.plan.placements[tensor.name]
-        if placement.region == "arena":
-            return f"arena_{_TYPED[tensor.dtype]}(arena, {placement.offset}U)"
+        if placement.region in ("arena", "state"):
+            return f"arena_{_TYPED[tensor.dtype]}({placement.region}, {placement.offset}U)"
         if placement.region == "constant":
             assert tensor.data is not None
             return self.constants.symbol(tensor.data)

@@ -26,4 +26,10 @@ def _stored_row(site: Site) -> Call:
     return call("history", "stored_row", arguments)
 
 
-STREAMING: Emitters = {"history": _history, "stored_row": _stored_row}
+def _recent(site: Site) -> Call:
+    x = site.x[0]
+    arguments = [site.state("frames"), site.at(x), *sizes(site.integer("frames"), x.size, DTYPE_BYTES[x.dtype])]
+    return call("frame_cache", "cache_frame", arguments)
+
+
+STREAMING: Emitters = {"history": _history, "recent": _recent, "stored_row": _stored_row}

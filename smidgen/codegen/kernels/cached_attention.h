@@ -5,7 +5,7 @@
 #define SMIDGEN_CACHED_ATTENTION_H
 
 #include "attention.h"
-#include "attention_cache.h"
+#include "frame_cache.h"
 
 SMIDGEN_KERNEL void cached_attention_q(const void *q, const void *k, const void *v, const int16_t *bias, void *y,
                                        void *keys, void *values, smidgen_s32 *count, smidgen_s32 *scores, uint32_t window,
@@ -17,7 +17,7 @@ SMIDGEN_KERNEL void cached_attention_q(const void *q, const void *k, const void 
 {
     const uint32_t k_size = k_bits / 8U;
     const uint32_t v_size = v_bits / 8U;
-    const uint32_t steps = cache_steps(count, window);
+    const uint32_t steps = cached_frames(count, window);
     const uint32_t absent = window - steps;
 
     cache_frame(keys, k, window, groups * width, k_size);

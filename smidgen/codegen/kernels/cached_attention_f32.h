@@ -4,7 +4,7 @@
 #ifndef SMIDGEN_CACHED_ATTENTION_F32_H
 #define SMIDGEN_CACHED_ATTENTION_F32_H
 
-#include "attention_cache.h"
+#include "frame_cache.h"
 #include "attention_f32.h"
 
 SMIDGEN_KERNEL void cached_attention_f32(const smidgen_f32 *q, const smidgen_f32 *k, const smidgen_f32 *v,
@@ -12,7 +12,7 @@ SMIDGEN_KERNEL void cached_attention_f32(const smidgen_f32 *q, const smidgen_f32
                                          smidgen_s32 *count, smidgen_f32 *scores, uint32_t window, uint32_t heads,
                                          uint32_t groups, uint32_t width, uint32_t v_width, int32_t bias_head, float scale)
 {
-    const uint32_t steps = cache_steps(count, window);
+    const uint32_t steps = cached_frames(count, window);
     const uint32_t absent = window - steps;
 
     cache_frame(keys, k, window, groups * width, 4U);

@@ -20,6 +20,7 @@ from smidgen.ir.ops.op_spec import (
     wide_params,
 )
 from smidgen.numerics import attention, float32
+from smidgen.numerics.history import cache_frame
 
 
 def _shape(op: Op, x: Operands) -> Shape:
@@ -48,8 +49,7 @@ def _seen(op: Op, arrays: list[Array]) -> tuple[Array, Array, dict[str, int | bo
     _, k, v, keys, values, count = arrays
     window = integer(op, "window")
     for cache, frame in ((keys, k), (values, v)):
-        cache[:, :-1] = cache[:, 1:].copy()
-        cache[:, -1:] = frame
+        cache_frame(cache, frame)
     count[:] = np.minimum(count + 1, window)
     steps = int(count[0, 0])
     span = {"causal": True, "window": window, "offset": steps - 1}

@@ -68,6 +68,7 @@ class OpSpec:
     `in_place`: its kernel reads element i of its first input before it writes element i of its output.
     `moves`: it only moves elements, so that type and scale stay as they are.
     `states`: what it carries from one element along time to the next.
+    `result_state`: the state, by role, in whose bytes the result stands; such an op belongs to a step graph.
     `element_limit`: how many elements along time it may see from reset on, None for any number.
     `scratch_bytes`: memory that it needs while it runs, besides its states.
     """
@@ -81,6 +82,7 @@ class OpSpec:
     moves: bool = False
     macs: Callable[[Op, Operands, Tensor], int] = lambda op, x, y: 0
     states: Callable[[Op, Operands, Tensor], tuple[State, ...]] = lambda op, x, y: ()
+    result_state: str | None = None
     element_limit: Callable[[Op, Operands, Tensor], int | None] = lambda op, x, y: None
     scratch_bytes: Callable[[Op, Operands, Tensor], int] = lambda op, x, y: 0
 

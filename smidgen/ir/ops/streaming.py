@@ -34,6 +34,27 @@ def _history(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
 
 _HISTORY = {**AXIS, "taps": range(2, 2**31), "dilation": SIZE}
 
+# ---- the last frames -------------------------------------------------------------------------------------------------
+
+
+def _recent_shape(op: Op, x: Operands) -> Shape:
+    if x[0].shape[:1] != (1,):
+        raise GraphError(f"{op.name}: one frame at a time expected along the first axis, got {x[0].shape}")
+    return (integer(op, "frames"), *x[0].shape[1:])
+
+
+def _recent_states(op: Op, x: Operands, y: Tensor) -> tuple[State, ...]:
+    return (State(role="frames", shape=y.shape, dtype=y.dtype),)
+
+
+def _recent(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
+    frame, cache = arrays
+    history.cache_frame(cache, frame)
+    return cache.copy()
+
+
+_RECENT = Form(attrs={"frames": SIZE}, evaluate=_recent)
+
 # ---- tables by position ----------------------------------------------------------------------------------------------
 
 
@@ -59,6 +80,10 @@ SPECS: Mapping[str, OpSpec] = {
         arity=1, shape=_history_shape, time="window", moves=True, states=_history_states,
         integer=Form(attrs={**_HISTORY, "initial": range(-(2**31), 2**31)}, evaluate=_history),
         float32=Form(attrs={**_HISTORY, "initial": float}, evaluate=_history),
+    ),
+    "recent": OpSpec(
+        arity=1, shape=_recent_shape, time="window", moves=True, states=_recent_states, result_state="frames",
+        integer=_RECENT, float32=_RECENT,
     ),
     "stored_row": OpSpec(
         arity=1, shape=_row_shape, time="layout", moves=True, states=_row_states,

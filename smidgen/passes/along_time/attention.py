@@ -2,7 +2,7 @@
 
 from smidgen.ir.ops.attention import span_of
 from smidgen.passes.along_time.rule import Rules, TimeRule
-from smidgen.passes.along_time.track import TimedOp, Track, joined_track
+from smidgen.passes.along_time.track import TimedOp, Track, in_steps, joined_track
 from smidgen.passes.along_time.writer import Writer
 
 
@@ -11,7 +11,7 @@ def _track(timed: TimedOp) -> Track:
     if any(track is None for track in timed.tracks):
         raise timed.refusal("has constant queries, keys or values, which attend over the whole window")
     if not span.causal:
-        ahead = f"the {span.window - 1} steps ahead of it" if span.window else "all others"
+        ahead = f"the {in_steps(span.window - 1)} ahead of it" if span.window else "all others"
         raise timed.refusal(f"lets each step see {ahead}. Use is_causal=True, or a mask that hides what is yet to come")
     if span.offset:
         raise timed.refusal(f"has {span.offset} keys more in front than queries; give as many of both")
@@ -24,7 +24,7 @@ def _track(timed: TimedOp) -> Track:
     if track.axis != 0:
         raise timed.refusal("does not attend along time; keep time the axis of its steps")
     if track.n_padding:
-        raise timed.refusal(f"attends to {track.n_padding} steps of padding in front of the first; pad behind it")
+        raise timed.refusal(f"attends to {in_steps(track.n_padding)} of padding in front of the first; pad behind it")
     return track
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from smidgen.ir.ops.op_spec import integer, integers
 from smidgen.passes.along_time.pointwise import write_aligned
 from smidgen.passes.along_time.rule import Rules, TimeRule
-from smidgen.passes.along_time.track import TimedOp, Track, joined_track
+from smidgen.passes.along_time.track import TimedOp, Track, in_steps, joined_track
 from smidgen.passes.along_time.writer import Writer
 
 # ---- transpose and reshape -------------------------------------------------------------------------------------------
@@ -159,7 +159,7 @@ def _pad_track(timed: TimedOp) -> Track:
     before, after, fill = integer(timed.op, "before"), integer(timed.op, "after"), timed.op.attrs["fill"]
     assert isinstance(fill, int | float)
     if after:
-        raise timed.refusal(f"puts {after} steps behind the last: it looks ahead. Pad in front alone")
+        raise timed.refusal(f"puts {in_steps(after)} behind the last: it looks ahead. Pad in front alone")
     same = not track.n_padding or track.padding == fill
     return Track(axis=track.axis, clock=track.clock.later(-before), padding=float(fill) if same else None)
 

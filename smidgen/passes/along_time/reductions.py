@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from smidgen.ir.ops.op_spec import integer
 from smidgen.passes.along_time.rule import Rules, TimeRule
-from smidgen.passes.along_time.track import TimedOp, Track
+from smidgen.passes.along_time.track import TimedOp, Track, in_steps
 from smidgen.passes.along_time.writer import Writer
 
 #: What goes on from step to step where a reduction runs along time.
@@ -22,7 +22,7 @@ def _track(timed: TimedOp) -> Track:
     if timed.op.kind not in _RUNNING:
         raise timed.refusal("runs over all steps of the window; take it over features, or use a mean over time")
     if track.n_padding:
-        raise timed.refusal(f"runs over {track.n_padding} steps of padding in front of the first; pad behind it")
+        raise timed.refusal(f"runs over {in_steps(track.n_padding)} of padding in front of the first; pad behind it")
     return Track(axis=None, clock=track.clock)
 
 

@@ -8,7 +8,7 @@ from smidgen.ir.ops.sliding import window_of
 from smidgen.numerics.fixed_point import integer_range
 from smidgen.passes.along_time.layout import write_history
 from smidgen.passes.along_time.rule import Rules, TimeRule
-from smidgen.passes.along_time.track import TimedOp, Track
+from smidgen.passes.along_time.track import TimedOp, Track, in_steps
 from smidgen.passes.along_time.writer import Writer
 
 
@@ -31,22 +31,24 @@ def _track(timed: TimedOp) -> Track:
     span, left, right = window.dilation[axis] * (window.size[axis] - 1), window.pad_before[axis], window.pad_after[axis]
     if window.input_dilation[axis] > 1:
         raise timed.refusal(
-            f"makes {window.input_dilation[axis]} steps of one, as it is transposed along time; a stream has one "
+            f"makes {in_steps(window.input_dilation[axis])} of one, as it is transposed along time; a stream has one "
             "clock. Transpose along other axes alone"
         )
     if right:
         raise timed.refusal(
-            f"looks {right} steps ahead, as it is padded behind the last step. Pad in front alone: "
+            f"looks {in_steps(right)} ahead, as it is padded behind the last step. Pad in front alone: "
             f"F.pad(x, ({span}, 0)) and padding=0, or padding={span} and cut off the last {span} steps"
         )
     if left > span:
         raise timed.refusal(
-            f"is padded by {left} steps in front, more than the {span} that it reaches back; pad {span}"
+            f"is padded by {in_steps(left)} in front, more than the {span} that it reaches back; pad {span}"
         )
     if left and timed.op.attrs.get("count_padding") is False:
         raise timed.refusal("divides its first means by fewer steps; let padding count (count_include_pad=True)")
     if track.n_padding and (left or track.n_padding > span or track.padding is None):
-        raise timed.refusal(f"reads {track.n_padding} steps of padding in front of the first; pad it once, by {span}")
+        raise timed.refusal(
+            f"reads {in_steps(track.n_padding)} of padding in front of the first; pad it once, by {span}"
+        )
     return Track(axis=track.axis, clock=track.clock.later(span - left, stride=window.stride[axis]))
 
 

@@ -41,6 +41,11 @@ class TimedOp:
         return StreamingError(f"{self.op.name} ({self.op.kind}) {why}")
 
 
+def in_steps(count: int) -> str:
+    """Return a number of steps in words."""
+    return "1 step" if count == 1 else f"{count} steps"
+
+
 def joined_track(timed: TimedOp, *, rows: bool = False) -> Track:
     """Return the track of the result of an op that takes its operands element by element along time.
 
