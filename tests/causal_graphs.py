@@ -76,6 +76,8 @@ def causal_graphs(draw: st.DrawFn, *, is_float: bool = False) -> Graph:
         "norm",
         "scan",
         "gru",
+        "lstm",
+        "rnn",
         "running_mean",
         "attention",
         "turned",
@@ -130,8 +132,9 @@ def _layer(draw: st.DrawFn, m: GraphMaker, x: str, kind: str, width: int, y: QPa
             u = m.linear(x, width, narrow)
             delta = m.pointwise(u, "softplus") if y is None else m.table(m.linear(u, width, wide), wide)
             return m.selective_scan(u, delta, m.linear(u, 2, wide), m.linear(u, 2, wide), y)
-        case "gru":
-            return m.gru(m.linear(x, 3 * width, wide))
+        case "gru" | "lstm" | "rnn":
+            gates = {"gru": 3, "lstm": 4, "rnn": 1}[kind]
+            return m.recurrent(kind, m.linear(x, gates * width, wide), first=draw(st.booleans()))
         case "attention":
             heads = [m.reshape(m.linear(x, 2 * n, narrow), steps, n, 2) for n in (2, 1, 1)]
             window = draw(st.sampled_from([0, 1, 3, 2 * STEPS]))

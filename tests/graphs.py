@@ -15,16 +15,17 @@ from smidgen.ir.graph import Attribute
 from smidgen.ir.ops import OP_SPECS
 from smidgen.ir.ops.sliding import image_shape
 from smidgen.ir.spec import integer_arrays, integer_attributes
+from smidgen.numerics import gru, lstm, rnn
 from smidgen.numerics.attention import attention_parameters
 from smidgen.numerics.attention_span import AttentionSpan
 from smidgen.numerics.elementwise import add_parameters, divide_parameters, rescale_parameters
 from smidgen.numerics.fixed_point import fixed_point, integer_range
 from smidgen.numerics.float32.attention import HIDDEN_BIAS
-from smidgen.numerics.gru import HIDDEN, SIGMOID_TABLE, TANH_TABLE, gru_parameters
 from smidgen.numerics.linear import accumulator_parameters
 from smidgen.numerics.norm import norm_parameters
 from smidgen.numerics.pooling import average_pool_parameters
 from smidgen.numerics.quantization import QParams
+from smidgen.numerics.recurrent import HIDDEN, recurrent_parameters
 from smidgen.numerics.reduction import mean_parameters
 from smidgen.numerics.rotary import rotary_parameters
 from smidgen.numerics.scan import scan_parameters
@@ -238,27 +239,41 @@ class GraphMaker:
         A, D = -self._random.uniform(0.5, 4.0, (d, n)), self._random.normal(size=d)
         if x[0].is_float:
             params = {"A": A.astype(np.float32), "D": D.astype(np.float32)}
-            return self._op("selective_scan", [u, delta, B, C], x[0].shape, None, params)
+            return self._op("selective_scan", [u, delta, B, C], x[0].shape, None, params, {"reverse": False})
         named = dict(zip(("u", "delta", "B", "C"), (tensor.qparams for tensor in x), strict=True))
         p = scan_parameters(A, D, np.full(d, 2.0), **named, y=y)  # type: ignore[arg-type]
         arrays = {role: array for role, array in integer_arrays(p).items() if role != "state_exponent"}
-        return self._op("selective_scan", [u, delta, B, C], x[0].shape, y, arrays, integer_attributes(p))
+        attrs = {**integer_attributes(p), "reverse": False}
+        return self._op("selective_scan", [u, delta, B, C], x[0].shape, y, arrays, attrs)
 
-    def gru(self, x: str) -> str:
-        """Add a GRU over projected gates (t, 3h)."""
+    def recurrent(self, kind: str, x: str, *, first: bool = False, last_cell: bool = False, **flags: bool) -> str:
+        """Add gru, lstm or rnn over projected gates (t, gates * h), from constant states where `first`."""
         source = self.tensors[x]
-        width = source.shape[1] // 3
-        real, bias = self._random.normal(size=(3 * width, width)), self._random.normal(size=3 * width)
-        shape = (source.shape[0], width)
-        if source.is_float:
-            params = {"weight": real.astype(np.float32), "bias": bias.astype(np.float32)}
-            return self._op("gru", [x], shape, None, params)
-        weight, scale = _quantized(real)
-        assert source.qparams is not None
-        p = gru_parameters(weight, scale, bias, source.qparams, "gru")
-        tables = {"sigmoid": SIGMOID_TABLE.astype(np.int16), "tanh": TANH_TABLE.astype(np.int16)}
-        params = {"weight": weight.astype(np.int8), **integer_arrays(p), **tables}
-        return self._op("gru", [x], shape, HIDDEN, params, integer_attributes(p))
+        states = [HIDDEN, INT16] if kind == "lstm" else [HIDDEN]
+        rows = source.shape[1]
+        width = rows // {"gru": 3, "lstm": 4, "rnn": 1}[kind]
+        real, bias = self._random.normal(size=(rows, width)), self._random.normal(size=rows)
+        attrs: dict[str, Attribute] = {"reverse": False, **({"relu": False} if kind == "rnn" else {}), **flags}
+        inputs = [x]
+        if first:
+            qparams = [None] * len(states) if source.is_float else states
+            inputs += [self.constant(f"{x}_first_{i}", width, qparams=p) for i, p in enumerate(qparams)]
+        params: dict[str, Array] = {"weight": real.astype(np.float32), "bias": bias.astype(np.float32)}
+        if source.qparams is not None:
+            weight, scale = _quantized(real)
+            steps = {
+                "gru": gru.sum_steps, "lstm": lstm.sum_steps,
+                "rnn": lambda width: rnn.sum_steps(width, HIDDEN, relu=bool(attrs["relu"])),
+            }[kind](width)  # fmt: skip
+            p = recurrent_parameters(
+                weight, scale, bias, projected=source.qparams, hidden=HIDDEN, steps=steps, what=kind
+            )
+            params = {"weight": weight.astype(np.int8), **integer_arrays(p)}
+            attrs |= {**integer_attributes(p), "hidden_shift": 0, **({"cell_bits": 12} if kind == "lstm" else {})}
+        return self._op(
+            kind, inputs, (source.shape[0], width), None if source.is_float else HIDDEN, params, attrs,
+            more=[self._tensor(f"{x}_cell", (width,), None if source.is_float else INT16)] if last_cell else [],
+        )  # fmt: skip
 
     def transpose(self, x: str, *permutation: int) -> str:
         """Add a transposition."""
@@ -375,10 +390,15 @@ class GraphMaker:
         params: Mapping[str, Array] | None = None,
         attrs: Mapping[str, Attribute] | None = None,
         dtype: str | None = None,
+        more: Sequence[str] = (),
     ) -> str:
         y = self._tensor(f"t{len(self.tensors)}", shape, qparams, dtype=dtype)
-        name = f"{kind}.{len(self._ops)}"
-        self._ops.append(Op(name=name, kind=kind, inputs=tuple(x), output=y, params=params or {}, attrs=attrs or {}))
+        self._ops.append(
+            Op(
+                name=f"{kind}.{len(self._ops)}", kind=kind, inputs=tuple(x), output=y, params=params or {},
+                attrs=attrs or {}, more=tuple(more),
+            )
+        )  # fmt: skip
         return y
 
     def _tensor(
@@ -430,11 +450,14 @@ def every_integer_operator() -> Graph:
     gated = m.binary("mul", scanned, m.table(scanned, INT8), INT16)
     ends = [m.binary(kind, gated, scanned, INT16) for kind in ("maximum", "minimum")]
     chosen = m.select(m.steps(m.slice(gated, 1, 0, 1)), *ends)
-    hidden = m.gru(m.linear(m.binary("div", chosen, m.constant("scales", 4, qparams=INT16), INT16), 12, INT16))
-    turned = m.strided_slice(m.take(m.pad(m.transpose(hidden, 1, 0), 1, 1, 0), 1, 3, 0, 6), 1, 2, -1, 3)
+    divided = m.binary("div", chosen, m.constant("scales", 4, qparams=INT16), INT16)
+    projected = m.linear(m.recurrent("gru", m.linear(divided, 12, INT16)), 16, INT16)
+    hidden = m.recurrent("lstm", projected, first=True, last_cell=True, reverse=True)
+    rectified = m.recurrent("rnn", m.linear(hidden, 4, INT16), relu=True)
+    turned = m.strided_slice(m.take(m.pad(m.transpose(rectified, 1, 0), 1, 1, 0), 1, 3, 0, 6), 1, 2, -1, 3)
     last = m.reshape(m.slice(turned, 1, 0, 1), 4)
     scores = m.linear(m.binary("add", last, m.mean(turned, 1, INT16), INT8), 5)
-    return m.graph(scores, m.argmax(scores, 0), hidden)
+    return m.graph(scores, m.argmax(scores, 0), hidden, f"{projected}_cell")
 
 
 def every_float_operator() -> Graph:
@@ -459,11 +482,13 @@ def every_float_operator() -> Graph:
     delta = m.pointwise(m.linear(u, 4), "softplus")
     gated = m.binary("mul", m.selective_scan(u, delta, m.linear(u, 3), m.linear(u, 3)), u, None)
     gated = m.binary("maximum", gated, m.binary("minimum", m.slice(u, 0, 2, 3), u, None), None)
-    hidden = m.gru(m.linear(gated, 12))
-    turned = m.strided_slice(m.take(m.pad(m.transpose(hidden, 1, 0), 1, 1, 0, 0.5), 1, 3, 0, 6), 1, 2, -1, 3)
+    projected = m.linear(m.recurrent("gru", m.linear(gated, 12)), 16)
+    hidden = m.recurrent("lstm", projected, first=True, last_cell=True, reverse=True)
+    rectified = m.recurrent("rnn", m.linear(hidden, 4), relu=True)
+    turned = m.strided_slice(m.take(m.pad(m.transpose(rectified, 1, 0), 1, 1, 0, 0.5), 1, 3, 0, 6), 1, 2, -1, 3)
     last = m.reshape(m.slice(turned, 1, 0, 1), 4)
     scores = m.linear(m.binary("add", last, m.mean(turned, 1), None), 5)
-    return m.graph(scores, m.argmax(scores, 0), hidden)
+    return m.graph(scores, m.argmax(scores, 0), hidden, f"{projected}_cell")
 
 
 def every_step_operator(name: str = "steps", *, is_float: bool = False) -> Graph:
@@ -480,7 +505,9 @@ def every_step_operator(name: str = "steps", *, is_float: bool = False) -> Graph
     heads = m.reshape(m.linear(m.running_mean(scanned, wide), 4, narrow), 1, 2, 2)
     shared = m.reshape(m.linear(scanned, 2, narrow), 1, 1, 2)
     attended = m.cached_attention(heads, shared, shared, window=5, y=wide, bias=relative_bias(2, 5))
-    hidden = m.gru(m.linear(m.reshape(attended, 1, 4), 12, wide))
+    hidden = m.recurrent("gru", m.linear(m.reshape(attended, 1, 4), 12, wide))
+    hidden = m.recurrent("lstm", m.linear(hidden, 16, wide), first=True, last_cell=True)
+    hidden = m.recurrent("rnn", m.linear(hidden, 4, wide))
     graph = m.graph(m.linear(hidden, 5, wide), frame_limit=200)
     ops = (*graph.ops[:-1], replace(graph.ops[-1], clock=Clock(stride=3, offset=2)))
     check_graph(replace(graph, ops=ops))

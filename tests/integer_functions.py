@@ -7,12 +7,14 @@ import numpy as np
 from kernel_library import build_kernel_library
 from numpy.typing import NDArray
 
-_HEADERS = ("exponential.h", "roots.h", "table.h")
+_HEADERS = ("exponential.h", "gates.h", "roots.h", "table.h")
 #: name -> (type of each array argument, expression for element i, type of the result)
 _FUNCTIONS = {
     "requantize": (("int32", "int32", "int32"), "requantize(a0[i], a1[i], a2[i])", "int32"),
     "rounded_shift_s64": (("int64", "int32"), "rounded_shift_s64(a0[i], a1[i])", "int64"),
     "rounded_shift_s32": (("int32", "int32"), "rounded_shift_s32(a0[i], a1[i])", "int32"),
+    "tanh_gate": (("int64",), "tanh_gate(a0[i])", "int32"),
+    "sigmoid_gate": (("int64",), "sigmoid_gate(a0[i])", "int32"),
     "exp2_negative": (("int32",), "exp2_negative(a0[i])", "int32"),
     "reciprocal_mantissa": (("int64",), "reciprocal((uint64_t)a0[i]).mantissa", "int32"),
     "reciprocal_exponent": (("int64",), "reciprocal((uint64_t)a0[i]).exponent", "int32"),

@@ -106,7 +106,7 @@ class _OpFunction:
 
     def _buffers(self) -> list[str]:
         """Return the caller's buffers that the op touches, arena and state first."""
-        tensors = (*self.op.inputs, self.op.output)
+        tensors = (*self.op.inputs, *self.op.outputs)
         regions = {self.plan.placements[name].region for name in tensors} - {"constant"}
         regions |= {placement.region for placement in self.plan.states.get(self.op.name, {}).values()}
         if self.op.name in self.plan.scratch:
@@ -115,9 +115,9 @@ class _OpFunction:
         return [region for region in order if region in regions]
 
     def definition(self) -> str:
-        written = self.plan.placements[self.op.output].region
+        written = {self.plan.placements[name].region for name in self.op.outputs}
         parameters = ", ".join(
-            parameter(self.graph, region, is_written=region == written) for region in self._buffers()
+            parameter(self.graph, region, is_written=region in written) for region in self._buffers()
         )
         begin = () if self.graph.is_step else self.reset
         body = "\n".join(f"    {statement}" for statement in (*begin, *self.call.statements))
@@ -131,12 +131,13 @@ class _OpFunction:
         return f"    {self.symbol}({arguments});"
 
     def _comment(self) -> str:
-        operands = ", ".join(described(self.graph[name]) for name in self.op.inputs)
-        places = [self._place(name) for name in (*self.op.inputs, self.op.output)]
-        where = f"{', '.join(places[:-1])} -> {places[-1]}"
+        operands, results = (
+            ", ".join(described(self.graph[name]) for name in names) for names in (self.op.inputs, self.op.outputs)
+        )
+        where = " -> ".join(", ".join(map(self._place, names)) for names in (self.op.inputs, self.op.outputs))
         if "accumulator_bound" in self.op.attrs:
             where += f"   |accumulator| <= {self.op.attrs['accumulator_bound']} < 2^31"
-        what = f"{commentable(self.op.name)}   {self.op.kind}   {operands} -> {described(self.graph[self.op.output])}"
+        what = f"{commentable(self.op.name)}   {self.op.kind}   {operands} -> {results}"
         return f"{what}\n * {where}"
 
     def _place(self, name: str) -> str:

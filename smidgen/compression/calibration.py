@@ -12,6 +12,7 @@ from torch import Tensor, fx
 from smidgen.compression.program import FloatProgram, batches
 from smidgen.compression.structure import described
 from smidgen.errors import ConfigError
+from smidgen.models.recurrent_layers import lstm, lstm_cell_peak
 from smidgen.models.selective_scan import selective_scan_states
 from smidgen.numerics.quantization import QParams, qparams_for_range
 
@@ -45,10 +46,14 @@ class Observation:
             )
         return Observation(low=min(self.low, low), high=max(self.high, high))
 
+    def including(self, peak: float) -> "Observation":
+        """Return the observation that also holds +-`peak`."""
+        return Observation(low=min(self.low, -peak), high=max(self.high, peak))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """Observations by node name, and the peak of each selective scan's state by channel."""
+    """Observations by node name, and peaks of what recurrences carry: a scan's state by channel, an LSTM's cell."""
 
     observations: Mapping[str, Observation]
     state_peaks: Mapping[str, NDArray[np.float64]]
@@ -94,7 +99,20 @@ class _Observer(fx.Interpreter):
             seen = self.observations.get(node.name, Observation(low=0.0, high=0.0))
             self.observations[node.name] = seen.widened(result, node)
         if node.target is torch.ops.smidgen.selective_scan.default:
-            u, delta, A, B, _, _ = (self.env[arg] for arg in node.args)  # type: ignore[index]
-            peak = selective_scan_states(u, delta, A, B).abs().amax(dim=(0, 1)).amax(dim=-1).double().numpy()
-            self.state_peaks[node.name] = np.maximum(peak, self.state_peaks.get(node.name, 0.0))
+            args, _ = self.fetch_args_kwargs_from_env(node)
+            self._see_state(node, _scan_peaks(*args))
+        elif node.target is lstm:
+            args, _ = self.fetch_args_kwargs_from_env(node)
+            self._see_state(node, np.array([lstm_cell_peak(*args)]))
         return result
+
+    def _see_state(self, node: fx.Node, peaks: NDArray[np.float64]) -> None:
+        self.state_peaks[node.name] = np.maximum(peaks, self.state_peaks.get(node.name, 0.0))
+
+
+def _scan_peaks(
+    u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, reverse: bool = False
+) -> NDArray[np.float64]:
+    """Return the largest |h| of each channel (d,)."""
+    states = selective_scan_states(u, delta, A, B, reverse=reverse)
+    return np.asarray(states.abs().amax(dim=(0, 1)).amax(dim=-1).double().numpy())

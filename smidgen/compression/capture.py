@@ -17,6 +17,7 @@ from torch.nn.modules import transformer
 
 from smidgen.compression.batch import written_shape
 from smidgen.compression.refusals import capture_error
+from smidgen.compression.stand_ins import recurrent_layers_whole
 from smidgen.compression.structure import source_line, unsupported
 from smidgen.errors import ExportError
 
@@ -90,7 +91,7 @@ def with_usable_batch(exported: ExportedProgram, example: Sequence[Tensor]) -> E
 
 def functional(exported: ExportedProgram) -> ExportedProgram:
     """Return the program without in-place operators, checks of the tracer, and operators that change nothing."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), recurrent_layers_whole():
         warnings.simplefilter("ignore")  # torch's own deprecations
         exported = exported.run_decompositions({})
     graph = exported.graph_module.graph
@@ -136,7 +137,7 @@ def _exported(
 ) -> ExportedProgram:
     """Export at `inputs`, made of the user's `example`, which errors name."""
     try:
-        with _quietly(), _masks_taken_as_they_are():
+        with _quietly(), _masks_taken_as_they_are(), recurrent_layers_whole():
             return export(model, inputs, dynamic_shapes=dynamic_shapes)
     except Exception as error:  # torch.export raises many unrelated types
         with _quietly():

@@ -12,6 +12,7 @@ from smidgen.compression.plan import Plan
 from smidgen.compression.program import Batch, FloatProgram
 from smidgen.compression.structure import COMPUTED, arguments, keeps_scale
 from smidgen.compression.transposed_weight import correlation_weight
+from smidgen.models.recurrent_layers import RECURRENT_LAYERS
 from smidgen.numerics.fixed_point import integer_range
 from smidgen.numerics.quantization import QParams, qparams_for_range
 
@@ -20,7 +21,7 @@ aten = torch.ops.aten
 #: Operators whose second argument is a weight that is stored as integers, with a scale for each first index.
 _WEIGHTED = frozenset({
     aten.linear.default, aten.conv1d.default, aten.conv1d.padding, aten.conv2d.default, aten.conv2d.padding,
-    aten.convolution.default,
+    aten.convolution.default, *RECURRENT_LAYERS,
 })  # fmt: skip
 #: The same, but for the order of the weight's axes.
 _WEIGHTED_TRANSPOSED = frozenset({aten.conv_transpose1d.default, aten.conv_transpose2d.input})
@@ -72,9 +73,6 @@ class _FakeQuantizer(fx.Interpreter):
         return args, kwargs
 
     def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
-        if not self._plan.recipe.is_float and target is aten.gru.input:
-            # Weights stand in groups of weight_ih, weight_hh[, bias_ih, bias_hh]; matrices are the weights.
-            args = (*args[:2], [self._round_weight(p) if p.dim() == 2 else p for p in args[2]], *args[3:])
         return super().call_function(target, args, kwargs)
 
     def run_node(self, node: fx.Node) -> Any:

@@ -12,10 +12,11 @@ from torch import fx
 from smidgen.compression.calibration import Calibration
 from smidgen.compression.program import FloatProgram
 from smidgen.compression.recipe import Recipe
+from smidgen.compression.states import state_qparams
 from smidgen.compression.structure import effective_users, keeps_scale, label, op_name, readers
 from smidgen.errors import ConfigError
 from smidgen.ir import Quantity
-from smidgen.numerics.gru import HIDDEN
+from smidgen.models.recurrent_layers import RECURRENT_LAYERS, rnn_relu
 from smidgen.numerics.quantization import QParams
 
 aten = torch.ops.aten
@@ -106,8 +107,11 @@ def _choose(
         source = known.get(node.all_input_nodes[0].name)  # None where the source itself is not quantised
         if source is not None or node.target is not operator.getitem:
             return source
-    if node.target is aten.gru.input:
-        return HIDDEN
+    state = state_qparams(program, node, calibration)
+    if state is not None:
+        return state
+    if _joins_states(node):
+        return known.get(node.all_input_nodes[0].name)
     if node.name not in calibration.observations:
         return None
     users = effective_users(node)
@@ -120,7 +124,13 @@ def _choose(
 
 def _labels(node: fx.Node) -> list[str]:
     """Return what rules match: the activation's own label and one for every operator that reads it."""
-    return [label(node), *(f"feeds:{op_name(user)}" for user, _ in effective_users(node))]
+    return [label(node), *(f"feeds:{name}" for user, _ in effective_users(node) for name in _names(user))]
+
+
+def _names(user: fx.Node) -> list[str]:
+    """Return what an operator is called; the input projection of a recurrent layer counts as the layer too."""
+    layers = [reader for reader in user.users if reader.target in RECURRENT_LAYERS]
+    return [op_name(user), *(op_name(layer) for layer in layers if layer.args[0] is user)]
 
 
 def _keeps_source(program: FloatProgram, node: fx.Node) -> bool:
@@ -136,10 +146,18 @@ def _needs_symmetric(user: fx.Node) -> bool:
     return user.target is aten.mul.Tensor and len(user.all_input_nodes) == 2
 
 
+def _joins_states(node: fx.Node) -> bool:
+    """True for both directions of a gated or tanh layer side by side: they have one scale already."""
+    parts = node.all_input_nodes
+    return node.target is aten.cat.default and all(
+        part.target in RECURRENT_LAYERS and part.target is not rnn_relu and part.args[3] is None for part in parts
+    )
+
+
 def _required_dtype(users: list[tuple[fx.Node, fx.Node]]) -> str | None:
     """Return the type that an operator's contract asks for, None where the recipe is free."""
-    reads_scan = any(user.target is torch.ops.smidgen.selective_scan.default for user, _ in users)
-    return "int16" if reads_scan else None
+    carried = (torch.ops.smidgen.selective_scan.default, *RECURRENT_LAYERS)
+    return "int16" if any(user.target in carried for user, _ in users) else None
 
 
 def _share_with_concat(program: FloatProgram, qparams: dict[str, QParams]) -> None:
@@ -147,5 +165,6 @@ def _share_with_concat(program: FloatProgram, qparams: dict[str, QParams]) -> No
     for node in program.nodes:
         if node.target is aten.cat.default and node.name in qparams:
             for part in node.all_input_nodes:
-                if part.op != "placeholder" and part.name in qparams and readers(part) == [node]:
+                free = part.op != "placeholder" and part.target not in RECURRENT_LAYERS
+                if free and part.name in qparams and readers(part) == [node]:
                     qparams[part.name] = qparams[node.name]

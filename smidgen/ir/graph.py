@@ -69,6 +69,7 @@ class Op:
 
     `name` follows the user's module path, `kind` is a key of `ir.ops.OP_SPECS`, `params` are its constant arrays by
     role (weight, bias, multiplier, table, ...) and `attrs` its scalars. In a step graph it runs when `clock` ticks.
+    `more` are results beside `output`, such as the last state of a recurrence; empty where nobody reads them.
     """
 
     name: str
@@ -78,6 +79,12 @@ class Op:
     params: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     attrs: Mapping[str, Attribute] = field(default_factory=dict)
     clock: Clock = EVERY_FRAME
+    more: tuple[str, ...] = ()
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """All results."""
+        return (self.output, *self.more)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +95,7 @@ class State:
     shape: tuple[int, ...]
     dtype: str
     initial: float = 0  # every element, before the first element along time
+    first: str | None = None  # the operand of the op that holds them instead
 
     @property
     def size(self) -> int:
@@ -128,7 +136,7 @@ class Graph:
 
     def producer(self, tensor: str) -> Op | None:
         """Return the op that writes `tensor`, None for inputs and constants."""
-        return next((op for op in self.ops if op.output == tensor), None)
+        return next((op for op in self.ops if tensor in op.outputs), None)
 
     def consumers(self, tensor: str) -> list[Op]:
         """Return the ops that read `tensor`."""
@@ -137,13 +145,13 @@ class Graph:
     @property
     def output_clock(self) -> Clock:
         """When a step graph gives its outputs."""
-        return next(op.clock for op in self.ops if op.output == self.outputs[0])
+        return next(op.clock for op in self.ops if self.outputs[0] in op.outputs)
 
     def with_ops(self, ops: Iterable[Op], new_tensors: Iterable[Tensor] = ()) -> "Graph":
         """Return the graph with other operators; tensors that nothing uses any more are dropped."""
         ops = tuple(ops)
         tensors = {**self.tensors, **{tensor.name: tensor for tensor in new_tensors}}
-        used = {*self.inputs, *self.outputs, *(name for op in ops for name in (*op.inputs, op.output))}
+        used = {*self.inputs, *self.outputs, *(name for op in ops for name in (*op.inputs, *op.outputs))}
         return replace(self, ops=ops, tensors={name: tensors[name] for name in tensors if name in used})
 
     @property

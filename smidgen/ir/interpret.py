@@ -1,6 +1,6 @@
 """The bit-exact reference: runs a graph over a batch in numpy. Host C, emulated C and wasm must equal its bytes."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -15,7 +15,8 @@ def interpret(graph: Graph, inputs: Sequence[Array]) -> dict[str, Array]:
     Args: inputs, one array (B, *shape) of the input's type for each graph input, same B.
     Raises GraphError for a wrong number, shape or type of inputs, or an illegal value.
     """
-    return _run(graph, graph.ops, _checked_inputs(graph, inputs), lambda op: initial_states(graph, op, len(inputs[0])))
+    checked = _checked_inputs(graph, inputs)
+    return _run(graph, graph.ops, checked, lambda op, values: initial_states(graph, op, len(inputs[0]), values))
 
 
 class Stepper:
@@ -29,7 +30,8 @@ class Stepper:
     def reset(self) -> None:
         """Begin again, as before the first frame."""
         self._frame = 0
-        self._states = {op.name: initial_states(self._graph, op, self._batch) for op in self._graph.ops}
+        constants = _constants(self._graph, self._batch)
+        self._states = {op.name: initial_states(self._graph, op, self._batch, constants) for op in self._graph.ops}
 
     def step(self, frame: Sequence[Array]) -> dict[str, Array]:
         """Take one frame (batch, *shape) of each input and return, by name, every tensor that came with it.
@@ -43,7 +45,7 @@ class Stepper:
             )
         self._frame += 1
         due = [op for op in self._graph.ops if op.clock.ticks_at(self._frame - 1)]
-        return _run(self._graph, due, _checked_inputs(self._graph, frame), lambda op: self._states[op.name])
+        return _run(self._graph, due, _checked_inputs(self._graph, frame), lambda op, _: self._states[op.name])
 
 
 def interpret_frames(graph: Graph, recordings: Sequence[Array]) -> dict[str, Array]:
@@ -66,23 +68,35 @@ def interpret_frames(graph: Graph, recordings: Sequence[Array]) -> dict[str, Arr
     }
 
 
-def initial_states(graph: Graph, op: Op, batch: int) -> list[Array]:
-    """Return the states of an op at reset, each (batch, *shape); integers as int64, in which the reference computes."""
-    return [
-        np.full((batch, *state.shape), state.initial, np.float32 if state.dtype == "float32" else np.int64)
-        for state in states_of(graph, op)
-    ]
+def initial_states(graph: Graph, op: Op, batch: int, values: Mapping[str, Array]) -> list[Array]:
+    """Return the states of an op at reset, each (batch, *shape); integers as int64, in which the reference computes.
+
+    Args: values, of the tensors that are known then: in a window all that stand before the op, in a step graph the
+    constants.
+    """
+    states = []
+    for state in states_of(graph, op):
+        array = np.full((batch, *state.shape), state.initial, np.float32 if state.dtype == "float32" else np.int64)
+        if state.first is not None:
+            array[...] = values[state.first]
+        states.append(array)
+    return states
+
+
+def _constants(graph: Graph, batch: int) -> dict[str, Array]:
+    return {
+        tensor.name: np.broadcast_to(tensor.data, (batch, *tensor.shape))
+        for tensor in graph.tensors.values()
+        if tensor.data is not None
+    }
 
 
 def _run(
-    graph: Graph, ops: Iterable[Op], inputs: Sequence[Array], states: Callable[[Op], list[Array]]
-) -> dict[str, Array]:
+    graph: Graph, ops: Iterable[Op], inputs: Sequence[Array],
+    states: Callable[[Op, Mapping[str, Array]], list[Array]],
+) -> dict[str, Array]:  # fmt: skip
     """Evaluate ops in order; `states` gives the arrays in which an op finds and leaves its states."""
-    values: dict[str, Array] = dict(zip(graph.inputs, inputs, strict=True))
-    batch = len(inputs[0])
-    for tensor in graph.tensors.values():
-        if tensor.data is not None:
-            values[tensor.name] = np.broadcast_to(tensor.data, (batch, *tensor.shape))
+    values = _constants(graph, len(inputs[0])) | dict(zip(graph.inputs, inputs, strict=True))
     for op in ops:
         x, y = graph.operands(op), graph[op.output]
         arrays = [values[name] for name in op.inputs]
@@ -92,7 +106,9 @@ def _run(
             form = OP_SPECS[op.kind].integer
             arrays = [array.astype(np.int64) for array in arrays]
         assert form is not None, f"{op.name}: check_graph lets no {op.kind} of this arithmetic pass"
-        values[op.output] = form.evaluate(op, x, y, [*arrays, *states(op)]).astype(y.dtype)
+        results = form.evaluate(op, x, y, [*arrays, *states(op, values)])
+        for name, result in zip(op.outputs, results if isinstance(results, tuple) else (results,), strict=False):
+            values[name] = result.astype(graph[name].dtype)
     return values
 
 

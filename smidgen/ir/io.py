@@ -48,7 +48,7 @@ def graph_files(graph: Graph) -> Mapping[str, bytes]:
         "tensors": [_tensor_document(tensor) for tensor in graph.tensors.values()],
         "ops": [
             {"name": op.name, "kind": op.kind, "inputs": op.inputs, "output": op.output, "attrs": dict(op.attrs),
-             "params": sorted(op.params), "clock": asdict(op.clock)}
+             "params": sorted(op.params), "clock": asdict(op.clock), **({"more": op.more} if op.more else {})}
             for op in graph.ops
         ],
     }  # fmt: skip
@@ -69,15 +69,19 @@ def graph_sha256(graph: Graph) -> str:
 def _numbered(graph: Graph) -> Graph:
     """Return the graph with its inner tensors named in order of use."""
     ports = (*graph.inputs, *graph.outputs)
-    used = dict.fromkeys((*ports, *(name for op in graph.ops for name in (*op.inputs, op.output))))
+    used = dict.fromkeys((*ports, *(name for op in graph.ops for name in (*op.inputs, *op.outputs))))
     names = {name: name if name in ports else f"%{place}" for place, name in enumerate(used)}
     return replace(
         graph,
         tensors={names[name]: replace(graph[name], name=names[name]) for name in names},
         ops=tuple(
-            replace(op, inputs=tuple(names[name] for name in op.inputs), output=names[op.output]) for op in graph.ops
+            replace(
+                op, inputs=tuple(names[name] for name in op.inputs), output=names[op.output],
+                more=tuple(names[name] for name in op.more),
+            )
+            for op in graph.ops
         ),
-    )
+    )  # fmt: skip
 
 
 def load_graph(folder: str | Path) -> Graph:
@@ -142,4 +146,5 @@ def _read_op(entry: dict[str, Any], arrays: dict[str, np.ndarray[Any, Any]]) -> 
         params={role: arrays[f"op/{entry['name']}/{role}"] for role in entry["params"]},
         attrs=attrs,
         clock=Clock(**entry["clock"]),
+        more=tuple(entry.get("more", ())),
     )

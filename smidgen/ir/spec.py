@@ -24,15 +24,17 @@ def check_graph(graph: Graph) -> None:
     for name, tensor in graph.tensors.items():
         _check_tensor(name, tensor)
     _check_unique([op.name for op in graph.ops], "op name")
-    _check_unique([*graph.inputs, *constants, *(op.output for op in graph.ops)], "tensor to be written")
+    _check_unique(
+        [*graph.inputs, *constants, *(name for op in graph.ops for name in op.outputs)], "tensor to be written"
+    )
     _check_unique(graph.outputs, "output")
     for op in graph.ops:
         for name in op.inputs:
             if name not in known:
                 raise GraphError(f"{op.name}: input {name!r} is read before anything writes it")
         _check_op(graph, op)
-        known.add(op.output)
-    written = {op.output for op in graph.ops}
+        known.update(op.outputs)
+    written = {name for op in graph.ops for name in op.outputs}
     missing = [name for name in graph.outputs if name not in written]
     if missing:
         raise GraphError(f"graph {graph.name}: no op writes output {missing[0]!r}")
@@ -55,7 +57,7 @@ def _check_clocks(graph: Graph) -> None:
         for name in op.inputs:
             if graph[name].data is None and not op.clock.within(clocks[name]):
                 raise GraphError(f"{op.name} runs {op.clock}, its operand {name} is there {clocks[name]}")
-        clocks[op.output] = op.clock
+        clocks.update(dict.fromkeys(op.outputs, op.clock))
         most = element_limit(graph, op)
         if most is not None and (graph.frame_limit is None or op.clock.count(graph.frame_limit) > most):
             raise GraphError(
@@ -98,9 +100,9 @@ def _check_op(graph: Graph, op: Op) -> None:
     spec = OP_SPECS[op.kind]
     if len(op.inputs) != (spec.arity or max(1, len(op.inputs))):
         raise GraphError(f"{op.name}: {op.kind} takes {spec.arity or 'one or more'} inputs, got {len(op.inputs)}")
-    x, y = graph.operands(op), graph[op.output]
+    x, y, more = graph.operands(op), graph[op.output], tuple(graph[name] for name in op.more)
     is_float = any(tensor.is_float for tensor in x)
-    if any(tensor.is_float != is_float for tensor in (*x, y) if not (tensor is y and op.kind == "argmax")):
+    if any(tensor.is_float != is_float for tensor in (*x, y, *more) if not (tensor is y and op.kind == "argmax")):
         raise GraphError(f"{op.name}: cannot mix float32 and integers in one {op.kind}")
     form = spec.float32 if is_float else spec.integer
     if form is None:
@@ -108,12 +110,15 @@ def _check_op(graph: Graph, op: Op) -> None:
     if spec.moves:
         _check_same_type(op, x, y)
     elif not is_float:
-        _check_scales(op, x, y)
+        _check_scales(op, (*x, *more), y)
     _check_attributes(op, form.legal_attrs(op))
     _check_params(op, form.legal_params(op), y)
     shape = spec.shape(op, x)
     if shape != y.shape:
         raise GraphError(f"{op.name}: {op.kind} gives {shape}, output {y.name} is declared {y.shape}")
+    declared = tuple((tensor.shape, tensor.dtype) for tensor in more)
+    if declared and declared != spec.more(op, x, y):
+        raise GraphError(f"{op.name}: beside its output {op.kind} gives {spec.more(op, x, y)}, declared is {declared}")
     _check_param_sizes(op, form.legal_params(op), x, y)
     form.prove(op, x, y)
 

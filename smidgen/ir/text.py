@@ -10,7 +10,8 @@ def graph_text(graph: Graph) -> str:
     lines += [f"  input  {_describe(graph[name])}" for name in graph.inputs]
     for op in graph.ops:
         operands = ", ".join(op.inputs)
-        lines.append(f"  {op.name}: {op.kind}({operands}) -> {_describe(graph[op.output])}")
+        results = ", ".join(_describe(graph[name]) for name in op.outputs)
+        lines.append(f"  {op.name}: {op.kind}({operands}) -> {results}")
     lines += [f"  output {_describe(graph[name])}" for name in graph.outputs]
     return "\n".join(lines) + "\n"
 

@@ -20,7 +20,6 @@ _INSTEAD: tuple[tuple[str, str], ...] = (
     (r"sin|cos|tan", "of positions it is a constant and is folded; otherwise give the sine as an input"),
     (r"conv3d|conv_transpose3d", "a window has two axes at most; merge one with the channels, then nn.Conv2d"),
     (r"upsample\w+|grid_sampler\w*", "repeat steps with expand and reshape, or take strides in nn.Conv1d"),
-    (r"rnn_tanh|rnn_relu|rnn_tanh_cell|rnn_relu_cell", "use nn.GRU"),
     (r"embedding_bag", "use nn.Embedding, then a mean over the ids"),
     (r"cond|while_loop|map_impl", "a firmware runs the same operators for every input; choose with torch.where"),
     (r"linalg_\w+|inverse|det|logdet|cholesky\w*|svd|qr|pinverse",

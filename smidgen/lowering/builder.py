@@ -173,8 +173,9 @@ class Builder:
         attrs: Mapping[str, Attribute] | None = None,
         *,
         name: str | None = None,
+        more: Sequence[Tensor] = (),
     ) -> None:
-        """Append one op that computes `output`."""
+        """Append one op that computes `output`, and `more` beside it."""
         self.ops.append(
             Op(
                 name=name or self.op_name(node),
@@ -183,6 +184,7 @@ class Builder:
                 output=output.name,
                 params=dict(params or {}),
                 attrs=dict(attrs or {}),
+                more=tuple(tensor.name for tensor in more),
             )
         )
 

@@ -38,8 +38,6 @@ def getitem(builder: Builder, node: fx.Node) -> None:
             raise builder.unsupported(node, f"result {index} of {source.target} is not computed; use the values only")
         builder.values[node.name] = result
         return
-    if source.target is aten.gru.input and index != 0:
-        raise builder.unsupported(node, "only the GRU's outputs can be used; take its last step for the final state")
     builder.values[node.name] = builder.values[source.name]
 
 

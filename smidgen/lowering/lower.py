@@ -22,6 +22,7 @@ from smidgen.lowering import (
     pooling,
     projections,
     recurrences,
+    recurrent_layers,
 )
 from smidgen.lowering.advice import instead_of
 from smidgen.lowering.builder import Builder, Rule
@@ -29,7 +30,7 @@ from smidgen.lowering.supported import SupportedOperator, describe
 
 _RULES: Mapping[object, Rule] = {
     **projections.RULES, **convolution.RULES, **attention.RULES, **elementwise.RULES, **pooling.RULES, **layout.RULES,
-    **mixing.RULES, **recurrences.RULES
+    **mixing.RULES, **recurrences.RULES, **recurrent_layers.RULES,
 }  # fmt: skip
 
 
@@ -83,9 +84,12 @@ def _name_ports(graph: Graph) -> Graph:
             renamed[name] = f"{name}_in" if name in graph.inputs else f"{name}_inner"
     tensors = (replace(tensor, name=renamed.get(name, name)) for name, tensor in graph.tensors.items())
     ops = (
-        replace(op, inputs=tuple(renamed.get(x, x) for x in op.inputs), output=renamed.get(op.output, op.output))
+        replace(
+            op, inputs=tuple(renamed.get(x, x) for x in op.inputs), output=renamed.get(op.output, op.output),
+            more=tuple(renamed.get(name, name) for name in op.more),
+        )
         for op in graph.ops
-    )
+    )  # fmt: skip
     return replace(
         graph,
         inputs=tuple(renamed.get(name, name) for name in graph.inputs),

@@ -29,55 +29,64 @@ def selective_scan_step(
     return y, h
 
 
-def selective_scan_reference(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> Tensor:
+def selective_scan_reference(
+    u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, reverse: bool = False
+) -> Tensor:
     """Return y (b, t, d) by one `selective_scan_step` after the other: what the fast scan is tested against."""
     h = u.new_zeros(u.shape[0], u.shape[2], A.shape[1])
     rows = []
-    for t in range(u.shape[1]):
+    for t in reversed(range(u.shape[1])) if reverse else range(u.shape[1]):
         y, h = selective_scan_step(u[:, t], delta[:, t], A, B[:, t], C[:, t], D, h)
         rows.append(y)
-    return torch.stack(rows, dim=1)
+    return torch.stack(rows[::-1] if reverse else rows, dim=1)
 
 
 @torch.library.custom_op("smidgen::selective_scan", mutates_args=())
-def selective_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> Tensor:
-    """Run the selective scan over whole sequences, starting from state zero.
+def selective_scan(
+    u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, reverse: bool = False
+) -> Tensor:
+    """Run the selective scan over whole sequences, starting from state zero; with `reverse` from the last step back.
 
     Args: u, delta (b, t, d), delta > 0; A (d, n), A < 0; B, C (b, t, n); D (d,). All of one floating dtype.
     Returns: y (b, t, d). No value is divided by a decay, so a large delta underflows to "forget" and never overflows.
     """
-    h = _linear_recurrence_(_decay(delta, A), _drive(u, delta, B))
+    h = _linear_recurrence_(_decay(delta, A), _drive(u, delta, B), backwards=reverse)
     return (h * C.unsqueeze(-1)).sum(2) + D * u
 
 
-def selective_scan_states(u: Tensor, delta: Tensor, A: Tensor, B: Tensor) -> Tensor:
+def selective_scan_states(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, *, reverse: bool = False) -> Tensor:
     """Return every state h (b, t, d, n) of the scan: what an integer state has to hold."""
-    return _linear_recurrence_(_decay(delta, A), _drive(u, delta, B)).transpose(2, 3)
+    return _linear_recurrence_(_decay(delta, A), _drive(u, delta, B), backwards=reverse).transpose(2, 3)
 
 
 @selective_scan.register_fake
-def _(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor) -> Tensor:
+def _(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, reverse: bool = False) -> Tensor:
     return torch.empty_like(u)
 
 
-def _save_inputs(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-    ctx.save_for_backward(*inputs)
+def _save_inputs(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    *tensors, ctx.reverse = inputs
+    ctx.save_for_backward(*tensors)
 
 
-def _backward(ctx: Any, grad_y: Tensor) -> tuple[Tensor, ...]:
-    """Return the gradients of the six inputs of `selective_scan`; the states are computed again rather than stored."""
+def _backward(ctx: Any, grad_y: Tensor) -> tuple[Tensor | None, ...]:
+    """Return the gradients of the six tensors of `selective_scan`; states are computed again rather than stored.
+
+    With `reverse`, "the step before" below is the one after in time.
+    """
     u, delta, A, B, C, D = ctx.saved_tensors
     decay = _decay(delta, A)
-    h = _linear_recurrence_(decay.clone(), _drive(u, delta, B))
+    h = _linear_recurrence_(decay.clone(), _drive(u, delta, B), backwards=ctx.reverse)
 
     # With message[t] = decay[t] * dL/dh[t], what step t passes to the step before it:
     # dL/dh[t] = C[t] dL/dy[t] + message[t+1], so message follows the same recurrence from the last step to the first.
     grad_h = grad_y.unsqueeze(2) * C.unsqueeze(-1)
-    message = _linear_recurrence_(decay, decay * grad_h, backwards=True)
-    grad_h[:, :-1] += message[:, 1:]
-    grad_exponent = message  # with respect to delta * A: message[t] * h[t-1], and the state before step 0 is zero
-    grad_exponent[:, 1:] *= h[:, :-1]
-    grad_exponent[:, 0] = 0.0
+    message = _linear_recurrence_(decay, decay * grad_h, backwards=not ctx.reverse)
+    before, after = (slice(None, -1), slice(1, None))[:: -1 if ctx.reverse else 1]
+    grad_h[:, before] += message[:, after]
+    grad_exponent = message  # with respect to delta * A: message[t] * h[t-1], and the state before the first is zero
+    grad_exponent[:, after] *= h[:, before]
+    grad_exponent[:, -1 if ctx.reverse else 0] = 0.0
 
     grad_delta_u = (grad_h * B.unsqueeze(-1)).sum(2)
     grad_u = grad_delta_u * delta + grad_y * D
@@ -86,7 +95,7 @@ def _backward(ctx: Any, grad_y: Tensor) -> tuple[Tensor, ...]:
     grad_B = (grad_h * (delta * u).unsqueeze(2)).sum(-1)
     grad_C = (h * grad_y.unsqueeze(2)).sum(-1)
     grad_D = (grad_y * u).sum((0, 1))
-    return grad_u, grad_delta, grad_A, grad_B, grad_C, grad_D
+    return grad_u, grad_delta, grad_A, grad_B, grad_C, grad_D, None
 
 
 selective_scan.register_autograd(_backward, setup_context=_save_inputs)

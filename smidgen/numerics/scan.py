@@ -16,6 +16,7 @@ from smidgen.errors import GraphError
 from smidgen.numerics.exponential import EXPONENT_BITS, EXPONENT_MAX, exp2_negative
 from smidgen.numerics.fixed_point import Integers, fixed_point, requantize, rounded_shift, saturate
 from smidgen.numerics.quantization import QParams
+from smidgen.numerics.recurrent import step_order
 
 _HEADROOM_BITS = 3  # a state may grow to 8 times its calibrated peak before it saturates
 #: A channel that calibration saw weaker than this part of the strongest, or dead, is scaled as if it reached so far:
@@ -99,15 +100,17 @@ def selective_scan(
     state_limit: int,
     zero_point: int,
     dtype: str,
+    reverse: bool = False,
     carried: Integers | None = None,
 ) -> Integers:
     """Return y (b, t, d) for u, delta (b, t, d) and B, C (b, t, n).
 
-    Goes on from the state `carried` (b, d, n) and leaves the last one there; without it, from zero.
+    Goes on from the state `carried` (b, d, n) and leaves the last one there; without it, from zero. With
+    `reverse` the last step comes first.
     """
     state = np.zeros((u.shape[0], *decay_multiplier.shape), np.int64) if carried is None else carried
     y = np.empty_like(u)
-    for t in range(u.shape[1]):
+    for t in step_order(u.shape[1], reverse=reverse):
         step_delta = np.maximum(delta[:, t], 0)
         exponent = requantize(step_delta[:, :, None], decay_multiplier, decay_shift)
         decay = exp2_negative(np.minimum(exponent, EXPONENT_MAX))  # (b, d, n) Q31

@@ -40,8 +40,8 @@ def _drop_dead(graph: Graph) -> Graph:
     needed = set(graph.outputs)
     kept = []
     for op in reversed(graph.ops):
-        if op.output in needed:
-            kept.append(op)
+        if any(name in needed for name in op.outputs):
+            kept.append(op if any(name in needed for name in op.more) else replace(op, more=()))
             needed.update(op.inputs)
     return graph.with_ops(reversed(kept))
 
@@ -121,7 +121,7 @@ def _sole_reader(graph: Graph, tensor: str, op: Op) -> bool:
 def _rename_producer(graph: Graph, op: Op) -> Graph | None:
     """Let the producer of a layout op's source write the graph's output itself."""
     source = graph.producer(op.inputs[0])
-    if source is None or op.inputs[0] in graph.outputs or source.clock != op.clock:
+    if source is None or op.inputs[0] in graph.outputs or source.clock != op.clock or op.inputs[0] in source.more:
         return None
     readers = [reader for reader in graph.consumers(op.inputs[0]) if reader is not op]
     renamed = {r.name: [replace(r, inputs=_renamed(r.inputs, op.inputs[0], op.output))] for r in readers}

@@ -61,19 +61,20 @@ def plan_memory(graph: Graph) -> MemoryPlan:
     for name in fixed:
         home[name] = (name, 0)
     for index, op in enumerate(graph.ops):
-        if op.output in home:
-            continue
-        if op.name in views:
-            owner, offset = home[op.inputs[0]]
-            home[op.output] = (owner, offset + views[op.name])
-        elif (output := _written_to_output(graph, op)) is not None:
-            home[op.output] = (output, 0)
-        else:
-            home[op.output] = (_in_place_owner(graph, op, index, home, storages) or op.output, 0)
-        owner = home[op.output][0]
-        if owner not in fixed:
-            block = storages.setdefault(owner, _Storage(graph[op.output].n_bytes, index, index))
-            block.last = max(block.last, last_use.get(op.output, index))
+        for name in op.outputs:
+            if name in home:
+                continue
+            if op.name in views:
+                owner, offset = home[op.inputs[0]]
+                home[name] = (owner, offset + views[op.name])
+            elif (output := _written_to_output(graph, name)) is not None:
+                home[name] = (output, 0)
+            else:
+                home[name] = (_in_place_owner(graph, op, index, home, storages) or name, 0)
+            owner = home[name][0]
+            if owner not in fixed:
+                block = storages.setdefault(owner, _Storage(graph[name].n_bytes, index, index))
+                block.last = max(block.last, last_use.get(name, index))
     # The states of a window's op live as long as its scratch, and stand in front of it.
     working = {
         op.name: _Storage(size, i, i)
@@ -151,8 +152,9 @@ def check_plan(graph: Graph, plan: MemoryPlan) -> None:
         _check_writes(graph, plan, op, operands)
         for region, start, stop in _working_spans(graph, plan, op).values():
             write(region, start, stop - start)
-        place = plan.placements[op.output]
-        values[op.output] = write(place.region, place.offset, graph[op.output].n_bytes)
+        for name in op.outputs:
+            place = plan.placements[name]
+            values[name] = write(place.region, place.offset, graph[name].n_bytes)
         role = OP_SPECS[op.kind].result_state
         if role is not None:
             values[_state_name(op, role)] = values[op.output]
@@ -179,6 +181,7 @@ def _check_writes(graph: Graph, plan: MemoryPlan, op: Op, operands: Sequence[str
     """Raise GraphError if what op writes leaves its region, is misaligned, or meets what op still reads."""
     place, y = plan.placements[op.output], graph[op.output]
     spans = {"its result": _span(place, y.n_bytes), **_working_spans(graph, plan, op)}
+    spans |= {f"its result {name}": _span(plan.placements[name], graph[name].n_bytes) for name in op.more}
     for (what, span), (other, other_span) in combinations(spans.items(), 2):
         if _meet(span, other_span):
             raise GraphError(f"{op.name}: {what} {span} meets {other} {other_span}")
@@ -262,10 +265,10 @@ def _views(graph: Graph) -> dict[str, int]:
     return views
 
 
-def _written_to_output(graph: Graph, op: Op) -> str | None:
-    """Return the graph output that is a mere reshape of op's result, so that op can write it directly."""
-    for user in graph.consumers(op.output):
-        if user.kind == "reshape" and user.output in graph.outputs and len(graph.consumers(op.output)) == 1:
+def _written_to_output(graph: Graph, name: str) -> str | None:
+    """Return the graph output that is a mere reshape of a tensor, so that its op can write it directly."""
+    for user in graph.consumers(name):
+        if user.kind == "reshape" and user.output in graph.outputs and len(graph.consumers(name)) == 1:
             return user.output
     return None
 

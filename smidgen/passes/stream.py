@@ -32,7 +32,10 @@ class CausalGraph(FrameGraph):
         self.input_axes = checked_axes(self.window, time_axes)
         self.tracks = {name: Track(axis=axis, clock=EVERY_FRAME) for name, axis in self.input_axes.items()}
         for op in self.window.ops:
-            self.tracks[op.output] = self._track(op)
+            track = self._track(op)
+            self.tracks[op.output] = track
+            # Further results are last states: what a recurrence holds so far.
+            self.tracks |= dict.fromkeys(op.more, Track(axis=None, clock=track.clock))
         self.step = self._write_step()
 
     def at_length(self, frames: int) -> Graph:

@@ -26,7 +26,7 @@ from strategies import (
 )
 
 from smidgen.errors import GraphError
-from smidgen.numerics import attention, elementwise, gru, linear, norm, reduction, rotary, scan, tables
+from smidgen.numerics import attention, elementwise, linear, norm, reduction, rotary, tables
 from smidgen.numerics.attention_span import AttentionSpan
 from smidgen.numerics.fixed_point import integer_range
 from smidgen.numerics.quantization import QParams
@@ -37,13 +37,11 @@ BATCH = 2
 HEADERS = (
     "attention.h",
     "elementwise.h",
-    "gru.h",
     "layout.h",
     "linear.h",
     "norm.h",
     "reduce.h",
     "rotary.h",
-    "selective_scan.h",
     "table.h",
 )
 SIGNATURES = {
@@ -61,8 +59,6 @@ SIGNATURES = {
     "norm_q": "ppppuuuuiiilii",
     "attention_q": "ppppppuuuuuuuuuiiiiuuuuiiiiiiiii",
     "rotary_q": "ppppuuuuuuuiiiii",
-    "selective_scan_q": "ppppppppppuuuuuiiiii",
-    "gru_q": "pppppppppuuii",
     "mean_q": "ppuuuuuiiii",
     "argmax_q": "ppuuuu",
     "copy_blocks": "ppuuuuuuu",
@@ -320,77 +316,6 @@ def test_rotary(
         if x_type == y_type:
             run("rotary_q", (0,), y_type, buffer, *stored, buffer, *numbers)
             np.testing.assert_array_equal(y, buffer)
-
-
-@given(
-    data=st.data(), u_type=activation_types, y_type=activation_types, steps=st.integers(1, 12), channels=sizes,
-    states=st.sampled_from([1, 2, 3, 8, 16]), scale_bits=st.floats(-14.0, -4.0), peak_bits=st.floats(-12.0, 8.0),
-)  # fmt: skip
-def test_selective_scan(
-    run: Run, data: st.DataObject, u_type: str, y_type: str, steps: int, channels: int, states: int,
-    scale_bits: float, peak_bits: float,
-) -> None:  # fmt: skip
-    """selective_scan_q equals its twin, state included, also where drive, state and output saturate."""
-    random = np.random.default_rng(channels * states)
-    wide = QParams(dtype="int16", scale=2.0**scale_bits)
-    y_qparams = data.draw(qparams(y_type, low=-10.0, high=0.0))
-    try:
-        p = scan.scan_parameters(
-            -np.exp(random.normal(size=(channels, states)) * 2), random.normal(size=channels),
-            2.0 ** (peak_bits + random.normal(size=channels)),
-            u=data.draw(qparams(u_type, symmetric=True, low=-10.0, high=0.0)), delta=wide, B=wide, C=wide, y=y_qparams,
-        )  # fmt: skip
-    except GraphError:
-        reject()
-    shapes = {"u": channels, "delta": channels, "B": states, "C": states}
-    x = {
-        name: data.draw(tensors(u_type if name == "u" else "int16", BATCH, steps, size))
-        for name, size in shapes.items()
-    }
-    arguments = {f.name: getattr(p, f.name) for f in fields(p) if f.name != "state_exponent"}
-    before = random.integers(-p.state_limit, p.state_limit, (BATCH, channels, states))
-    after = before.copy()
-    expected = scan.selective_scan(
-        *x.values(), **arguments, zero_point=y_qparams.zero_point, dtype=y_type, carried=after
-    )
-    constants = [narrow(arguments[f"{role}_multiplier"], "int32") for role in ("decay", "drive", "output", "skip")]
-    for i, y in enumerate(expected):
-        operands = [narrow(values[i], u_type if name == "u" else "int16") for name, values in x.items()]
-        state = narrow(before[i], "int32")
-        actual = run(
-            "selective_scan_q", y.shape, y_type, *operands, *constants, None, state, steps, channels, states,
-            *bits(u_type, y_type), p.decay_shift, p.drive_shift, p.output_shift, p.state_limit, y_qparams.zero_point,
-        )  # fmt: skip
-        np.testing.assert_array_equal(y, actual)
-        np.testing.assert_array_equal(after[i], state)
-
-
-@given(data=st.data(), steps=st.integers(1, 12), width=st.integers(1, 20), strength=st.floats(-10.0, 2.0))
-def test_gru(run: Run, data: st.DataObject, steps: int, width: int, strength: float) -> None:
-    """gru_q equals its twin, state included, gates saturated or not, whatever output and scratch held before."""
-    projected = data.draw(tensors("int16", BATCH, steps, 3 * width))
-    weight = data.draw(weights(3 * width, width))
-    random = np.random.default_rng(width)
-    p = gru.gru_parameters(
-        weight, 2.0 ** (strength + random.normal(size=3 * width)), random.normal(size=3 * width),
-        data.draw(qparams("int16", low=-14.0, high=-8.0)), "gru",
-    )  # fmt: skip
-    before = data.draw(tensors("int16", BATCH, width))
-    after = before.copy()
-    expected = gru.gru(
-        projected, weight, p.bias, input_multiplier=p.input_multiplier, multiplier=p.multiplier, shift=p.shift,
-        sigmoid=gru.SIGMOID_TABLE, tanh=gru.TANH_TABLE, carried=after,
-    )  # fmt: skip
-    constants = [
-        narrow(weight, "int8"), narrow(p.bias, "int32"), narrow(p.multiplier, "int32"),
-        narrow(gru.SIGMOID_TABLE, "int16"), narrow(gru.TANH_TABLE, "int16"),
-    ]  # fmt: skip
-    for i, y in enumerate(expected):
-        hidden, gates = narrow(before[i], "int16"), np.full(3 * width, -1, np.int32)
-        sizes = (steps, width, p.input_multiplier, p.shift)
-        actual = run("gru_q", y.shape, "int16", narrow(projected[i], "int16"), *constants, None, hidden, gates, *sizes)
-        np.testing.assert_array_equal(y, actual)
-        np.testing.assert_array_equal(after[i], hidden)
 
 
 @given(

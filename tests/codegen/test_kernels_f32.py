@@ -27,13 +27,11 @@ HEADERS = (
     "attention_f32.h",
     "elementwise_f32.h",
     "functions_f32.h",
-    "gru_f32.h",
     "linear_f32.h",
     "norm_f32.h",
     "pointwise_f32.h",
     "reduce_f32.h",
     "rotary_f32.h",
-    "selective_scan_f32.h",
 )
 SIGNATURES = {
     "linear_f32": "ppppuuu",
@@ -41,8 +39,6 @@ SIGNATURES = {
     "layer_norm_f32": "ppppuuf",
     "attention_f32": "ppppppuuuuuuuuuiiiif",
     "rotary_f32": "ppppuuuuu",
-    "selective_scan_f32": "ppppppppuuu",
-    "gru_f32": "ppppppuu",
     "mean_f32": "ppuuu",
     "argmax_f32": "ppuuu",
     "select_f32": "ppppuuuuuuuuuuuuuuuu",
@@ -136,40 +132,6 @@ def test_rotary(
         buffer = sample.copy()
         run("rotary_f32", (0,), buffer, cos, sin, buffer, *sizes)
         assert_same_floats(y, buffer)
-
-
-@given(data=st.data(), steps=sizes, channels=sizes, states=sizes, decaying=st.booleans())
-def test_selective_scan(run: Run, data: st.DataObject, steps: int, channels: int, states: int, decaying: bool) -> None:
-    """selective_scan_f32 equals its twin, state included; with A of any sign too, where the state may overflow."""
-    u, delta = data.draw(tensors(BATCH, steps, channels)), data.draw(tensors(BATCH, steps, channels))
-    B, C = data.draw(tensors(BATCH, steps, states)), data.draw(tensors(BATCH, steps, states))
-    A, D = data.draw(tensors(channels, states)), data.draw(tensors(channels))
-    if decaying:
-        delta, A = np.abs(delta), -np.abs(A)
-    before = data.draw(tensors(BATCH, channels, states))
-    after = before.copy()
-    expected = float32.selective_scan(u, delta, B, C, A, D, carried=after)
-    sizes = (steps, channels, states)
-    for i, y in enumerate(expected):
-        state = before[i].copy()
-        actual = run("selective_scan_f32", y.shape, u[i], delta[i], B[i], C[i], A, D, None, state, *sizes)
-        assert_same_floats(y, actual)
-        assert_same_floats(after[i], state)
-
-
-@given(data=st.data(), steps=sizes, width=sizes)
-def test_gru(run: Run, data: st.DataObject, steps: int, width: int) -> None:
-    """gru_f32 equals its twin, state included, whatever the output and scratch held before."""
-    projected = data.draw(tensors(BATCH, steps, 3 * width))
-    weight, bias = data.draw(tensors(3 * width, width)), data.draw(tensors(3 * width))
-    before = data.draw(tensors(BATCH, width))
-    after = before.copy()
-    expected = float32.gru(projected, weight, bias, carried=after)
-    for i, y in enumerate(expected):
-        hidden, gates = before[i].copy(), np.full(3 * width, np.nan, np.float32)
-        actual = run("gru_f32", y.shape, projected[i], weight, bias, None, hidden, gates, steps, width)
-        assert_same_floats(y, actual)
-        assert_same_floats(after[i], hidden)
 
 
 @given(data=st.data(), outer=sizes, reduced=st.integers(1, 20), inner=sizes)

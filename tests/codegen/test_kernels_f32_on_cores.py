@@ -90,7 +90,7 @@ CASES = {
     ),
     "selective_scan": Case(
         call="fill_q(ctx->scratch, 15U, 0, 32U);\n"
-        "    selective_scan_f32(x, x + 30, x + 60, x + 78, x + 96, x + 111, y, ctx->scratch, 6U, 5U, 3U)",
+        "    selective_scan_f32(x, x + 30, x + 60, x + 78, x + 96, x + 111, y, ctx->scratch, 6U, 5U, 3U, 0U)",
         shape=(6, 5),
         twin=lambda x: float32.selective_scan(
             piece(x, 0, 1, 6, 5), piece(x, 30, 1, 6, 5), piece(x, 60, 1, 6, 3), piece(x, 78, 1, 6, 3),
@@ -99,9 +99,23 @@ CASES = {
     ),
     "gru": Case(
         call="fill_q(ctx->scratch, 4U, 0, 32U);\n"
-        "    gru_f32(x, x + 60, x + 108, y, ctx->scratch, ctx->scratch + 4, 5U, 4U)",
+        "    gru_f32(x, x + 60, x + 108, y, ctx->scratch, ctx->scratch + 4, 5U, 4U, 0U)",
         shape=(5, 4),
         twin=lambda x: float32.gru(piece(x, 0, 1, 5, 12), piece(x, 60, 12, 4), piece(x, 108, 12))[0],
+    ),
+    "lstm": Case(
+        call="fill_q(ctx->scratch, 6U, 0, 32U); "
+        "lstm_f32(x, x + 48, x + 84, y, ctx->scratch, ctx->scratch + 3, ctx->scratch + 6, 4U, 3U, 1U)",
+        shape=(4, 3),
+        twin=lambda x: float32.lstm(
+            piece(x, 0, 1, 4, 12), piece(x, 48, 12, 3), piece(x, 84, 12), reverse=True
+        )[0][0],
+    ),
+    "rnn": Case(
+        call="fill_q(ctx->scratch, 4U, 0, 32U); "
+        "rnn_f32(x, x + 20, x + 36, y, ctx->scratch, ctx->scratch + 4, 5U, 4U, 0U, 0U)",
+        shape=(5, 4),
+        twin=lambda x: float32.rnn(piece(x, 0, 1, 5, 4), piece(x, 20, 4, 4), piece(x, 36, 4), relu=False)[0],
     ),
     "mean": Case(
         call="mean_f32(x, y, 5U, 7U, 4U)", shape=(5, 4), twin=lambda x: float32.mean(piece(x, 0, 5, 7, 4), axis=1)

@@ -11,7 +11,7 @@ from smidgen.compression.structure import op_name
 from smidgen.errors import ConfigError, GraphError
 from smidgen.ir import Quantity
 from smidgen.models.selective_scan import selective_scan
-from smidgen.numerics.gru import HIDDEN
+from smidgen.numerics.recurrent import HIDDEN
 
 
 def planned(model: nn.Module, *inputs: Tensor) -> tuple[FloatProgram, Plan]:

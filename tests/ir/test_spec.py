@@ -68,7 +68,8 @@ def with_tensor(tensor: str, **changes: Any) -> Spoil:
     return lambda g: replace(g, tensors={**g.tensors, tensor: replace(g.tensors[tensor], **changes)})
 
 
-LINEAR, CONV, SCAN, GRU = (first(INTEGERS, kind) for kind in ("linear", "conv2d", "selective_scan", "gru"))
+LINEAR, CONV, SCAN = (first(INTEGERS, kind) for kind in ("linear", "conv2d", "selective_scan"))
+GRU, LSTM = (first(INTEGERS, kind) for kind in ("gru", "lstm"))
 ATTENTION, ROTARY, ARGMAX, SLICE = (first(INTEGERS, kind) for kind in ("attention", "rotary", "argmax", "slice"))
 
 STRUCTURE: dict[str, tuple[Spoil, str]] = {
@@ -220,7 +221,20 @@ SHAPES: dict[str, tuple[Spoil, str]] = {
         lambda g: replaced(g, SCAN, inputs=(*SCAN.inputs[:2], SCAN.inputs[2], SCAN.inputs[1])),
         r"u, delta \(t, d\) and B, C \(t, n\) expected",
     ),
-    "gates": (lambda g: replaced(g, GRU, inputs=("wide",)), r"does not fit gates \(6, 4\); \(t, 3h\) and \(3h, h\)"),
+    "gates": (
+        lambda g: replaced(g, GRU, inputs=("wide",)),
+        r"weight \(12, 4\) and gates \(6, 4\); \(3h, h\) and \(t, 3h\) expected",
+    ),
+    "first states": (
+        lambda g: replaced(g, LSTM, inputs=LSTM.inputs[:2]),
+        r"first states must be hidden and cell of shape \(4,\), got \[\(4,\)\]",
+    ),
+    "last cell": (
+        with_tensor(LSTM.more[0], shape=(5,)), r"beside its output lstm gives \(\(\(4,\), 'int16'\),\), declared is"
+    ),
+    "more results than a kind has": (
+        lambda g: replaced(replaced(g, LSTM, more=()), GRU, more=LSTM.more), r"beside its output gru gives \(\), "
+    ),
     "permutation": (with_attr("transpose", "permutation", (0, 0)), r"\(0, 0\) does not permute the axes of \(6, 4\)"),
     "view": (with_attr("reshape", "shape", (6, 2, 3)), r"cannot view \(6, 8\) as \(6, 2, 3\)"),
     "slice": (with_attr("slice", "stop", 7), r"\[0:7\] is outside axis 1 of \(6, 4\)"),
@@ -248,6 +262,13 @@ BOUNDS: dict[str, tuple[Spoil, str]] = {
     "bias": (with_attr("attention", "bias_shift", 30), r"a score can reach \d+, it must stay below 2\*\*30"),
     "values": (lambda _: wide_attention(value_shift=0), r"a sum of values can reach \d+, it must stay below"),
     "places": (with_attr("attention", "output_shift", -16), "output_shift -16 asks for a shift by 64, 62 is most"),
+    "gate sum": (
+        lambda g: replaced(
+            g, GRU, attrs={**GRU.attrs, "input_multiplier": 2**31 - 1, "shift": -30},
+            params={**GRU.params, "bias": np.full(12, 2**30, np.int32), "multiplier": np.full(12, 2**31 - 1, np.int32)},
+        ),
+        r"a gate sum can reach \d+, it must stay below 2\*\*63",
+    ),
     "states": (lambda _: scan_of_many_states(), r"the sum over states can reach 2147483648, it must stay below"),
 }  # fmt: skip
 ALL = {

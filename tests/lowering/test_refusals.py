@@ -75,16 +75,6 @@ CASES: dict[str, tuple[Callable[..., object], tuple[nn.Module, ...], str]] = {
         lambda m, x: torch.where(x > 0, m.layers[0](x), 0.0), (nn.Linear(4, 4),), ":gt: its result is torch.bool; use"
     ),
     "norm of two axes": (lambda m, x: m.layers[0](x), (nn.LayerNorm((6, 4)),), "normalises over axes of sizes .6, 4."),
-    "bidirectional": (
-        lambda m, x: m.layers[0](x)[0], (nn.GRU(4, 3, batch_first=True, bidirectional=True),), "a bidirectional GRU"
-    ),
-    "initial state": (
-        lambda m, x: m.layers[0](x, torch.ones(1, x.shape[0], 3))[0], (nn.GRU(4, 3, batch_first=True),),
-        "the initial state must be zero; call the GRU without one",
-    ),
-    "final state": (
-        lambda m, x: m.layers[0](x)[1][0], (nn.GRU(4, 3, batch_first=True),), "only the GRU's outputs can be used; take"
-    ),
     "growing state": (
         lambda m, x: selective_scan(x, x.sigmoid(), torch.ones(4, 2), x[..., :2], x[..., 2:], torch.ones(4)), (),
         "selective scan needs A < 0, found 1: the state would grow without bound",

@@ -43,11 +43,11 @@ sizes = st.fixed_dictionaries(
 
 
 @settings(deadline=None)
-@given(size=sizes)
-def test_parallel_scan_equals_the_reference_in_value_and_gradient(size):
-    """For every shape and step size, output and all six gradients agree with the step-by-step scan to rtol 1e-9."""
+@given(size=sizes, reverse=st.booleans())
+def test_parallel_scan_equals_the_reference_in_value_and_gradient(size, reverse):
+    """For every shape, step size and direction, output and six gradients agree with the step-by-step scan to 1e-9."""
     inputs = scan_inputs(**size)
-    expected, actual = selective_scan_reference(*inputs), selective_scan(*inputs)
+    expected, actual = (scan(*inputs, reverse) for scan in (selective_scan_reference, selective_scan))
     torch.testing.assert_close(actual, expected, rtol=1e-9, atol=1e-10)
 
     cotangent = torch.randn(expected.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(size["seed"]))
@@ -56,10 +56,19 @@ def test_parallel_scan_equals_the_reference_in_value_and_gradient(size):
     torch.testing.assert_close(actual_gradients, expected_gradients, rtol=1e-9, atol=1e-9)
 
 
-def test_gradient_equals_finite_differences():
+@pytest.mark.parametrize("reverse", [False, True])
+def test_gradient_equals_finite_differences(reverse):
     """The hand-written backward is the derivative of the forward, not only of the reference."""
     inputs = scan_inputs(b=2, t=7, d=3, n=2, largest_delta=1.0, seed=0)
-    assert torch.autograd.gradcheck(selective_scan, inputs)
+    assert torch.autograd.gradcheck(selective_scan, (*inputs, reverse))
+
+
+def test_backwards_is_forwards_on_a_flipped_window():
+    """Both spellings of the reversed scan see the steps behind each step."""
+    inputs = scan_inputs(b=2, t=9, d=3, n=2, largest_delta=1.0, seed=1)
+    flipped = [x.flip(1) if x.dim() == 3 else x for x in inputs]
+    for scan in (selective_scan_reference, selective_scan):
+        torch.testing.assert_close(scan(*inputs, True), scan(*flipped).flip(1), rtol=1e-9, atol=1e-10)
 
 
 def test_scan_is_a_well_formed_custom_op():

@@ -46,19 +46,20 @@ def run_in_memory(graph: Graph, plan: MemoryPlan, inputs: list[Array]) -> dict[s
             for name in op.inputs
             if graph[name].data is None
         }
-        alone = replace(graph, inputs=tuple(operands), outputs=(op.output,), ops=(op,))
+        alone = replace(graph, inputs=tuple(operands), outputs=op.outputs, ops=(op,))
         if op.name in plan.scratch:
             memory["arena"][plan.scratch[op.name] :][:4] = 0x5A
-        result = interpret(alone, list(operands.values()))[op.output] if operands else interpret_constants(alone)
-        bytes_of(op.output)[:] = np.ascontiguousarray(result).reshape(-1).view(np.uint8)
+        results = interpret(alone, list(operands.values())) if operands else interpret_constants(alone)
+        for name in op.outputs:
+            bytes_of(name)[:] = np.ascontiguousarray(results[name]).reshape(-1).view(np.uint8)
     return {name: memory[name].tobytes() for name in graph.outputs}
 
 
-def interpret_constants(graph: Graph) -> Array:
-    """Return the result of a graph whose one operator reads constants alone."""
+def interpret_constants(graph: Graph) -> dict[str, Array]:
+    """Return the results of a graph whose one operator reads constants alone."""
     dummy = replace(next(iter(graph.tensors.values())), name="dummy", shape=(1,), data=None)
     graph = replace(graph, inputs=("dummy",), tensors={**graph.tensors, "dummy": dummy})
-    return interpret(graph, [np.zeros((1, 1), dummy.dtype)])[graph.outputs[0]]
+    return interpret(graph, [np.zeros((1, 1), dummy.dtype)])
 
 
 def expected_outputs(graph: Graph, inputs: list[Array]) -> dict[str, bytes]:

@@ -68,10 +68,13 @@ def everything(*, is_float: bool = False) -> Graph:
     x = m.concat(1, m.input("x", STEPS, 3, qparams=y), m.input("other", STEPS, 2, qparams=y))
     h = m.binary("add", m.conv1d(x, 4, taps=3, pad=(4, 0), dilation=2, y=y), m.constant("p", STEPS, 4, qparams=y), wide)
     h = m.binary("add", m.slice(h, 0, 1, STEPS), m.slice(h, 0, 0, STEPS - 1), wide)
-    h = m.gru(m.linear(m.conv1d(h, 4, taps=3, pad=(1, 0), stride=2, y=y), 12, wide))
+    h = m.recurrent("gru", m.linear(m.conv1d(h, 4, taps=3, pad=(1, 0), stride=2, y=y), 12, wide))
+    projected = m.linear(h, 16, wide)
+    h = m.recurrent("lstm", projected, first=True, last_cell=True)
     steps = m.tensors[h].shape[0]
     last = m.reshape(m.slice(h, 0, steps - 1, steps), 4)
-    return m.graph(m.linear(m.binary("add", last, m.mean(h, 0, wide), wide), 3, wide), last)
+    scores = m.linear(m.binary("add", last, m.mean(h, 0, wide), wide), 3, wide)
+    return m.graph(scores, last, f"{projected}_cell")
 
 
 @pytest.mark.parametrize("is_float", [False, True], ids=["integer", "float32"])
@@ -96,7 +99,7 @@ def test_ram_does_not_depend_on_the_window() -> None:
     for length in (20, 2000):
         m = GraphMaker()
         h = m.conv1d(m.input("x", length, 4), 4, taps=4, pad=(3, 0))
-        h = m.gru(m.linear(h, 12, INT16))
+        h = m.recurrent("gru", m.linear(h, 12, INT16))
         steps.append(causal(m.graph(m.linear(m.reshape(m.slice(h, 0, length - 1, length), 4), 3))).step)
     short, long = (emit(step, plan_memory(step), known_inputs=samples(step, 4)) for step in steps)
     assert short == long
@@ -132,7 +135,7 @@ def test_every_second_step() -> None:
     """A slice with a step keeps the steps at its pace, as a strided convolution does."""
     m = GraphMaker()
     x = m.strided_slice(m.input("x", STEPS, 2), 0, 1, 2, STEPS // 2)
-    graph = causal(m.graph(m.gru(m.linear(x, 6, INT16))))
+    graph = causal(m.graph(m.recurrent("gru", m.linear(x, 6, INT16))))
     assert graph.output_clock == Clock(stride=2, offset=1)
     assert_steps_equal_windows(graph, EVERY_LENGTH)
 
@@ -225,8 +228,12 @@ REFUSED: dict[str, tuple[Build, str]] = {
         r"concat\.0 \(concat\) joins steps to the end of others: it looks ahead\. Only constants may stand in front",
     ),
     "a recurrence through padding": (
-        lambda m, x: m.gru(m.linear(m.concat(0, m.constant("c", 2, 4), x), 6, INT16)),
+        lambda m, x: m.recurrent("gru", m.linear(m.concat(0, m.constant("c", 2, 4), x), 6, INT16)),
         r"gru\.2 \(gru\) runs through 2 steps of padding in front of the first; pad behind it",
+    ),
+    "a layer backwards": (
+        lambda m, x: m.recurrent("rnn", m.linear(x, 4, INT16), reverse=True),
+        r"rnn\.1 \(rnn\) runs from the last step to the first: it looks ahead",
     ),
     "steps that do not meet": (
         lambda m, x: m.binary("add", *(m.conv1d(x, 4, taps=taps, pad=(0, 0), stride=2) for taps in (1, 2))),

@@ -12,23 +12,27 @@ from smidgen.codegen.calls import (
     pointwise,
     projections,
     recurrences,
+    recurrent_layers,
     reductions,
     sliding,
     streaming,
 )
 from smidgen.codegen.calls.site import Call, Emitters, Site
 from smidgen.errors import GraphError
+from smidgen.ir.graph import State
 from smidgen.ir.ops import states_of
 
 __all__ = ["Call", "Site", "call_for", "reset_statements"]
 
 _INTEGER: Emitters = {
     **projections.INTEGER, **pointwise.INTEGER, **normalization.INTEGER, **attention.INTEGER, **recurrences.INTEGER,
-    **reductions.INTEGER, **sliding.INTEGER, **layout.INTEGER, **streaming.STREAMING, **cached_attention.INTEGER,
+    **recurrent_layers.INTEGER, **reductions.INTEGER, **sliding.INTEGER, **layout.INTEGER, **streaming.STREAMING,
+    **cached_attention.INTEGER,
 }  # fmt: skip
 _FLOAT: Emitters = {
     **projections.FLOAT, **pointwise.FLOAT, **normalization.FLOAT, **attention.FLOAT, **recurrences.FLOAT,
-    **reductions.FLOAT, **sliding.FLOAT, **layout.FLOAT, **streaming.STREAMING, **cached_attention.FLOAT,
+    **recurrent_layers.FLOAT, **reductions.FLOAT, **sliding.FLOAT, **layout.FLOAT, **streaming.STREAMING,
+    **cached_attention.FLOAT,
 }  # fmt: skip
 
 
@@ -44,8 +48,12 @@ def call_for(site: Site) -> Call:
 
 def reset_statements(site: Site) -> tuple[str, ...]:
     """Return the C that sets the states of an op to what they are before the first element along time."""
-    return tuple(
-        f"fill_q({site.state(state.role)}, {unsigned(state.size)}, {signed(bit_pattern(state.initial, state.dtype))}, "
-        f"{unsigned(BITS[state.dtype])});"
-        for state in states_of(site.graph, site.op)
-    )
+    return tuple(_reset_statement(site, state) for state in states_of(site.graph, site.op))
+
+
+def _reset_statement(site: Site, state: State) -> str:
+    if state.first is not None:
+        first = site.at(site.graph[state.first])
+        return f"copy_bytes({first}, {site.state(state.role)}, {unsigned(state.n_bytes)});"
+    value = signed(bit_pattern(state.initial, state.dtype))
+    return f"fill_q({site.state(state.role)}, {unsigned(state.size)}, {value}, {unsigned(BITS[state.dtype])});"

@@ -39,6 +39,11 @@ class Site:
         """Output tensor."""
         return self.graph[self.op.output]
 
+    @property
+    def more(self) -> tuple[Tensor, ...]:
+        """Results beside the output."""
+        return tuple(self.graph[name] for name in self.op.more)
+
     def at(self, tensor: Tensor) -> str:
         """Return the expression for a tensor's address."""
         placement = self.plan.placements[tensor.name]

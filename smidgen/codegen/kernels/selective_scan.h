@@ -1,7 +1,7 @@
 /* Selective scan (Gu & Dao 2023, Algorithm 2) on integers: u (steps, d), delta (steps, d) int16, B, C (steps, n) int16,
  * y (steps, d); goes on from `state`, d * n words, one unit of channel c being 2^state_exponent[c], and leaves the last one.
  *   decay = 2^-(delta decay_multiplier), h = decay h + (delta u) B, y = sum_n C h + D u, each product rounded.
- * Twin of numerics/scan.py; |h| is held at state_limit, so that the sum over n stays below 2^30. */
+ * With `reverse` the last step comes first. Twin of numerics/scan.py; |h| is held at state_limit, so that the sum over n stays below 2^30. */
 #ifndef SMIDGEN_SELECTIVE_SCAN_H
 #define SMIDGEN_SELECTIVE_SCAN_H
 
@@ -12,9 +12,10 @@ SMIDGEN_KERNEL void selective_scan_q(const void *u, const smidgen_s16 *delta, co
                                      const int32_t *output_multiplier, const int32_t *skip_multiplier, void *y,
                                      smidgen_s32 *state, uint32_t steps, uint32_t d, uint32_t n, uint32_t u_bits,
                                      uint32_t y_bits, int32_t decay_shift, int32_t drive_shift, int32_t output_shift,
-                                     int32_t state_limit, int32_t zero_point)
+                                     int32_t state_limit, int32_t zero_point, uint32_t reverse)
 {
-    for (uint32_t t = 0U; t < steps; t++) {
+    for (uint32_t step = 0U; step < steps; step++) {
+        const uint32_t t = (reverse != 0U) ? (steps - 1U - step) : step;
         for (uint32_t c = 0U; c < d; c++) {
             const int32_t step_u = load_q(u, (t * d) + c, u_bits);
             const int32_t step_delta = (delta[(t * d) + c] > 0) ? delta[(t * d) + c] : 0;

@@ -10,6 +10,7 @@ from smidgen.compression.rewriting.attention import fuse_attention
 from smidgen.compression.rewriting.batch_norm import scale_instead_of_batch_norm
 from smidgen.compression.rewriting.channel_scaling import merge_channel_scaling
 from smidgen.compression.rewriting.projections import part_projections
+from smidgen.compression.rewriting.recurrent_layers import CELLS, LAYERS, part_recurrent_layers
 from smidgen.compression.rewriting.rotary import fuse_rotary
 from smidgen.compression.rewriting.scores import Constants
 from smidgen.compression.rewriting.shared_heads import share_heads
@@ -22,13 +23,21 @@ aten = torch.ops.aten
 REWRITTEN: Mapping[object, str] = {
     aten._native_batch_norm_legit_no_training.default: "At evaluation: part of the weights in front of it, or a "
     "convolution of one tap.",
+    **dict.fromkeys(
+        (*LAYERS, *CELLS),
+        "Any number of layers, one or both directions, with or without biases, from zero, constant or computed states.",
+    ),
 }
 
 
 def rewrite_by_shape(graph: fx.Graph) -> bool:
     """Rewrite in place what takes no value to know; return whether anything was."""
     changed = False
-    for rewritten in (scale_instead_of_batch_norm(graph), merge_channel_scaling(graph)):
+    for rewritten in (
+        part_recurrent_layers(graph),
+        scale_instead_of_batch_norm(graph),
+        merge_channel_scaling(graph),
+    ):
         changed |= rewritten
     graph.eliminate_dead_code()
     return changed

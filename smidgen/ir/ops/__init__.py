@@ -13,6 +13,7 @@ from smidgen.ir.ops import (
     pooling,
     projections,
     recurrences,
+    recurrent_layers,
     reductions,
     streaming,
 )
@@ -28,6 +29,7 @@ OP_SPECS: Mapping[str, OpSpec] = {
     **normalization.SPECS,
     **attention.SPECS,
     **recurrences.SPECS,
+    **recurrent_layers.SPECS,
     **layout.SPECS,
     **reductions.SPECS,
     **streaming.SPECS,

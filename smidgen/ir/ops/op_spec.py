@@ -26,8 +26,9 @@ Legal = range | type
 Params = Mapping[str, tuple[str, str]]
 
 #: op, operands, result, values (batch, *shape) of the operands and then of the op's states (int64 for integers) ->
-#: values of the result. The arrays of the states are left holding what the op carries on.
-Evaluate = Callable[[Op, Operands, Tensor, list[Array]], Array]
+#: values of the result, or of all results of a kind that has several. The arrays of the states are left holding what
+#: the op carries on.
+Evaluate = Callable[[Op, Operands, Tensor, list[Array]], Array | tuple[Array, ...]]
 
 
 def _proves_nothing(op: Op, x: Operands, y: Tensor) -> None:
@@ -71,6 +72,7 @@ class OpSpec:
     `result_state`: the state, by role, in whose bytes the result stands; such an op belongs to a step graph.
     `element_limit`: how many elements along time it may see from reset on, None for any number.
     `scratch_bytes`: memory that it needs while it runs, besides its states.
+    `more`: shape and type of the results beside the first, of which an op has all or none.
     """
 
     arity: int | None  # None: one or more
@@ -85,6 +87,7 @@ class OpSpec:
     result_state: str | None = None
     element_limit: Callable[[Op, Operands, Tensor], int | None] = lambda op, x, y: None
     scratch_bytes: Callable[[Op, Operands, Tensor], int] = lambda op, x, y: 0
+    more: Callable[[Op, Operands, Tensor], tuple[tuple[Shape, str], ...]] = lambda op, x, y: ()
 
 
 # ---- legal values that families share --------------------------------------------------------------------------------

@@ -25,14 +25,14 @@ _WEIGHT_LIMIT = 127
 CHANNELS = {"bias": ("int32", "o"), "multiplier": ("int32", "o")}
 
 
-def prove_weight_accumulator(op: Op, dtype: str) -> None:
-    """Raise GraphError unless the products of the op's weight with values of `dtype`, plus bias, fit int32."""
+def prove_weight_accumulator(op: Op, dtype: str) -> int:
+    """Return a bound of the products of the op's weight with values of `dtype`, plus bias; GraphError if not int32."""
     weight = op.params["weight"].astype(np.int64)
     if np.abs(weight).max(initial=0) > _WEIGHT_LIMIT:
         raise GraphError(f"{op.name}: weights must lie in -127..127, found {weight.min()}")
     low, high = integer_range(dtype)
     rows = np.abs(weight).reshape(weight.shape[0], -1).sum(axis=1)
-    prove_accumulator(rows * max(-low, high) + np.abs(op.params["bias"].astype(np.int64)), op.name)
+    return prove_accumulator(rows * max(-low, high) + np.abs(op.params["bias"].astype(np.int64)), op.name)
 
 
 def prove_dot_products(op: Op, x: Operands, y: Tensor) -> None:

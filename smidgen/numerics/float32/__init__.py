@@ -60,9 +60,11 @@ from smidgen.numerics.float32.functions import (
 )
 from smidgen.numerics.float32.gru import gru
 from smidgen.numerics.float32.linear import linear
+from smidgen.numerics.float32.lstm import lstm
 from smidgen.numerics.float32.norm import layer_norm, rms_norm
 from smidgen.numerics.float32.pooling import average_pool, max_pool
 from smidgen.numerics.float32.reduction import argmax, mean, running_mean
+from smidgen.numerics.float32.rnn import rnn
 from smidgen.numerics.float32.rotary import rotary
 from smidgen.numerics.float32.scan import selective_scan
 
@@ -99,6 +101,7 @@ __all__ = [
     "log1p",
     "log1p_near",
     "logical_not",
+    "lstm",
     "lt_scalar",
     "max_pool",
     "maximum",
@@ -113,6 +116,7 @@ __all__ = [
     "reciprocal",
     "relu",
     "rms_norm",
+    "rnn",
     "rotary",
     "round",
     "rsqrt",

@@ -46,7 +46,8 @@ class Writer:
     ) -> None:
         """Add the op itself, unchanged unless told otherwise, with its result at the new length."""
         op = timed.op
-        self._add_tensor(self._resized(timed.y.name))
+        for name in op.outputs:
+            self._add_tensor(self._resized(name))
         for x in timed.x:
             if x.data is not None and (inputs is None or x.name in inputs):
                 self._add_tensor(x)

@@ -1,0 +1,106 @@
+"""Lowering of one layer of a GRU, LSTM or RNN in one direction; `rewriting` made them of torch's layers and cells."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import fx
+
+from smidgen.ir.graph import Attribute, Tensor
+from smidgen.ir.spec import integer_arrays, integer_attributes
+from smidgen.lowering.builder import Builder, Floats, Rule
+from smidgen.lowering.layout import rescaled
+from smidgen.models.recurrent_layers import gru, lstm, lstm_last_cell, rnn_relu, rnn_tanh
+from smidgen.numerics.gru import sum_steps as gru_sum_steps
+from smidgen.numerics.lstm import cell_bits, cell_qparams
+from smidgen.numerics.lstm import sum_steps as lstm_sum_steps
+from smidgen.numerics.quantization import QParams
+from smidgen.numerics.recurrent import HIDDEN, recurrent_parameters
+from smidgen.numerics.rnn import sum_steps as rnn_sum_steps
+
+Array = NDArray[Any]
+
+_KINDS: Mapping[object, str] = {gru: "gru", lstm: "lstm", rnn_tanh: "rnn", rnn_relu: "rnn"}
+
+
+def recurrent_layer(builder: Builder, node: fx.Node) -> None:
+    """A function of `models.recurrent_layers`: projected, weight, bias, first states, reverse."""
+    projected, weight_node, bias_node, *first, reverse = node.args
+    weight = builder.weight(node, weight_node, "recurrent weight")
+    bias = np.zeros(len(weight)) if bias_node is None else builder.weight(node, bias_node, "recurrent bias")
+    x, y = builder.operand(projected), builder.output(node)
+    assert isinstance(reverse, bool)
+    attrs: dict[str, Attribute] = {"reverse": reverse}
+    if _KINDS[node.target] == "rnn":
+        attrs["relu"] = node.target is rnn_relu
+    states = [None if builder.is_float else y.qparams]
+    if node.target is lstm:
+        states.append(None if builder.is_float else cell_qparams(float(builder.plan.state_peaks[node.name][0])))
+    inputs = [x, *_first_states(builder, node, first, states)]
+    params: dict[str, Array] = {"weight": weight.astype(np.float32), "bias": bias.astype(np.float32)}
+    if not builder.is_float:
+        params, scalars = _integers(builder, node, (x, y), weight, bias)
+        attrs.update(scalars)
+        if states[1:]:
+            assert states[1] is not None
+            attrs["cell_bits"] = cell_bits(states[1])
+    more = _last_cell(builder, node, states)
+    builder.add_op(node, _KINDS[node.target], inputs, y, params, attrs, more=more)
+
+
+def _integers(
+    builder: Builder, node: fx.Node, tensors: Sequence[Tensor], weight: Floats, bias: Floats
+) -> tuple[dict[str, Array], dict[str, Attribute]]:
+    """Return the constant arrays and the scalars of an integer layer; `tensors` are its input and its result."""
+    encoded = builder.plan.recipe.weight.encode(weight)
+    projected, hidden = builder.quantization(node, *tensors)
+    width = weight.shape[1]
+    if node.target is gru:
+        steps = gru_sum_steps(width)
+    elif node.target is lstm:
+        steps = lstm_sum_steps(width)
+    else:
+        steps = rnn_sum_steps(width, hidden, relu=node.target is rnn_relu)
+    found = builder.integers(
+        node,
+        lambda: recurrent_parameters(
+            encoded.integers, encoded.scale, bias,
+            projected=projected, hidden=hidden, steps=steps, what="recurrent accumulator",
+        ),
+    )  # fmt: skip
+    shift = 0 if node.target is rnn_relu else round(math.log2(hidden.scale / HIDDEN.scale))
+    params = {"weight": encoded.integers.astype(np.int8), **integer_arrays(found)}
+    return params, {**integer_attributes(found), "hidden_shift": shift}
+
+
+def _first_states(
+    builder: Builder, node: fx.Node, first: Sequence[Any], qparams: Sequence[QParams | None]
+) -> list[Tensor]:
+    """Return the tensors of the states before the first step, none where all are 0."""
+    if all(state is None for state in first):
+        return []
+    tensors = []
+    width = builder.shape(node)[-1]
+    for index, (state, scale) in enumerate(zip(first, qparams, strict=True)):
+        data = np.zeros(width) if state is None else builder.constant(state)
+        name = f"{node.name}_first_{index}"
+        if data is None:
+            x = builder.operand(state)
+            tensors.append(rescaled(builder, node, x, scale, builder.op_name(node, f".first_{index}")))
+        elif scale is None:
+            tensors.append(builder.add_tensor(name, (width,), None, data=data.reshape(width).astype(np.float32)))
+        else:
+            integers = scale.quantize(data.reshape(width)).astype(scale.dtype)
+            tensors.append(builder.add_tensor(name, (width,), scale, data=integers))
+    return tensors
+
+
+def _last_cell(builder: Builder, node: fx.Node, states: list[QParams | None]) -> tuple[Tensor, ...]:
+    """Return the tensor of the last cell where something reads it."""
+    readers = [user for user in node.users if user.target is lstm_last_cell]
+    return tuple(builder.output(reader, qparams=states[1]) for reader in readers)
+
+
+RULES: Mapping[object, Rule] = dict.fromkeys(_KINDS, recurrent_layer)
