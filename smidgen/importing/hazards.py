@@ -158,9 +158,12 @@ def _pickle_hazards(data: bytes, where: str) -> list[str]:
         return []
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as inner:
+            names = [name.lower() for name in inner.namelist()]  # torch finds members in any case
             if any(entry.compress_type != zipfile.ZIP_STORED for entry in inner.infolist()):
                 return [f"{where} is compressed, which torch never writes"]
-            pickles = [name for name in inner.namelist() if name.endswith(".pkl")]
+            if len(set(names)) < len(names):
+                return [f"{where} has doubled members; which of them torch would unpickle is unknown"]
+            pickles = [name for name in inner.namelist() if name.lower().endswith(".pkl")]
             used = {name: sorted(set(_globals(inner.read(name))) - _PLAIN_GLOBALS) for name in pickles}
     except (zipfile.BadZipFile, ValueError, OSError, RuntimeError, NotImplementedError) as error:
         return [f"{where} is no file of torch.save ({error}); torch would unpickle it whole"]
@@ -168,14 +171,12 @@ def _pickle_hazards(data: bytes, where: str) -> list[str]:
 
 
 def _globals(data: bytes) -> Iterator[str]:
-    """Yield "module.name" of each global that a pickle looks up, without running it."""
-    texts: list[str] = []
+    """Yield "module.name" of each global that a pickle looks up, without running it.
+
+    Where the name is not in the opcode itself but somewhere on the stack, which torch never writes, yield the opcode's.
+    """
     for opcode, argument, _ in pickletools.genops(data):
         if opcode.name in ("GLOBAL", "INST"):
             yield str(argument).replace(" ", ".")
-        elif opcode.name == "STACK_GLOBAL":
-            yield ".".join(texts[-2:])
-        elif opcode.name in ("EXT1", "EXT2", "EXT4"):
+        elif opcode.name in ("STACK_GLOBAL", "EXT1", "EXT2", "EXT4"):
             yield opcode.name
-        elif isinstance(argument, str):
-            texts.append(argument)

@@ -31,7 +31,10 @@ _LOADERS = ("torch.export", "torch.export.pt2_archive._package", "torch._export.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pt2Summary:
-    """What a `.pt2` file holds, read without running anything of it. Printing gives one line for each kind."""
+    """What a `.pt2` file holds, read without running anything of it. Printing gives one line for each kind.
+
+    What does not print, such as codes that drive a terminal, is written as escapes.
+    """
 
     path: Path
     torch_version: str
@@ -51,7 +54,7 @@ class Pt2Summary:
             f"tensors: {self.tensors}, {self.tensor_bytes} B",
             *(f"HAZARD {hazard}" for hazard in self.hazards),
         ]
-        return "\n".join(lines)
+        return "\n".join(line if line.isprintable() else ascii(line) for line in lines)
 
 
 def inspect_pt2(path: str | Path) -> Pt2Summary:

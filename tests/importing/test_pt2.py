@@ -1,6 +1,10 @@
 """A `.pt2` file is inspected without running it, loaded whole with trust, or its checked data alone without."""
 
+import io
 import json
+import pickle
+import warnings
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 from command_line import smidgen
-from pt2_files import PROGRAM, WEIGHTS, Edit, edited_json, exported_file, free_sizes, rewritten
+from pt2_files import PROGRAM, SAMPLE_INPUTS, WEIGHTS, Edit, edited_json, exported_file, free_sizes, rewritten
 from small_models import Chain, normal
 from torch import Tensor, nn
 
@@ -220,6 +224,49 @@ def test_what_torch_does_not_write_is_a_hazard(kind: str, path: Path, tmp_path: 
     copy.write_bytes(path.read_bytes())
     with pytest.raises(ExportError, match=message):
         load_checked_pt2(rewritten(copy, {PROGRAM: edited_json(change)}))
+
+
+def stored(*members: tuple[str, bytes]) -> bytes:
+    """Return a zip archive of these members, doubled ones included."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of doubled names
+        for name, data in members:
+            archive.writestr(name, data)
+    return content.getvalue()
+
+
+#: os.system by its name on the stack, hidden behind harmless names: torch.save writes no such thing.
+HIDDEN_CALL = (
+    pickle.PROTO + b"\x04" + b"\x8c\x02os\x94" + b"0" + b"\x8c\x06system\x94" + b"0"
+    + b"\x8c\x0bcollections0\x8c\x0bOrderedDict0" + b"h\x00h\x01\x93."
+)  # fmt: skip
+HIDDEN_PICKLES = {
+    "name on the stack": (stored(("model/data.pkl", HIDDEN_CALL)), "data.pkl calls STACK_GLOBAL"),
+    "upper case": (stored(("model/DATA.PKL", HIDDEN_CALL)), "DATA.PKL calls STACK_GLOBAL"),
+    "doubled": (stored(("model/data.pkl", HIDDEN_CALL), ("model/data.pkl", b"N.")), "has doubled members"),
+    "doubled in another case": (stored(("model/DATA.PKL", HIDDEN_CALL), ("model/data.pkl", b"N.")), "doubled"),
+}
+
+
+@pytest.mark.parametrize("kind", HIDDEN_PICKLES)
+def test_a_call_does_not_hide_in_a_pickle(kind: str, path: Path, tmp_path: Path) -> None:
+    """Inspection reads example inputs as torch would: members in any case, names from anywhere."""
+    inputs, message = HIDDEN_PICKLES[kind]
+    copy = tmp_path / path.name
+    copy.write_bytes(path.read_bytes())
+    (found,) = inspect_pt2(rewritten(copy, {SAMPLE_INPUTS: lambda _: inputs})).hazards
+    assert message in found
+
+
+def test_a_hostile_file_does_not_drive_the_terminal(path: Path, tmp_path: Path) -> None:
+    """Texts of the file that do not print are shown as escapes."""
+    copy = tmp_path / path.name
+    copy.write_bytes(path.read_bytes())
+    clear = edited_json(lambda document: document.update(torch_version="\x1b[2J"))
+    shown = str(inspect_pt2(rewritten(copy, {PROGRAM: clear})))
+    assert "\x1b" not in shown
+    assert r"exported by torch \x1b[2J" in shown
 
 
 def test_a_tensor_that_claims_more_than_is_stored_is_refused(path: Path, tmp_path: Path) -> None:
