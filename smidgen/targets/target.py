@@ -12,7 +12,7 @@ DEFAULT_RAM_BYTES = 32 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActiveCurrent:
-    """Current that a microcontroller draws while its core runs from flash, by its datasheet."""
+    """Current that a microcontroller draws while its core runs from flash; its target's `source` says whence."""
 
     ua_per_mhz: float
     supply_v: float
@@ -37,7 +37,7 @@ class Target:
     ram_bytes: int | None
     clock_hz: int | None = None  # the fastest that its datasheet allows
     active_current: ActiveCurrent | None = None
-    source: str = ""  # of the figures: datasheet, and what is left out of them
+    source: str = ""  # of the figures: the datasheet, whether they were checked against it, and what is left out
 
     def __post_init__(self) -> None:
         for what, value in (("flash", self.flash_bytes), ("RAM", self.ram_bytes), ("clock", self.clock_hz)):
