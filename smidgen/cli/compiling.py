@@ -30,7 +30,8 @@ def compile(
     target: Target = "cortex-m4",
     name: Annotated[str | None, typer.Option(help="Prefix of the C symbols; by default the file's name.")] = None,
     inputs: Annotated[
-        Path | None, typer.Option(help="TOML: how the firmware receives inputs, one table each with type, scale, unit.")
+        Path | None,
+        typer.Option(help="TOML: how the firmware receives inputs, one table each with dtype, scale, unit."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder to deliver; by default build/NAME, or RUN/build/RECIPE-TARGET.")
@@ -111,7 +112,8 @@ def verify(
 def _verify_board(folder: Path, log: Path, as_json: bool) -> None:
     from smidgen.delivery import judge_board, read_board_log, read_manifest
 
-    verdict = judge_board(read_manifest(folder), read_board_log(log))
+    manifest = read_manifest(folder)
+    verdict = judge_board(manifest, read_board_log(log, program=manifest.name))
     if as_json:
         print_json(verdict.to_dict())
     else:

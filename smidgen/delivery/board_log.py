@@ -48,8 +48,12 @@ class BoardReport:
     clock_hz: int  # of the core; 0: the board does not know
 
 
-def read_board_log(path: str | Path) -> BoardReport:
-    """Return the last whole report of a log; raise DeliveryError where there is none, or a value makes no sense."""
+def read_board_log(path: str | Path, *, program: str | None = None) -> BoardReport:
+    """Return the last whole report of a log.
+
+    Args: program, whose report is wanted where a board runs several; if it has none, that of another is returned.
+    Raises DeliveryError where there is none at all, or a value makes no sense.
+    """
     try:
         text = Path(path).read_bytes().decode(errors="replace")
     except OSError as error:
@@ -73,7 +77,9 @@ def read_board_log(path: str | Path) -> BoardReport:
             missing = [name for name in _VALUES if name not in current]
             if missing:
                 raise DeliveryError(f"{path}, line {number}: the report ends without {', '.join(missing)}")
-            whole, current = current, {}
+            if whole is None or current["name"] == program or whole["name"] != program:
+                whole = current
+            current = {}
     if whole is None:
         raise DeliveryError(_nothing_whole(path, current))
     if whole["smidgen"] != LOG_FORMAT:

@@ -108,6 +108,18 @@ def test_a_log_without_a_whole_report_is_refused(text: str, message: str, tmp_pa
         read(tmp_path, text)
 
 
+def test_a_board_with_several_programs_reports_each(tmp_path: Path) -> None:
+    """The last report of the program that is asked for; without one of its own, the last of all."""
+    doors = [line.replace("rooms", "doors") for line in LINES]
+    later = [line.replace("ticks_max=50321", "ticks_max=50400") for line in LINES]
+    path = tmp_path / "board.txt"
+    path.write_text("\n".join((*doors, *LINES, *doors, *later, *doors)))
+    assert read_board_log(path, program="rooms") == replace(REPORT, ticks_max=50400)
+    assert read_board_log(path, program="doors").name == "doors"
+    assert read_board_log(path, program="lamps").name == "doors"
+    assert read_board_log(path).name == "doors"
+
+
 def test_a_missing_log_is_refused(tmp_path: Path) -> None:
     """The path is named."""
     with pytest.raises(DeliveryError, match=r"cannot read the board's log .*nowhere: No such file"):

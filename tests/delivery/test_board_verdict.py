@@ -87,6 +87,15 @@ def test_a_fault_in_the_c_is_seen_by_its_log(tmp_path: Path) -> None:
     assert smidgen("verify", "--log", log, folder, "--json").status == 1
 
 
+def test_the_verb_finds_its_program_among_others(tmp_path: Path) -> None:
+    """A board that runs two models prints two reports; each folder is judged by its own."""
+    folder = save_delivery(DELIVERY, tmp_path / "delivered")
+    log = tmp_path / "board.txt"
+    log.write_text(printed(REPORT) + "\n" + printed(replace(REPORT, name="another", crc32="0x00000000")))
+    outcome = smidgen("verify", "--log", log, folder)
+    assert (outcome.status, "the board agrees" in outcome.stdout) == (0, True)
+
+
 def test_judging_a_board_needs_no_torch(tmp_path: Path) -> None:
     """On the machine beside the board the torch-free half is enough, the command line included."""
     folder = save_delivery(DELIVERY, tmp_path / "delivered")
