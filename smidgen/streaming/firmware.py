@@ -108,7 +108,7 @@ class FrameFirmware(Generic[Frames]):
         how many frames the steps are held against what windows give, by default the first two that have an answer, the
         compiled length, the one beyond, and the longest recording whole; emulate, how many frames of the longest
         recording run on the target.
-        Raises ConfigError if there is no frame, or nothing to emulate.
+        Raises ConfigError if there is no frame, nothing to emulate, or a length beyond the longest recording.
         """
         if emulate < 1:
             raise ConfigError(f"emulate must be at least 1 frame, got {emulate}")
@@ -118,6 +118,11 @@ class FrameFirmware(Generic[Frames]):
             raise ConfigError(f"check needs a recording of at least {self.graph.output_clock.offset + 1} frames")
         longest = max(range(len(parts)), key=lambda i: streams[i].n_frames)
         chosen = self._lengths(streams[longest].n_frames) if lengths is None else lengths
+        if beyond := [frames for frames in chosen if frames > streams[longest].n_frames]:
+            raise ConfigError(
+                f"lengths asks for windows of {', '.join(map(str, beyond))} frames; the longest recording has "
+                f"{streams[longest].n_frames}"
+            )
         host = compare_recordings(self.graph, streams, self._host.run)
         first = [frames[0, :emulate] for frames in streams[longest].frames]
         n_answers = self.graph.output_clock.count(len(first[0]))

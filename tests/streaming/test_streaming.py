@@ -200,6 +200,13 @@ def test_nothing_to_check_is_refused(gru):
         gru.streaming.check(3)
 
 
+def test_a_window_beyond_the_recordings_is_refused(gru):
+    """There is nothing to hold its steps against."""
+    frames = torch.zeros(1, 5, ACCESS_POINTS), torch.zeros(1, 5, MOTION)
+    with pytest.raises(ConfigError, match="lengths asks for windows of 6, 9 frames; the longest recording has 5"):
+        gru.streaming.check(frames, lengths=[2, 6, 9])
+
+
 def test_the_batch_is_no_axis_of_time():
     """time_axis counts the batch as 0."""
     with pytest.raises(ConfigError, match="time_axis counts the batch as 0, so it must be at least 1; got 0"):
