@@ -14,6 +14,7 @@ from rich.table import Table
 from benchmarks.room_programs import compile_room_program
 from smidgen.firmware import Firmware
 from smidgen.models import MODEL_NAMES
+from smidgen.whole_file import write_whole
 
 RECIPES = ("int8", "float32")
 RESULTS = Path("results/bench.json")
@@ -42,7 +43,7 @@ def main() -> None:
         ],
     }
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(record, indent=1) + "\n")
+    write_whole(arguments.out, (json.dumps(record, indent=1) + "\n").encode())
 
 
 def _stages_table(compiled: list[tuple[str, str, Firmware]]) -> Table:
