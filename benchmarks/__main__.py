@@ -1,4 +1,4 @@
-"""`make bench`: what compiling costs by stage, and what the programs cost by kind of operator."""
+"""`make bench`: what compiling costs by stage, programs by kind of operator, and kernels beside their targets."""
 
 import argparse
 import json
@@ -11,6 +11,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.kernels import RESULTS as KERNEL_RESULTS
+from benchmarks.kernels import write_kernel_records
 from benchmarks.room_programs import compile_room_program
 from smidgen.firmware import Firmware
 from smidgen.models import MODEL_NAMES
@@ -21,7 +23,7 @@ RESULTS = Path("results/bench.json")
 
 
 def main() -> None:
-    """Compile every model twice (the second is warm), print both tables and write the record."""
+    """Compile every model twice (the second is warm), print the tables and write the records."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=main.__doc__)
     parser.add_argument("--out", type=Path, default=RESULTS, help=f"where to write the record (default {RESULTS})")
     arguments = parser.parse_args()
@@ -30,6 +32,7 @@ def main() -> None:
     console = Console(width=118)
     console.print(_stages_table(compiled))
     console.print(_operators_table(compiled))
+    console.print(write_kernel_records(KERNEL_RESULTS))
     record = {
         "command": "make bench",
         "cores": os.cpu_count(),

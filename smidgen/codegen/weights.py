@@ -6,6 +6,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from smidgen.codegen.c_text import array_definition, identifier
+from smidgen.codegen.stored_form import stored_form
 from smidgen.ir.graph import Graph
 
 
@@ -15,16 +16,17 @@ class Constants:
     def __init__(self, graph: Graph) -> None:
         self._prefix = graph.name
         self._names: dict[tuple[str, bytes], str] = {}
+        self._of_params: dict[tuple[str, str], str] = {}
         self.arrays: dict[str, NDArray[Any]] = {}
         for op in graph.ops:
             for name in op.inputs:
                 data = graph[name].data
                 if data is not None:
                     self._add(name, data)
-            for role, array in op.params.items():
-                self._add(f"{op.name}_{role}", array)
+            for role, array in stored_form(graph, op).items():
+                self._of_params[op.name, role] = self._add(f"{op.name}_{role}", array)
 
-    def _add(self, label: str, array: NDArray[Any]) -> None:
+    def _add(self, label: str, array: NDArray[Any]) -> str:
         key = (array.dtype.str, array.tobytes())
         if key not in self._names:
             name = f"{self._prefix}_{identifier(label)}"
@@ -32,10 +34,15 @@ class Constants:
                 name += "_"
             self._names[key] = name
             self.arrays[name] = array
+        return self._names[key]
 
     def symbol(self, array: NDArray[Any]) -> str:
         """Return the C name of an array's contents."""
         return self._names[(array.dtype.str, array.tobytes())]
+
+    def param(self, op: str, role: str) -> str:
+        """Return the C name of an op's array, by its role in the form in which it is stored."""
+        return self._of_params[op, role]
 
     @property
     def n_bytes(self) -> int:

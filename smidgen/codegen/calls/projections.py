@@ -1,16 +1,31 @@
 """Calls of products with stored weights."""
 
-from smidgen.codegen.c_text import signed
+from smidgen.codegen.c_text import BITS, signed
 from smidgen.codegen.calls.site import Call, Emitters, Site, bits, call, rows, sizes
+from smidgen.ir.ops.projections import runs_on_row_pairs
 
 
 def _linear(site: Site) -> Call:
     x, y = site.x[0], site.y
+    if runs_on_row_pairs(site.op, site.x, y):
+        return _linear_pairs(site)
     arguments = [
         site.at(x), site.param("weight"), site.param("bias"), site.param("multiplier"), site.at(y),
         *sizes(rows(x), x.shape[-1], y.shape[-1]), *bits(x, y), *site.signed("shift"), signed(y.zero_point),
     ]  # fmt: skip
     return call("linear", "linear_q", arguments)
+
+
+def _linear_pairs(site: Site) -> Call:
+    x, y = site.x[0], site.y
+    function = (
+        f"linear_{'row' if rows(x) == 1 else 'rows'}_s{BITS[y.dtype]}{'_shifted' if site.integer('shift') else ''}"
+    )
+    arguments = [
+        site.at(x), site.param("stream"), site.at(y), site.scratch("int32"), *(sizes(rows(x)) if rows(x) > 1 else ()),
+        *sizes(x.shape[-1], y.shape[-1]), *site.signed("shift"), signed(y.zero_point),
+    ]  # fmt: skip
+    return call("linear_pairs", function, arguments)
 
 
 # ---- float32 ---------------------------------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ class Site:
 
     def param(self, role: str) -> str:
         """Return the C name of a constant array."""
-        return self.constants.symbol(self.op.params[role])
+        return self.constants.param(self.op.name, role)
 
     def integer(self, key: str) -> int:
         """Return an integer attribute."""

@@ -24,10 +24,19 @@
 #ifndef SMIDGEN_NOINLINE
 #define SMIDGEN_NOINLINE __attribute__((noinline))
 #endif
+#define SMIDGEN_SHARED static SMIDGEN_NOINLINE __attribute__((unused)) /* one copy for all calls */
+
+/* Before a loop that gains too little from being unrolled for the code that it would take. */
+#if defined(__clang__)
+#define SMIDGEN_ROLLED _Pragma("clang loop unroll(disable)")
+#else
+#define SMIDGEN_ROLLED
+#endif
 
 typedef int8_t SMIDGEN_MAY_ALIAS smidgen_s8;
 typedef int16_t SMIDGEN_MAY_ALIAS smidgen_s16;
 typedef int32_t SMIDGEN_MAY_ALIAS smidgen_s32;
+typedef uint32_t SMIDGEN_MAY_ALIAS smidgen_u32;
 typedef float SMIDGEN_MAY_ALIAS smidgen_f32;
 
 /* Typed views of the arena at a byte offset; the generator places every tensor on a multiple of four. */
@@ -63,11 +72,21 @@ SMIDGEN_KERNEL int32_t load_q(const void *x, uint32_t i, uint32_t bits)
     return ((const smidgen_s32 *)x)[i];
 }
 
+/* The nearest int8: one SSAT on cores that have it. */
+SMIDGEN_KERNEL int32_t saturate_s8(int32_t value)
+{
+#if defined(__ARM_FEATURE_SAT)
+    return (int32_t)__builtin_arm_ssat(value, 8);
+#else
+    return (value < -128) ? -128 : ((value > 127) ? 127 : value);
+#endif
+}
+
 /* Saturate to the legal activations of `bits` bits (int16 is symmetric) and store. */
 SMIDGEN_KERNEL void store_q(void *y, uint32_t i, int32_t value, uint32_t bits)
 {
     if (bits == 8U) {
-        ((smidgen_s8 *)y)[i] = (int8_t)((value < -128) ? -128 : ((value > 127) ? 127 : value));
+        ((smidgen_s8 *)y)[i] = (int8_t)saturate_s8(value);
     } else if (bits == 16U) {
         ((smidgen_s16 *)y)[i] = (int16_t)((value < -32767) ? -32767 : ((value > 32767) ? 32767 : value));
     } else {

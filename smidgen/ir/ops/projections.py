@@ -17,7 +17,7 @@ from smidgen.ir.ops.op_spec import (
     integer,
     wide_params,
 )
-from smidgen.numerics import float32, linear
+from smidgen.numerics import float32, linear, row_pairs
 from smidgen.numerics.fixed_point import integer_range, prove_accumulator
 
 _WEIGHT_LIMIT = 127
@@ -57,9 +57,28 @@ def _linear(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
     return finish(op, y, linear.dot_products(arrays[0], wide_params(op)["weight"]))
 
 
+def row_count(tensor: Tensor) -> int:
+    """Return how many rows of its last axis a tensor has."""
+    return tensor.size // tensor.shape[-1]
+
+
+def runs_on_row_pairs(op: Op, x: Operands, y: Tensor) -> bool:
+    """True if the linear layer's kernel reads weights of two rows at a time, from one stream with the other constants.
+
+    False where a sum cannot be proved to fit, for small layers, and for other inputs than int8.
+    """
+    types_fit = x[0].dtype == "int8" and y.dtype in ("int8", "int16")
+    return types_fit and row_pairs.fits_row_pairs(op.params["weight"], row_count(y))
+
+
+def _linear_scratch_bytes(op: Op, x: Operands, y: Tensor) -> int:
+    return row_pairs.scratch_bytes(x[0].shape[-1], row_count(y)) if runs_on_row_pairs(op, x, y) else 0
+
+
 SPECS: Mapping[str, OpSpec] = {
     "linear": OpSpec(
         arity=1, shape=_linear_shape, time="pointwise", macs=lambda op, x, y: y.size * x[0].shape[-1],
+        scratch_bytes=_linear_scratch_bytes,
         integer=Form(
             params={"weight": ("int8", "oi"), **CHANNELS}, attrs=ACCUMULATOR, prove=prove_dot_products,
             evaluate=_linear,

@@ -1,0 +1,169 @@
+"""`python -m benchmarks.kernels`: what each kernel costs in exact instructions, beside baseline and target.
+
+Every work is a module compiled as a user compiles it; only its own operator is counted, with offsets, widening and
+requantisation. Baselines: CMSIS-NN compiled by zig at -O2 on the same emulator; for float32, a naive C loop.
+"""
+
+import argparse
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
+
+import smidgen
+from smidgen.compression import Recipe
+from smidgen.models.selective_scan import selective_scan
+from smidgen.targets import find_target
+from smidgen.whole_file import write_whole
+
+RESULTS = Path("results/kernels.json")
+INT8 = Recipe(name="int8-throughout", activation="int8")  # the recipe "int8" keeps int16 where a model's outputs leave
+FLOAT32 = Recipe(name="float32", activation="float32")
+
+_WINDOWS = 16
+_FLASH_BYTES = 1 << 20  # a layer of 256x256 is more than the smallest boards have
+
+
+class _Function(nn.Module):
+    """A function as a module."""
+
+    def __init__(self, function: Callable[..., Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, *x: Tensor) -> Tensor:
+        return self.function(*x)
+
+
+class _Scan(nn.Module):
+    """A selective scan over u (B, T, d) with steps, B and C given."""
+
+    def __init__(self, width: int, states: int) -> None:
+        super().__init__()
+        self.register_buffer("A", -torch.arange(1.0, states + 1).repeat(width, 1))
+        self.register_buffer("D", torch.ones(width))
+
+    def forward(self, u: Tensor, delta: Tensor, b: Tensor, c: Tensor) -> Tensor:
+        scanned: Tensor = selective_scan(u, torch.sigmoid(delta), self.A, b, c, self.D)
+        return scanned
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One operator on one core; `shapes` are those of its inputs, without batch."""
+
+    name: str
+    op: str  # kind of the operator that is counted
+    module: Callable[[], nn.Module]
+    shapes: tuple[tuple[int, ...], ...]
+    per: int  # how many of `unit` it does
+    unit: str
+    target: float
+    baseline: float | None = None
+    core: str = "cortex-m4"
+    recipe: Recipe = INT8
+
+    def measure(self) -> dict[str, Any]:
+        """Compile and count; return a record."""
+        torch.manual_seed(0)
+        windows = tuple(torch.randn(_WINDOWS, *shape) for shape in self.shapes)
+        firmware = smidgen.compile(
+            self.module().eval(), tuple(window[:1] for window in windows), calibration=windows,
+            target=replace(find_target(self.core), flash_bytes=_FLASH_BYTES), recipe=self.recipe, name="kernel",
+        )  # fmt: skip
+        (layer,) = (layer for layer in firmware.measurement.layers if layer.op == self.op)
+        assert layer.instructions is not None
+        return {
+            "work": self.name,
+            "core": self.core,
+            "optimize": "balanced",
+            "unit": f"instructions/{self.unit}",
+            "ours": round(layer.instructions / self.per, 3),
+            "baseline": self.baseline,
+            "target": self.target,
+            "bytes": layer.flash_bytes,
+            "command": "python -m benchmarks.kernels",
+        }
+
+
+def _linear(rows: int, width: int, **cost: Any) -> Work:
+    of = f"{width}x{width}, one vector" if rows == 1 else f"{rows}x{width} times {width}x{width}"
+    shape = (width,) if rows == 1 else (rows, width)
+    recipe = cost.get("recipe", INT8)
+    return Work(
+        name=f"{recipe.activation} linear {of}", op="linear", module=lambda: nn.Linear(width, width), shapes=(shape,),
+        per=rows * width * width, unit="MAC", **cost,
+    )  # fmt: skip
+
+
+def _elementwise(name: str, op: str, module: Callable[[], nn.Module], *, operands: int = 1, target: float) -> Work:
+    shapes = ((20, 64),) * operands
+    return Work(name=name, op=op, module=module, shapes=shapes, per=20 * 64, unit="element", target=target)
+
+
+WORKS = (
+    _linear(1, 64, target=1.15, baseline=3.02),
+    _linear(1, 256, target=1.05, baseline=2.44),
+    _linear(20, 64, target=0.95, baseline=2.57),
+    _linear(1, 64, target=5.5, baseline=7.18, core="cortex-m0plus"),
+    _linear(1, 64, target=3.0, baseline=5.69, recipe=FLOAT32),
+    Work(
+        name="int8 attention T=50, head 16, softmax included", op="attention",
+        module=lambda: _Function(scaled_dot_product_attention), shapes=((1, 50, 16),) * 3, per=2 * 50 * 50 * 16,
+        unit="MAC", target=1.4,
+    ),
+    _elementwise("LayerNorm D=64", "layer_norm", lambda: nn.LayerNorm(64), target=14.0),
+    _elementwise("RMSNorm D=64", "rms_norm", lambda: nn.RMSNorm(64), target=9.0),
+    _elementwise("int8 add", "add", lambda: _Function(torch.add), operands=2, target=6.0),
+    _elementwise("int8 mul", "mul", lambda: _Function(torch.mul), operands=2, target=6.0),
+    _elementwise("int8 table (tanh)", "table", nn.Tanh, target=3.0),
+    Work(
+        name="selective scan, A_n = n*a", op="selective_scan", module=lambda: _Scan(16, 8),
+        shapes=((20, 16), (20, 16), (20, 8), (20, 8)), per=20 * 16 * 8, unit="state update", target=10.0,
+    ),
+)  # fmt: skip
+
+
+def kernels_table(records: list[dict[str, Any]]) -> Table:
+    """Return ours beside baseline and target, and how many times less than the baseline; misses are marked."""
+    table = Table(title="kernels: exact instructions for a unit of work", title_justify="left")
+    for heading in ("work", "core", "unit"):
+        table.add_column(heading)
+    for heading in ("ours", "baseline", "ratio", "target", "met", "flash B"):
+        table.add_column(heading, justify="right")
+    for row in records:
+        baseline = row["baseline"]
+        table.add_row(
+            row["work"], row["core"], row["unit"].removeprefix("instructions/"), f"{row['ours']:.3f}",
+            "" if baseline is None else f"{baseline:.2f}", "" if baseline is None else f"{baseline / row['ours']:.2f}",
+            f"{row['target']:.2f}", "yes" if row["ours"] <= row["target"] else "no", f"{row['bytes']:,}",
+        )  # fmt: skip
+    return table
+
+
+def write_kernel_records(out: Path) -> Table:
+    """Measure every work, write the records and return their table."""
+    records = [work.measure() for work in WORKS]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(out, ("[\n" + ",\n".join(json.dumps(record) for record in records) + "\n]\n").encode())
+    return kernels_table(records)
+
+
+def main() -> None:
+    """Write the records and print them."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.kernels", description=main.__doc__)
+    parser.add_argument("--out", type=Path, default=RESULTS, help=f"where to write the records (default {RESULTS})")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    Console(width=118).print(write_kernel_records(arguments.out))
+
+
+if __name__ == "__main__":
+    main()

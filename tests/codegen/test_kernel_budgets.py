@@ -1,0 +1,20 @@
+"""What the fast kernels cost, in exact instructions for a unit of work on emulated cores: a step back fails here."""
+
+import pytest
+
+from benchmarks.kernels import WORKS
+
+#: Just above what was measured; a kernel that becomes faster takes its budget along.
+BUDGETS = {
+    ("int8 linear 64x64, one vector", "cortex-m4"): 1.09,
+    ("int8 linear 256x256, one vector", "cortex-m4"): 0.95,
+    ("int8 linear 20x64 times 64x64", "cortex-m4"): 0.93,
+}
+
+
+@pytest.mark.parametrize(("name", "core"), BUDGETS)
+def test_instructions_stay_within_the_budget(name: str, core: str) -> None:
+    """Offsets, widening and requantisation included; no budget is above the target."""
+    (work,) = (work for work in WORKS if (work.name, work.core) == (name, core))
+    assert BUDGETS[name, core] <= work.target
+    assert work.measure()["ours"] <= BUDGETS[name, core]
