@@ -71,6 +71,7 @@ def causal_graphs(draw: st.DrawFn, *, is_float: bool = False) -> Graph:
         "strided",
         "pool",
         "image",
+        "summary",
         "residual",
         "positions",
         "norm",
@@ -119,6 +120,10 @@ def _layer(draw: st.DrawFn, m: GraphMaker, x: str, kind: str, width: int, y: QPa
             window = Window(size=(2, 3), pad_before=(1, 2), stride=(1, draw(st.integers(1, 2))))
             columns = m.conv2d(m.reshape(x, steps, width, 1), 2, window, y=y)
             return m.linear(m.reshape(columns, steps, m.tensors[columns].size // steps), width, y)
+        case "summary":
+            groups = m.group_norm(x, 1, spatial=0, y=y)
+            best = m.reshape(m.extreme("max", groups, 1), steps, 1)
+            return m.linear(m.binary("add", best, m.reshape(m.second_moment(x, y=y), steps, 1), y), width, y)
         case "crop" if steps > 4:
             difference = m.slice(x, 0, 1, steps), m.slice(x, 0, 0, steps - 1)
             return m.binary("add", *difference, y)

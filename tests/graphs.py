@@ -22,11 +22,12 @@ from smidgen.numerics.elementwise import add_parameters, divide_parameters, resc
 from smidgen.numerics.fixed_point import fixed_point, integer_range
 from smidgen.numerics.float32.attention import HIDDEN_BIAS
 from smidgen.numerics.linear import accumulator_parameters
+from smidgen.numerics.moment import moment_parameters
 from smidgen.numerics.norm import norm_parameters
 from smidgen.numerics.pooling import average_pool_parameters
 from smidgen.numerics.quantization import QParams
 from smidgen.numerics.recurrent import HIDDEN, recurrent_parameters
-from smidgen.numerics.reduction import mean_parameters
+from smidgen.numerics.reduction import mean_parameters, sum_parameters
 from smidgen.numerics.rotary import rotary_parameters
 from smidgen.numerics.scan import scan_parameters
 from smidgen.numerics.tables import table_entries
@@ -344,10 +345,46 @@ class GraphMaker:
         shape = tuple(1 if i == axis else size for i, size in enumerate(self.tensors[table].shape))
         return self._layout("stored_row", [table], shape, {"axis": axis})
 
-    def argmax(self, x: str, axis: int) -> str:
-        """Add the index of the first maximum."""
-        shape = tuple(size for i, size in enumerate(self.tensors[x].shape) if i != axis)
-        return self._op("argmax", [x], shape, None, attrs={"axis": axis}, dtype="int32")
+    def sum(self, x: str, axis: int, y: QParams = INT8) -> str:
+        """Add a sum over one axis."""
+        source = self.tensors[x]
+        attrs: dict[str, Attribute] = {"axis": axis}
+        if source.qparams:
+            attrs["multiplier"], attrs["shift"] = sum_parameters(source.qparams, y, source.shape[axis])
+        return self._op("sum", [x], _without_axis(source, axis), y if source.qparams else None, attrs=attrs)
+
+    def extreme(self, kind: str, x: str, axis: int) -> str:
+        """Add max or min over one axis."""
+        source = self.tensors[x]
+        return self._op(kind, [x], _without_axis(source, axis), source.qparams, attrs={"axis": axis})
+
+    def argmax(self, x: str, axis: int, kind: str = "argmax") -> str:
+        """Add the index of the first maximum, or of the first minimum."""
+        return self._op(kind, [x], _without_axis(self.tensors[x], axis), None, attrs={"axis": axis}, dtype="int32")
+
+    def second_moment(self, x: str, *, centred: bool = True, root: bool = True, y: QParams = INT16) -> str:
+        """Add a variance, a standard deviation, or a length of each row."""
+        source = self.tensors[x]
+        divisor = source.shape[-1] if centred else 1
+        attrs: dict[str, Attribute] = {"root": root, "centred": centred, "divisor": float(divisor)}
+        if source.qparams is None:
+            return self._op("second_moment", [x], source.shape[:-1], None, attrs=attrs)
+        p = moment_parameters(source.qparams, y, source.shape[-1], divisor=divisor, centred=centred, root=root)
+        return self._op("second_moment", [x], source.shape[:-1], y, attrs={"root": root, **integer_attributes(p)})
+
+    def group_norm(self, x: str, groups: int, *, spatial: int = 1, y: QParams = INT16) -> str:
+        """Add a norm of groups of channels over the `spatial` axes before them."""
+        source = self.tensors[x]
+        width = source.shape[-1]
+        gain, bias = self._random.uniform(0.5, 1.5, width), self._random.normal(size=width)
+        attrs: dict[str, Attribute] = {"groups": groups, "spatial": spatial}
+        if source.qparams is None:
+            params = {"gain": gain.astype(np.float32), "bias": bias.astype(np.float32)}
+            return self._op("group_norm", [x], source.shape, None, params, {"eps": 1e-5, **attrs})
+        count = int(np.prod(source.shape[len(source.shape) - spatial - 1 :])) // groups
+        p = norm_parameters(gain, bias, 1e-5, source.qparams, y, centred=True, count=count)
+        params = {"gain": p.gain.astype(np.int16), "bias": p.bias.astype(np.int32)}
+        return self._op("group_norm", [x], source.shape, y, params, {**integer_attributes(p), **attrs})
 
     def _product(
         self,
@@ -420,6 +457,20 @@ def without(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:
     return {name: value for name, value in mapping.items() if name != key}
 
 
+def _without_axis(x: Tensor, axis: int) -> tuple[int, ...]:
+    return (*x.shape[:axis], *x.shape[axis + 1 :])
+
+
+def every_reduction(m: GraphMaker, x: str) -> str:
+    """Add every kind that takes one value from each line to (rows, c), but the mean; return what they sum to, (c,)."""
+    y = None if m.tensors[x].is_float else INT16
+    normed = m.group_norm(m.group_norm(x, 2), 1, spatial=0)
+    total = m.sum(normed, 0, INT16)
+    for other in (m.extreme("max", normed, 0), m.extreme("min", x, 0), m.second_moment(m.transpose(normed, 1, 0))):
+        total = m.binary("add", total, other, y)
+    return total
+
+
 def relative_bias(*shape: int) -> NDArray[np.float64]:
     """Return a bias of attention that falls along its last axis, every third pair hidden."""
     bias = np.linspace(0.0, -4.0, int(np.prod(shape))).reshape(shape)
@@ -456,8 +507,9 @@ def every_integer_operator() -> Graph:
     rectified = m.recurrent("rnn", m.linear(hidden, 4, INT16), relu=True)
     turned = m.strided_slice(m.take(m.pad(m.transpose(rectified, 1, 0), 1, 1, 0), 1, 3, 0, 6), 1, 2, -1, 3)
     last = m.reshape(m.slice(turned, 1, 0, 1), 4)
-    scores = m.linear(m.binary("add", last, m.mean(turned, 1, INT16), INT8), 5)
-    return m.graph(scores, m.argmax(scores, 0), hidden, f"{projected}_cell")
+    summary = m.binary("add", m.mean(turned, 1, INT16), every_reduction(m, hidden), INT16)
+    scores = m.linear(m.binary("add", last, summary, INT8), 5)
+    return m.graph(scores, m.argmax(scores, 0), hidden, f"{projected}_cell", m.argmax(hidden, 1, "argmin"))
 
 
 def every_float_operator() -> Graph:
@@ -487,8 +539,9 @@ def every_float_operator() -> Graph:
     rectified = m.recurrent("rnn", m.linear(hidden, 4), relu=True)
     turned = m.strided_slice(m.take(m.pad(m.transpose(rectified, 1, 0), 1, 1, 0, 0.5), 1, 3, 0, 6), 1, 2, -1, 3)
     last = m.reshape(m.slice(turned, 1, 0, 1), 4)
-    scores = m.linear(m.binary("add", last, m.mean(turned, 1), None), 5)
-    return m.graph(scores, m.argmax(scores, 0), hidden, f"{projected}_cell")
+    summary = m.binary("add", m.mean(turned, 1), every_reduction(m, hidden), None)
+    scores = m.linear(m.binary("add", last, summary, None), 5)
+    return m.graph(scores, m.argmax(scores, 0), hidden, f"{projected}_cell", m.argmax(hidden, 1, "argmin"))
 
 
 def every_step_operator(name: str = "steps", *, is_float: bool = False) -> Graph:
@@ -537,7 +590,8 @@ def graphs(draw: st.DrawFn, *, layout_only: bool = False) -> Graph:
     for i in range(draw(st.integers(1, 2))):
         m.input(f"x{i}", *draw(st.lists(sizes, min_size=2, max_size=3)), qparams=draw(st.sampled_from([INT8, INT16])))
     kinds = ["transpose", "reshape", "slice", "concat", "strided_slice", "take", "pad"]
-    computing = ["linear", "table", "add", "mul", "div", "choice", "norm", "rescale", "mean", "conv1d", "image", "pool"]
+    computing = ["linear", "table", "add", "mul", "div", "choice", "norm", "rescale", "mean", "conv1d"]
+    computing += ["image", "pool", "reduce", "moment", "groups"]
     kinds += ["rowwise"] if layout_only else computing
     results = []
     for _ in range(draw(st.integers(1, 12))):
@@ -598,6 +652,14 @@ def _random_operator(draw: st.DrawFn, m: GraphMaker, x: str, kind: str) -> str:
         case "pool" if len(shape) > 1:
             pooled = m.max_pool if draw(st.booleans()) else m.average_pool
             return pooled(x, draw(windows(image_shape(shape)[1:3], spread=False)))
+        case "reduce" if len(shape) > 1:
+            kind = draw(st.sampled_from(["sum", "max", "min"]))
+            return m.sum(x, axis, y) if kind == "sum" else m.extreme(kind, x, axis)
+        case "moment" if len(shape) > 1:
+            return m.second_moment(x, centred=draw(st.booleans()), root=draw(st.booleans()), y=y)
+        case "groups":
+            groups = draw(st.sampled_from([n for n in range(1, shape[-1] + 1) if shape[-1] % n == 0]))
+            return m.group_norm(x, groups, spatial=draw(st.integers(0, len(shape) - 1)), y=y)
         case "mean" if len(shape) > 1:
             return m.mean(x, axis, y)
     return m.rescale(x, qparams or y)

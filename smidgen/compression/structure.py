@@ -57,7 +57,8 @@ MOVES = frozenset({
 
 #: Operators whose results are some of the elements of their first argument, and perhaps where those stood.
 PICKS = frozenset({
-    aten.adaptive_max_pool1d.default, aten.adaptive_max_pool2d.default, aten.max_pool1d.default,
+    aten.adaptive_max_pool1d.default, aten.adaptive_max_pool2d.default, aten.amax.default, aten.amin.default,
+    aten.max_pool1d.default,
     aten.max_pool1d_with_indices.default, aten.max_pool2d.default, aten.max_pool2d_with_indices.default,
 })  # fmt: skip
 
@@ -71,8 +72,8 @@ SPLITS = frozenset({
 #: Operators that put more elements around those that are there.
 PADS = frozenset({aten.constant_pad_nd.default, aten.pad.default})
 
-#: Nodes that move or pick elements without changing them, or add zeros: they keep the quantisation of their source.
-LAYOUT = MOVES | PICKS | SPLITS | PADS | {operator.getitem}
+#: Nodes that move elements without changing them, or add zeros: they keep the quantisation of their source.
+LAYOUT = MOVES | SPLITS | PADS | {operator.getitem}
 
 
 #: Splits that can stand behind a linear layer.
@@ -179,7 +180,7 @@ def readers(node: fx.Node) -> list[fx.Node]:
 
 def keeps_scale(node: fx.Node) -> bool:
     """True for a node that holds elements of one computed tensor, and perhaps zeros, whatever it moves them by."""
-    if node.target not in LAYOUT or not node.args[0].meta[COMPUTED]:  # type: ignore[union-attr]
+    if node.target not in LAYOUT | PICKS or not node.args[0].meta[COMPUTED]:  # type: ignore[union-attr]
         return False
     return node.target not in PADS or pads_zeros(node) or arguments(node).get("mode", "constant") != "constant"
 

@@ -102,7 +102,7 @@ def _check_op(graph: Graph, op: Op) -> None:
         raise GraphError(f"{op.name}: {op.kind} takes {spec.arity or 'one or more'} inputs, got {len(op.inputs)}")
     x, y, more = graph.operands(op), graph[op.output], tuple(graph[name] for name in op.more)
     is_float = any(tensor.is_float for tensor in x)
-    if any(tensor.is_float != is_float for tensor in (*x, y, *more) if not (tensor is y and op.kind == "argmax")):
+    if any(tensor.is_float != is_float for tensor in (*x, y, *more) if not (tensor is y and spec.gives_indices)):
         raise GraphError(f"{op.name}: cannot mix float32 and integers in one {op.kind}")
     form = spec.float32 if is_float else spec.integer
     if form is None:

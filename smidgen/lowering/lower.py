@@ -18,11 +18,12 @@ from smidgen.lowering import (
     convolution,
     elementwise,
     layout,
-    mixing,
+    normalization,
     pooling,
     projections,
     recurrences,
     recurrent_layers,
+    reductions,
 )
 from smidgen.lowering.advice import instead_of
 from smidgen.lowering.builder import Builder, Rule
@@ -30,7 +31,7 @@ from smidgen.lowering.supported import SupportedOperator, describe
 
 _RULES: Mapping[object, Rule] = {
     **projections.RULES, **convolution.RULES, **attention.RULES, **elementwise.RULES, **pooling.RULES, **layout.RULES,
-    **mixing.RULES, **recurrences.RULES, **recurrent_layers.RULES,
+    **normalization.RULES, **reductions.RULES, **recurrences.RULES, **recurrent_layers.RULES,
 }  # fmt: skip
 
 

@@ -60,7 +60,7 @@ def _forms(targets: list[object], rules: Mapping[object, Rule]) -> Iterator[str]
         said = _without_signature(rules[target].__doc__ or "") if target in rules else ""
         if said:
             yield said
-        elif target in REWRITTEN:
+        elif target in REWRITTEN and not any(other in rules for other in targets):
             yield REWRITTEN[target]
         elif target in POINTWISE:
             yield _JUMPS if target in DISCONTINUOUS else _OF_ONE_TENSOR

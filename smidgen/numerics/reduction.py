@@ -1,4 +1,4 @@
-"""Means in integers, over one axis and over all elements so far. Twin of kernels/reduce.h.
+"""Sums and means in integers, over one axis and over all elements so far. Twin of kernels/reduce.h.
 
 The ratio of scales does not depend on how many elements are averaged: the sum is multiplied by it and by the reciprocal
 of their number, and rounded once. So a mean over n elements and the n-th of running means are the same integers.
@@ -10,7 +10,15 @@ import numpy as np
 
 from smidgen.errors import GraphError
 from smidgen.numerics.exponential import reciprocal
-from smidgen.numerics.fixed_point import Integers, integer_range, prove_accumulator, rounded_shift, saturate
+from smidgen.numerics.fixed_point import (
+    Integers,
+    fixed_point,
+    integer_range,
+    prove_accumulator,
+    requantize,
+    rounded_shift,
+    saturate,
+)
 from smidgen.numerics.quantization import QParams
 
 _LONGEST_SHIFT = 62
@@ -43,6 +51,21 @@ def mean(x: Integers, *, axis: int, zero_points: tuple[int, int], multiplier: in
     """Return the mean over `axis` in the output's scale; zero_points are those of input and output."""
     total = (x - zero_points[0]).sum(axis=axis)
     return _mean_of(total, x.shape[axis], multiplier, shift, zero_points[1], dtype)
+
+
+def sum_parameters(x: QParams, y: QParams, length: int, *, factor: float = 1.0) -> tuple[int, int]:
+    """Return (multiplier, shift) of factor times the sum of `length` elements; raise GraphError if it may overflow."""
+    prove_accumulator(length * largest_distance(x.dtype, x.zero_point), "sum")
+    multiplier, shift = fixed_point(factor * x.scale / y.scale, "sum: ratio of scales")
+    return int(multiplier[0]), shift
+
+
+def sum_along(
+    x: Integers, *, axis: int, zero_points: tuple[int, int], multiplier: int, shift: int, dtype: str
+) -> Integers:
+    """Return the sum over `axis` in the output's scale; zero_points are those of input and output."""
+    total = (x - zero_points[0]).sum(axis=axis)
+    return saturate(requantize(total, multiplier, shift) + zero_points[1], dtype)
 
 
 def running_mean(

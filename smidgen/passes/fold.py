@@ -113,6 +113,25 @@ def _sink_transpose(graph: Graph, op: Op) -> Graph | None:
     return _swap(graph, {**gone, op.name: [computed, moved]}, [inner, *constants.values()])
 
 
+def _reduce_before_transpose(graph: Graph, op: Op) -> Graph | None:
+    """reduce(transpose(x)) = transpose(reduce(x)), and nothing is transposed where the other axes keep their order."""
+    source = _sole_source(graph, op, ("transpose",)) if op.kind in _REDUCTIONS else None
+    if source is None:
+        return None
+    permutation = integers(source, "permutation")
+    axis = permutation[integer(op, "axis")]
+    kept = [other for other in permutation if other != axis]
+    reduced = replace(op, inputs=source.inputs, attrs={**op.attrs, "axis": axis})
+    if kept == sorted(kept):
+        return _swap(graph, {source.name: [], op.name: [reduced]})
+    x, y = graph[source.inputs[0]], graph[op.output]
+    shape = tuple(size for i, size in enumerate(x.shape) if i != axis)
+    inner = replace(y, name=_unused(f"{y.name}_moved", graph.tensors), shape=shape)
+    order = tuple(sorted(kept).index(other) for other in kept)
+    moved = replace(source, inputs=(inner.name,), output=y.name, attrs={"permutation": order}, clock=op.clock)
+    return _swap(graph, {source.name: [], op.name: [replace(reduced, output=inner.name), moved]}, [inner])
+
+
 def _sole_reader(graph: Graph, tensor: str, op: Op) -> bool:
     """Return whether nothing but op reads a tensor."""
     return tensor not in graph.outputs and all(reader is op for reader in graph.consumers(tensor))
@@ -185,10 +204,12 @@ def _cut_window(graph: Graph, op: Op) -> Graph | None:
     return _replace(graph, op, [cut], removed=source)
 
 
+_REDUCTIONS = ("mean", "sum", "max", "min", "argmax", "argmin")
 _ROWWISE = tuple(kind for kind, spec in OP_SPECS.items() if spec.time == "pointwise" or kind == "concat")
 
 _RULES: tuple[_Rule, ...] = (
-    _merge_layout, _drop_identity, _sink_transpose, _slice_before_transpose, _cut_window, _slice_before_rowwise
+    _merge_layout, _drop_identity, _sink_transpose, _reduce_before_transpose, _slice_before_transpose, _cut_window,
+    _slice_before_rowwise,
 )  # fmt: skip
 
 

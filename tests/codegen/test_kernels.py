@@ -26,7 +26,7 @@ from strategies import (
 )
 
 from smidgen.errors import GraphError
-from smidgen.numerics import attention, elementwise, linear, norm, reduction, rotary, tables
+from smidgen.numerics import attention, elementwise, linear, rotary, tables
 from smidgen.numerics.attention_span import AttentionSpan
 from smidgen.numerics.fixed_point import integer_range
 from smidgen.numerics.quantization import QParams
@@ -39,8 +39,6 @@ HEADERS = (
     "elementwise.h",
     "layout.h",
     "linear.h",
-    "norm.h",
-    "reduce.h",
     "rotary.h",
     "table.h",
 )
@@ -56,11 +54,8 @@ SIGNATURES = {
     "minimum_q": "pppuuuuuuuuuuuuu",
     "select_q": "ppppuuuuuuuuuuuuuuuuuu",
     "rescale_q": "ppuuuiiii",
-    "norm_q": "ppppuuuuiiilii",
     "attention_q": "ppppppuuuuuuuuuiiiiuuuuiiiiiiiii",
     "rotary_q": "ppppuuuuuuuiiiii",
-    "mean_q": "ppuuuuuiiii",
-    "argmax_q": "ppuuuu",
     "copy_blocks": "ppuuuuuuu",
     "copy_strided": "ppuuuuuiiiiiiu",
     "take": "pppuuuuu",
@@ -224,35 +219,6 @@ def test_rescale(
 
 
 @given(
-    data=st.data(), x_type=activation_types, y_type=activation_types, rows=sizes, width=st.integers(1, 70),
-    centred=st.booleans(), gains=st.sampled_from([1e-3, 1.0, 30.0]),
-)  # fmt: skip
-def test_norms(
-    run: Run, data: st.DataObject, x_type: str, y_type: str, rows: int, width: int, centred: bool, gains: float
-) -> None:
-    """norm_q equals its twin as RMSNorm and LayerNorm, on constant and extreme rows; in place where widths agree."""
-    x_qparams = data.draw(qparams(x_type, low=-16.0, high=4.0))
-    y_qparams = data.draw(qparams(y_type, low=-14.0, high=-3.0))
-    random = np.random.default_rng(width)
-    p = norm.norm_parameters(
-        random.normal(size=width) * gains, random.normal(size=width), 1e-5, x_qparams, y_qparams, centred=centred
-    )
-    x = data.draw(tensors(x_type, rows, width))
-    expected = norm.norm(x, **asdict(p), zero_point=x_qparams.zero_point, dtype=y_type)
-    constants = (narrow(p.gain, "int16"), narrow(p.bias, "int32"))
-    arguments = (
-        rows, width, *bits(x_type, y_type), x_qparams.zero_point, p.gain_shift, p.fraction_bits, p.epsilon,
-        p.mean_multiplier, p.mean_shift,
-    )  # fmt: skip
-    actual = run("norm_q", x.shape, y_type, narrow(x, x_type), *constants, None, *arguments)
-    np.testing.assert_array_equal(expected, actual)
-    if x_type == y_type:
-        buffer = narrow(x, x_type)
-        run("norm_q", (0,), y_type, buffer, *constants, buffer, *arguments)
-        np.testing.assert_array_equal(expected, buffer)
-
-
-@given(
     data=st.data(), q_type=activation_types, k_type=activation_types, v_type=activation_types, y_type=activation_types,
     queries=sizes, keys=st.integers(1, 30), groups=st.integers(1, 3), shared=st.integers(1, 2), width=sizes,
     v_width=sizes, span=attention_spans, peak=st.floats(0.05, 40.0),
@@ -316,28 +282,6 @@ def test_rotary(
         if x_type == y_type:
             run("rotary_q", (0,), y_type, buffer, *stored, buffer, *numbers)
             np.testing.assert_array_equal(y, buffer)
-
-
-@given(
-    data=st.data(), x_type=activation_types, y_type=activation_types, outer=sizes, reduced=st.integers(1, 40),
-    inner=sizes, multiplier=st.integers(2**30, 2**31 - 1), shift=st.integers(-24, 31),
-)  # fmt: skip
-def test_reductions(
-    run: Run, data: st.DataObject, x_type: str, y_type: str, outer: int, reduced: int, inner: int,
-    multiplier: int, shift: int,
-) -> None:  # fmt: skip
-    """mean_q and argmax_q equal their twins along any axis; of equal maxima the first is taken."""
-    x = data.draw(tensors(x_type, outer, reduced, inner))
-    zeros = tuple(zero_point_of(data.draw, dtype) for dtype in (x_type, y_type))
-    expected = reduction.mean(x, axis=1, zero_points=zeros, multiplier=multiplier, shift=shift, dtype=y_type)
-    sizes = (outer, reduced, inner)
-    actual = run(
-        "mean_q", expected.shape, y_type, narrow(x, x_type), None, *sizes, *bits(x_type, y_type), *zeros,
-        multiplier, shift,
-    )  # fmt: skip
-    np.testing.assert_array_equal(expected, actual)
-    actual = run("argmax_q", (outer, inner), "int32", narrow(x, x_type), None, *sizes, *bits(x_type))
-    np.testing.assert_array_equal(x.argmax(axis=1), actual)
 
 
 few = st.integers(1, 4)

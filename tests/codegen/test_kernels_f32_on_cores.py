@@ -68,9 +68,19 @@ CASES = {
         twin=lambda x: float32.rms_norm(piece(x, 0, 5, 12), piece(x, 60, 12), eps=1e-5),
     ),
     "layer_norm": Case(
-        call="layer_norm_f32(x, x + 60, x + 72, y, 5U, 12U, 1e-5f)",
+        call="layer_norm_f32(x, x + 60, x + 72, y, 5U, 1U, 1U, 12U, 1e-5f)",
         shape=(5, 12),
         twin=lambda x: float32.layer_norm(piece(x, 0, 5, 12), piece(x, 60, 12), piece(x, 72, 12), eps=1e-5),
+    ),
+    "group_norm": Case(
+        call="layer_norm_f32(x, x + 72, x + 78, y, 2U, 6U, 3U, 2U, 1e-5f)",
+        shape=(2, 6, 6),
+        twin=lambda x: float32.group_norm(piece(x, 0, 2, 6, 6), piece(x, 72, 6), piece(x, 78, 6), groups=3, eps=1e-5),
+    ),
+    "second_moment": Case(
+        call="second_moment_f32(x, y, 10U, 16U, 1U, 1U, 15.0f)",
+        shape=(10,),
+        twin=lambda x: float32.second_moment(piece(x, 0, 10, 16), centred=True, root=True, divisor=15.0),
     ),
     "attention": Case(
         call="attention_f32(x, x + 48, x + 72, x + 84, y, ctx->scratch, "

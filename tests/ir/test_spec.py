@@ -247,6 +247,9 @@ SHAPES: dict[str, tuple[Spoil, str]] = {
     ),
     "steps without end": (with_param("steps", "values", lambda a: a[:-1]), "thresholds must rise and have one value"),
     "filled": (with_attr("pad", "fill", -32768), "fill -32768 is no value of int16"),
+    "groups": (with_attr("group_norm", "groups", 3), r"\(6, 4\) has no 1 axes before channels that part into 3 groups"),
+    "places": (with_attr("group_norm", "spatial", 2), r"\(6, 4\) has no 2 axes before channels that part into 2"),
+    "moment of a scalar": (lambda _: moment_of_a_scalar(), "second_moment works along the last axis, t1 has none"),
     "axis": (with_attr("mean", "axis", 2), r"\(4, 3\) has no axis 2"),
     "joined": (lambda _: concat_of_two_widths(), r"cannot join \(2, 3\) and \(2, 4\) along axis 0"),
     "no last axis": (lambda _: norm_of_a_scalar(), "rms_norm works along the last axis, t1 has none"),
@@ -256,6 +259,9 @@ BOUNDS: dict[str, tuple[Spoil, str]] = {
     "add of int8": (lambda _: narrow_add(multiplier_a=2**24), r"add.0: its sum can reach \d+, it must stay"),
     "mean": (lambda _: long_mean(), "mean.1: a mean over 131072 elements could overflow, 65538 are most"),
     "average": (lambda _: long_pool(), r"average_pool.0: its sum can reach \d+, it must stay below 2\*\*31"),
+    "sum": (lambda _: long_sum(), r"sum.1: its sum can reach \d+, it must stay below 2\*\*31"),
+    "power of a moment": (with_attr("second_moment", "fraction_bits", 16), r"the power of a row can reach \d+"),
+    "power of a group": (with_attr("group_norm", "epsilon", 2**62 - 1), r"group_norm.*: the power of a row can reach"),
     "power of a row": (with_attr("layer_norm", "epsilon", 2**62 - 1), r"the power of a row can reach \d+"),
     "mean of a row": (with_attr("layer_norm", "mean_multiplier", 2**31 - 1), "says more than the mean of 4 features"),
     "score": (lambda _: wide_attention(score_prescale=0), r"a score can reach \d+, it must stay below 2\*\*30"),
@@ -300,6 +306,25 @@ def long_mean() -> Graph:
     x = m.input("x", 2**17, 1, qparams=INT16)
     short = m.graph(m.mean(m.slice(x, 0, 0, 8), 0, INT16))
     return replace(short, ops=(replace(short.ops[-1], inputs=(x,)),))
+
+
+def long_sum() -> Graph:
+    """Return a sum over 2**17 elements of int16, as a file may hold it."""
+    m = GraphMaker()
+    x = m.input("x", 2**17, 1, qparams=INT16)
+    short = m.graph(m.sum(m.slice(x, 0, 0, 8), 0, INT16))
+    return replace(short, ops=(replace(short.ops[-1], inputs=(x,)),))
+
+
+def moment_of_a_scalar() -> Graph:
+    """Return a second moment of a tensor without axes."""
+    m = GraphMaker()
+    scalar = m.reshape(m.input("x", 1), 1)
+    graph = m.graph(m.second_moment(scalar))
+    bare = replace(graph[scalar], shape=())
+    return replace(
+        graph, tensors={**graph.tensors, scalar: bare}, ops=(replace(graph.ops[0], attrs={"shape": ()}), graph.ops[1])
+    )
 
 
 def long_pool() -> Graph:

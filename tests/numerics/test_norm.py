@@ -98,7 +98,7 @@ def test_a_constant_row_normalises_to_the_bias() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"eps": 1e10}, r"norm: 4 features, or eps 1e\+10 beside the input's scale 1e-05, are too large"),
+        ({"eps": 1e10}, r"4 elements, or eps 1e\+10 beside the input's scale 1e-05, are too large"),
         ({"gain": np.full(4, 1e12)}, "its weight or its bias is too large for output scale 0.01"),
         ({"bias": np.full(4, 1e9)}, "its weight or its bias is too large for output scale 0.01"),
         ({"gain": np.full(4, np.nan)}, "norm gain must be finite"),

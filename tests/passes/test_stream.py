@@ -220,6 +220,13 @@ REFUSED: dict[str, tuple[Build, str]] = {
     "argmax over time": (
         lambda m, x: m.argmax(x, 0), r"argmax\.0 \(argmax\) runs over all steps of the window; take it over features",
     ),
+    "a length over time": (
+        lambda m, x: m.second_moment(m.transpose(x, 1, 0)),
+        r"second_moment\.1 \(second_moment\) runs over all steps of the window",
+    ),
+    "a norm over time": (
+        lambda m, x: m.group_norm(x, 2), r"group_norm\.0 \(group_norm\) normalises over all steps of the window; norm",
+    ),
     "the first steps": (
         lambda m, x: m.slice(x, 0, 0, 3), rf"slice\.0 \(slice\) keeps 3 of {STEPS} steps: which ones it would keep",
     ),

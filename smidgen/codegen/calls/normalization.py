@@ -2,31 +2,48 @@
 
 from smidgen.codegen.c_text import floating, signed, signed64
 from smidgen.codegen.calls.site import Call, Emitters, Site, bits, call, rows, sizes
+from smidgen.ir.ops.normalization import places
 
 
 def _norm(site: Site) -> Call:
     x, y = site.x[0], site.y
     arguments = [
-        site.at(x), site.param("gain"), site.param("bias"), site.at(y), *sizes(rows(x), x.shape[-1]), *bits(x, y),
+        site.at(x), site.param("gain"), site.param("bias"), site.at(y), *_parts(site), *bits(x, y),
         signed(x.zero_point), *site.signed("gain_shift", "fraction_bits"), signed64(site.integer("epsilon")),
         *site.signed("mean_multiplier", "mean_shift"),
     ]  # fmt: skip
     return call("norm", "norm_q", arguments)
 
 
+def _parts(site: Site) -> list[str]:
+    """Return instances, places, groups and width of what is normalised together; a row is an instance of one place."""
+    x = site.x[0]
+    if site.op.kind != "group_norm":
+        return sizes(rows(x), 1, 1, x.shape[-1])
+    groups = site.integer("groups")
+    together = places(site.op, site.x)
+    return sizes(rows(x) // together, together, groups, x.shape[-1] // groups)
+
+
 # ---- float32 ---------------------------------------------------------------------------------------------------------
 
 
-def _float_norm(site: Site) -> Call:
+def _eps(site: Site) -> str:
+    return floating(float(site.op.attrs["eps"]))  # type: ignore[arg-type]
+
+
+def _float_rms_norm(site: Site) -> Call:
     x = site.x[0]
-    arrays = [site.param(role) for role in ("gain", "bias") if role in site.op.params]
-    eps = floating(float(site.op.attrs["eps"]))  # type: ignore[arg-type]
-    arguments = [site.at(x), *arrays, site.at(site.y), *sizes(rows(x), x.shape[-1]), eps]
-    return call("norm_f32", f"{site.op.kind}_f32", arguments)
+    arguments = [site.at(x), site.param("gain"), site.at(site.y), *sizes(rows(x), x.shape[-1]), _eps(site)]
+    return call("norm_f32", "rms_norm_f32", arguments)
 
 
-INTEGER: Emitters = {"rms_norm": _norm, "layer_norm": _norm}
+def _float_norm(site: Site) -> Call:
+    arrays = [site.param(role) for role in ("gain", "bias")]
+    arguments = [site.at(site.x[0]), *arrays, site.at(site.y), *_parts(site), _eps(site)]
+    return call("norm_f32", "layer_norm_f32", arguments)
 
-FLOAT: Emitters = {
-    "rms_norm": _float_norm, "layer_norm": _float_norm,
-}  # fmt: skip
+
+INTEGER: Emitters = {"rms_norm": _norm, "layer_norm": _norm, "group_norm": _norm}
+
+FLOAT: Emitters = {"rms_norm": _float_rms_norm, "layer_norm": _float_norm, "group_norm": _float_norm}

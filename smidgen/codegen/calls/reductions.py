@@ -2,7 +2,8 @@
 
 import math
 
-from smidgen.codegen.calls.site import Call, Emitters, Site, bits, call, sizes
+from smidgen.codegen.c_text import floating, unsigned
+from smidgen.codegen.calls.site import Call, Emitters, Site, bits, call, rows, sizes
 
 
 def _reduced_sizes(site: Site) -> list[str]:
@@ -33,25 +34,77 @@ def _running_operands(site: Site) -> list[str]:
     return [site.at(x), site.at(site.y), *states, *sizes(x.shape[0], math.prod(x.shape[1:]))]
 
 
-def _argmax(site: Site) -> Call:
-    x = site.x[0]
-    return call("reduce", "argmax_q", [site.at(x), site.at(site.y), *_reduced_sizes(site), *bits(x)])
+def _sum(site: Site) -> Call:
+    x, y = site.x[0], site.y
+    arguments = [
+        site.at(x), site.at(y), *_reduced_sizes(site), *bits(x, y), *site.zero_points(),
+        *site.signed("multiplier", "shift"),
+    ]  # fmt: skip
+    return call("reduce", "sum_along_q", arguments)
+
+
+def _extreme_operands(site: Site) -> list[str]:
+    least = unsigned(site.op.kind in ("min", "argmin"))
+    return [site.at(site.x[0]), site.at(site.y), *_reduced_sizes(site), least]
+
+
+def _extremum(site: Site) -> Call:
+    return call("reduce", "extremum_q", [*_extreme_operands(site), *bits(site.x[0])])
+
+
+def _position(site: Site) -> Call:
+    return call("reduce", "position_q", [*_extreme_operands(site), *bits(site.x[0])])
+
+
+def _second_moment(site: Site) -> Call:
+    x, y = site.x[0], site.y
+    arguments = [
+        site.at(x), site.at(y), *sizes(rows(x), x.shape[-1]), unsigned(bool(site.op.attrs["root"])), *bits(x, y),
+        *site.zero_points(),
+        *site.signed("fraction_bits", "mean_multiplier", "mean_shift", "multiplier", "shift"),
+    ]  # fmt: skip
+    return call("moment", "second_moment_q", arguments)
 
 
 # ---- float32 ---------------------------------------------------------------------------------------------------------
 
 
-def _float_reduce(site: Site) -> Call:
-    arguments = [site.at(site.x[0]), site.at(site.y), *_reduced_sizes(site)]
-    return call("reduce_f32", f"{site.op.kind}_f32", arguments)
+def _float_mean(site: Site) -> Call:
+    return call("reduce_f32", "mean_f32", [site.at(site.x[0]), site.at(site.y), *_reduced_sizes(site)])
+
+
+def _float_sum(site: Site) -> Call:
+    return call("reduce_f32", "sum_along_f32", [site.at(site.x[0]), site.at(site.y), *_reduced_sizes(site)])
 
 
 def _float_running_mean(site: Site) -> Call:
     return call("reduce_f32", "running_mean_f32", _running_operands(site))
 
 
-INTEGER: Emitters = {"mean": _mean, "running_mean": _running_mean, "argmax": _argmax}
+def _float_extremum(site: Site) -> Call:
+    return call("reduce_f32", "extremum_f32", _extreme_operands(site))
+
+
+def _float_position(site: Site) -> Call:
+    return call("reduce_f32", "position_f32", _extreme_operands(site))
+
+
+def _float_second_moment(site: Site) -> Call:
+    x, attrs = site.x[0], site.op.attrs
+    arguments = [
+        site.at(x), site.at(site.y), *sizes(rows(x), x.shape[-1]), unsigned(bool(attrs["centred"])),
+        unsigned(bool(attrs["root"])), floating(float(attrs["divisor"])),  # type: ignore[arg-type]
+    ]  # fmt: skip
+    return call("moment_f32", "second_moment_f32", arguments)
+
+
+INTEGER: Emitters = {
+    "mean": _mean, "running_mean": _running_mean, "sum": _sum, "max": _extremum, "min": _extremum,
+    "argmax": _position, "argmin": _position, "second_moment": _second_moment,
+}  # fmt: skip
 
 FLOAT: Emitters = {
-    "mean": _float_reduce, "running_mean": _float_running_mean, "argmax": _float_reduce,
+    "mean": _float_mean, "running_mean": _float_running_mean, "sum": _float_sum, "max": _float_extremum,
+    "min": _float_extremum, "argmax": _float_position, "argmin": _float_position,
+    "second_moment": _float_second_moment,
 }  # fmt: skip

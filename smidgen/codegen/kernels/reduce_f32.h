@@ -1,4 +1,4 @@
-/* Mean and first maximum of x (outer, reduced, inner) along its middle axis, float32 -> y (outer, inner).
+/* Sum, mean and extremes of x (outer, reduced, inner) along its middle axis, float32 -> y (outer, inner).
  * Twin of numerics/float32/reduction.py. */
 #ifndef SMIDGEN_REDUCE_F32_H
 #define SMIDGEN_REDUCE_F32_H
@@ -32,16 +32,49 @@ SMIDGEN_KERNEL void running_mean_f32(const smidgen_f32 *x, smidgen_f32 *y, smidg
     }
 }
 
-SMIDGEN_KERNEL void argmax_f32(const smidgen_f32 *x, smidgen_s32 *y, uint32_t outer, uint32_t reduced, uint32_t inner)
+SMIDGEN_KERNEL void sum_along_f32(const smidgen_f32 *x, smidgen_f32 *y, uint32_t outer, uint32_t reduced, uint32_t inner)
 {
     for (uint32_t o = 0U; o < outer; ++o) {
         for (uint32_t i = 0U; i < inner; ++i) {
-            float largest = x[(o * reduced * inner) + i];
+            float acc = 0.0f;
+            for (uint32_t r = 0U; r < reduced; ++r) {
+                acc += x[(((o * reduced) + r) * inner) + i];
+            }
+            y[(o * inner) + i] = acc;
+        }
+    }
+}
+
+/* The largest element along an axis, or the smallest: of equals (-0 and 0) the first; a NaN stays. */
+SMIDGEN_KERNEL void extremum_f32(const smidgen_f32 *x, smidgen_f32 *y, uint32_t outer, uint32_t reduced, uint32_t inner,
+                                 uint32_t least)
+{
+    for (uint32_t o = 0U; o < outer; ++o) {
+        for (uint32_t i = 0U; i < inner; ++i) {
+            float found = x[(o * reduced * inner) + i];
+            for (uint32_t r = 1U; r < reduced; ++r) {
+                const float value = x[(((o * reduced) + r) * inner) + i];
+                if (((least != 0U) ? (value < found) : (value > found)) || (value != value)) {
+                    found = value;
+                }
+            }
+            y[(o * inner) + i] = found;
+        }
+    }
+}
+
+/* The index of the largest element along an axis, or of the smallest; of equals the first. */
+SMIDGEN_KERNEL void position_f32(const smidgen_f32 *x, smidgen_s32 *y, uint32_t outer, uint32_t reduced, uint32_t inner,
+                                 uint32_t least)
+{
+    for (uint32_t o = 0U; o < outer; ++o) {
+        for (uint32_t i = 0U; i < inner; ++i) {
+            float found = x[(o * reduced * inner) + i];
             uint32_t position = 0U;
             for (uint32_t r = 1U; r < reduced; ++r) {
                 const float value = x[(((o * reduced) + r) * inner) + i];
-                if (value > largest) {
-                    largest = value;
+                if ((least != 0U) ? (value < found) : (value > found)) {
+                    found = value;
                     position = r;
                 }
             }

@@ -11,6 +11,7 @@ from smidgen.compression.rewriting.batch_norm import scale_instead_of_batch_norm
 from smidgen.compression.rewriting.channel_scaling import merge_channel_scaling
 from smidgen.compression.rewriting.projections import part_projections
 from smidgen.compression.rewriting.recurrent_layers import CELLS, LAYERS, part_recurrent_layers
+from smidgen.compression.rewriting.reductions import REWRITTEN_REDUCTIONS, unify_reductions
 from smidgen.compression.rewriting.rotary import fuse_rotary
 from smidgen.compression.rewriting.scores import Constants
 from smidgen.compression.rewriting.shared_heads import share_heads
@@ -21,6 +22,7 @@ aten = torch.ops.aten
 
 #: Operators of which nothing is left after the rewriting, and what becomes of them.
 REWRITTEN: Mapping[object, str] = {
+    **REWRITTEN_REDUCTIONS,
     aten._native_batch_norm_legit_no_training.default: "At evaluation: part of the weights in front of it, or a "
     "convolution of one tap.",
     **dict.fromkeys(
@@ -35,6 +37,7 @@ def rewrite_by_shape(graph: fx.Graph) -> bool:
     changed = False
     for rewritten in (
         part_recurrent_layers(graph),
+        unify_reductions(graph),
         scale_instead_of_batch_norm(graph),
         merge_channel_scaling(graph),
     ):

@@ -1,5 +1,6 @@
-"""Normalisation of rows: RMSNorm and LayerNorm over the last axis."""
+"""Normalisation: of rows (RMSNorm and LayerNorm over the last axis) and of groups of channels over all places."""
 
+import math
 from collections.abc import Mapping
 
 from smidgen.errors import GraphError
@@ -8,13 +9,16 @@ from smidgen.ir.ops.op_spec import (
     MULTIPLIER,
     RIGHT_SHIFT,
     SHIFT,
+    SIZE,
     Array,
     Form,
     Operands,
     OpSpec,
+    Shape,
     arithmetic_attrs,
     float_params,
-    require_below,
+    integer,
+    prove_deviations,
     same_shape,
     span,
     wide_params,
@@ -33,17 +37,59 @@ def _norm(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
     )  # fmt: skip
 
 
-def _prove(op: Op, x: Operands, y: Tensor) -> None:
+def _prove_count(op: Op, x: Operands, count: int) -> None:
     attrs = arithmetic_attrs(op)
-    width, largest, bits = x[0].shape[-1], span(x[0]), attrs["fraction_bits"]
-    require_below(op, "the sum of a row", width * largest, 31)
-    require_below(op, "the power of a row", width * (largest << bits) ** 2 + attrs["epsilon"], 62)
-    exact_mean = 2.0**bits / width
-    if attrs["mean_multiplier"] * 2.0 ** (attrs["mean_shift"] - 32) > exact_mean * (1 + 2.0**-10):
-        raise GraphError(f"{op.name}: mean_multiplier says more than the mean of {width} features")
+    prove_deviations(
+        op, count, span(x[0]), fraction_bits=attrs["fraction_bits"], mean_multiplier=attrs["mean_multiplier"],
+        mean_shift=attrs["mean_shift"], epsilon=attrs["epsilon"],
+    )  # fmt: skip
 
 
-_INTEGER = Form(params={"gain": ("int16", "o"), "bias": ("int32", "o")}, attrs=_ATTRS, prove=_prove, evaluate=_norm)
+def _prove(op: Op, x: Operands, y: Tensor) -> None:
+    _prove_count(op, x, x[0].shape[-1])
+
+
+# ---- groups of channels ----------------------------------------------------------------------------------------------
+
+
+def _group_shape(op: Op, x: Operands) -> Shape:
+    shape, groups, spatial = x[0].shape, integer(op, "groups"), integer(op, "spatial")
+    if shape[-1] % groups or spatial >= len(shape):
+        raise GraphError(f"{op.name}: {shape} has no {spatial} axes before channels that part into {groups} groups")
+    return shape
+
+
+def places(op: Op, x: Operands) -> int:
+    """Return how many places a group norm takes together: those along the last axes before the channels."""
+    return math.prod(x[0].shape[len(x[0].shape) - 1 - integer(op, "spatial") : -1])
+
+
+def _group_norm(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
+    attrs = arithmetic_attrs(op)
+    groups, _ = attrs.pop("groups"), attrs.pop("spatial")
+    parted = arrays[0].reshape(
+        -1, places(op, x), groups, x[0].shape[-1] // groups
+    )  # (instances, places, groups, width)
+    params = {role: array.reshape(groups, -1) for role, array in wide_params(op).items()}
+    found = norm.norm(parted, **params, **attrs, zero_point=x[0].zero_point, dtype=y.dtype, axes=(1, 3))
+    return found.reshape(arrays[0].shape)
+
+
+def _prove_group(op: Op, x: Operands, y: Tensor) -> None:
+    _prove_count(op, x, places(op, x) * x[0].shape[-1] // integer(op, "groups"))
+
+
+def _float_group_norm(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
+    instances = arrays[0].reshape(-1, places(op, x), x[0].shape[-1])
+    eps = float(op.attrs["eps"])  # type: ignore[arg-type]
+    found = float32.group_norm(instances, **float_params(op), groups=integer(op, "groups"), eps=eps)
+    return found.reshape(arrays[0].shape)
+
+
+_GROUPS = {"groups": SIZE, "spatial": range(4)}
+_PARAMS = {"gain": ("int16", "o"), "bias": ("int32", "o")}
+_FLOAT_PARAMS = {"gain": ("float32", "o"), "bias": ("float32", "o")}
+_INTEGER = Form(params=_PARAMS, attrs=_ATTRS, prove=_prove, evaluate=_norm)
 
 SPECS: Mapping[str, OpSpec] = {
     "rms_norm": OpSpec(
@@ -56,8 +102,17 @@ SPECS: Mapping[str, OpSpec] = {
     "layer_norm": OpSpec(
         arity=1, shape=same_shape, time="pointwise", in_place=True, integer=_INTEGER,
         float32=Form(
-            params={"gain": ("float32", "o"), "bias": ("float32", "o")}, attrs={"eps": float},
+            params=_FLOAT_PARAMS, attrs={"eps": float},
             evaluate=lambda op, x, y, arrays: float32.layer_norm(arrays[0], **float_params(op), **arithmetic_attrs(op)),
+        ),
+    ),
+    "group_norm": OpSpec(
+        arity=1, shape=_group_shape, time="whole", in_place=True,
+        integer=Form(
+            params=_PARAMS, attrs={**_ATTRS, **_GROUPS}, prove=_prove_group, evaluate=_group_norm,
+        ),
+        float32=Form(
+            params=_FLOAT_PARAMS, attrs={"eps": float, **_GROUPS}, evaluate=_float_group_norm,
         ),
     ),
 }  # fmt: skip

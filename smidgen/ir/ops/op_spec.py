@@ -68,6 +68,7 @@ class OpSpec:
     `time`: how the op behaves along the first axis, for the streaming pass (DESIGN section 5).
     `in_place`: its kernel reads element i of its first input before it writes element i of its output.
     `moves`: it only moves elements, so that type and scale stay as they are.
+    `gives_indices`: its result is int32 whatever its operands are.
     `states`: what it carries from one element along time to the next.
     `result_state`: the state, by role, in whose bytes the result stands; such an op belongs to a step graph.
     `element_limit`: how many elements along time it may see from reset on, None for any number.
@@ -82,6 +83,7 @@ class OpSpec:
     float32: Form | None = None
     in_place: bool = False
     moves: bool = False
+    gives_indices: bool = False
     macs: Callable[[Op, Operands, Tensor], int] = lambda op, x, y: 0
     states: Callable[[Op, Operands, Tensor], tuple[State, ...]] = lambda op, x, y: ()
     result_state: str | None = None
@@ -187,6 +189,16 @@ def require_below(op: Op, what: str, bound: int, bits: int) -> None:
     """Raise GraphError where a sum could reach 2**bits."""
     if bound >= 2**bits:
         raise GraphError(f"{op.name}: {what} can reach {bound}, it must stay below 2**{bits}; lower the model again")
+
+
+def prove_deviations(
+    op: Op, count: int, largest: int, *, fraction_bits: int, mean_multiplier: int, mean_shift: int, epsilon: int = 0
+) -> None:
+    """Raise GraphError where sums of `count` deviations or of their squares could leave their registers."""
+    require_below(op, "the sum of a row", count * largest, 31)
+    require_below(op, "the power of a row", count * (largest << fraction_bits) ** 2 + epsilon, 62)
+    if mean_multiplier * 2.0 ** (mean_shift - 32) > 2.0**fraction_bits / count * (1 + 2.0**-10):
+        raise GraphError(f"{op.name}: mean_multiplier says more than the mean of {count} features")
 
 
 def require_int16(op: Op, *tensors: Tensor) -> None:

@@ -61,9 +61,10 @@ from smidgen.numerics.float32.functions import (
 from smidgen.numerics.float32.gru import gru
 from smidgen.numerics.float32.linear import linear
 from smidgen.numerics.float32.lstm import lstm
-from smidgen.numerics.float32.norm import layer_norm, rms_norm
+from smidgen.numerics.float32.moment import second_moment
+from smidgen.numerics.float32.norm import group_norm, layer_norm, rms_norm
 from smidgen.numerics.float32.pooling import average_pool, max_pool
-from smidgen.numerics.float32.reduction import argmax, mean, running_mean
+from smidgen.numerics.float32.reduction import extremum, mean, position, running_mean, sum_along
 from smidgen.numerics.float32.rnn import rnn
 from smidgen.numerics.float32.rotary import rotary
 from smidgen.numerics.float32.scan import selective_scan
@@ -75,7 +76,6 @@ __all__ = [
     "abs",
     "add",
     "add_scalar",
-    "argmax",
     "attention",
     "average_pool",
     "clamp",
@@ -87,9 +87,11 @@ __all__ = [
     "erf",
     "exp",
     "expm1",
+    "extremum",
     "floor",
     "gelu",
     "gelu_tanh",
+    "group_norm",
     "gru",
     "gt_scalar",
     "hardsigmoid",
@@ -113,6 +115,7 @@ __all__ = [
     "ne_scalar",
     "neg",
     "normal_tail",
+    "position",
     "reciprocal",
     "relu",
     "rms_norm",
@@ -121,6 +124,7 @@ __all__ = [
     "round",
     "rsqrt",
     "running_mean",
+    "second_moment",
     "select",
     "selective_scan",
     "sigmoid",
@@ -132,5 +136,6 @@ __all__ = [
     "sqrt",
     "square",
     "sub",
+    "sum_along",
     "tanh",
 ]

@@ -1,6 +1,6 @@
 """What each kind of operator does along time, by family as `ir.ops`; a kind without a rule cannot be streamed."""
 
-from smidgen.passes.along_time import attention, layout, pointwise, recurrences, reductions, sliding
+from smidgen.passes.along_time import attention, layout, normalization, pointwise, recurrences, reductions, sliding
 from smidgen.passes.along_time.rule import Rules, TimeRule
 from smidgen.passes.along_time.track import TimedOp, Track
 from smidgen.passes.along_time.writer import Writer
@@ -14,4 +14,5 @@ TIME_RULES: Rules = {
     **attention.RULES,
     **recurrences.RULES,
     **reductions.RULES,
+    **normalization.RULES,
 }

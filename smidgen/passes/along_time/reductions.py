@@ -7,6 +7,7 @@ from smidgen.passes.along_time.rule import Rules, TimeRule
 from smidgen.passes.along_time.track import TimedOp, Track, in_steps
 from smidgen.passes.along_time.writer import Writer
 
+_KINDS = ("mean", "sum", "max", "min", "argmax", "argmin", "second_moment")
 #: What goes on from step to step where a reduction runs along time.
 _RUNNING: Mapping[str, str] = {"mean": "running_mean"}
 
@@ -14,7 +15,7 @@ _RUNNING: Mapping[str, str] = {"mean": "running_mean"}
 def _track(timed: TimedOp) -> Track:
     (track,) = timed.tracks
     assert track is not None
-    reduced = integer(timed.op, "axis")
+    reduced = _reduced_axis(timed)
     if track.axis is None:
         return track
     if track.axis != reduced:
@@ -26,10 +27,15 @@ def _track(timed: TimedOp) -> Track:
     return Track(axis=None, clock=track.clock)
 
 
+def _reduced_axis(timed: TimedOp) -> int:
+    """Return the axis that is gone afterwards."""
+    return integer(timed.op, "axis") if "axis" in timed.op.attrs else len(timed.x[0].shape) - 1
+
+
 def _write(timed: TimedOp, writer: Writer) -> None:
     (track,) = timed.tracks
     assert track is not None
-    if not writer.is_step or track.axis != integer(timed.op, "axis"):
+    if not writer.is_step or track.axis != _reduced_axis(timed):
         writer.add(timed)
         return
     x, attrs = timed.x[0], {key: value for key, value in timed.op.attrs.items() if key != "axis"}
@@ -40,4 +46,4 @@ def _write(timed: TimedOp, writer: Writer) -> None:
     writer.reshape(timed, mean)
 
 
-RULES: Rules = {kind: TimeRule(track=_track, write=_write) for kind in ("mean", "argmax")}
+RULES: Rules = {kind: TimeRule(track=_track, write=_write) for kind in _KINDS}

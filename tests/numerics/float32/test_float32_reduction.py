@@ -1,4 +1,4 @@
-"""Means in order, first maxima."""
+"""Sums and means in order, first extremes."""
 
 import numpy as np
 
@@ -20,9 +20,25 @@ def test_mean_takes_any_axis() -> None:
         np.testing.assert_array_equal(x.astype(np.float64).mean(axis=axis), float32.mean(x, axis=axis))
 
 
-def test_argmax_takes_the_first_of_equals() -> None:
-    """Of several maxima the first counts, as an int32; -0 and 0 are equal."""
+def test_extremes_take_the_first_of_equals() -> None:
+    """Of several maxima the first counts, its position as an int32; -0 and 0 are equal."""
     x = np.array([[1.0, 3.0, 3.0], [-0.0, 0.0, -1.0]], np.float32)
-    actual = float32.argmax(x, axis=1)
-    assert actual.dtype == np.int32
-    np.testing.assert_array_equal([1, 0], actual)
+    for least, positions, values in ((False, [1, 0], [3.0, -0.0]), (True, [0, 2], [1.0, -1.0])):
+        actual = float32.position(x, axis=1, least=least)
+        assert actual.dtype == np.int32
+        np.testing.assert_array_equal(positions, actual)
+        found = float32.extremum(x, axis=1, least=least)
+        np.testing.assert_array_equal(np.array(values, np.float32).view(np.uint32), found.view(np.uint32))
+
+
+def test_a_nan_is_the_extreme() -> None:
+    """Wherever it stands, so that a broken model is seen."""
+    x = np.array([[np.nan, 1.0, 2.0], [1.0, np.nan, 2.0], [1.0, 2.0, np.nan]], np.float32)
+    assert np.isnan(float32.extremum(x, axis=1, least=False)).all()
+    assert np.isnan(float32.extremum(x, axis=1, least=True)).all()
+
+
+def test_a_sum_runs_in_order() -> None:
+    """2^24 swallows a 1 that is added to it."""
+    x = np.array([[2.0**24, 1.0, -(2.0**24)], [1.0, 2.0**24, -(2.0**24)], [2.0**24, -(2.0**24), 1.0]], np.float32)
+    np.testing.assert_array_equal([0.0, 0.0, 1.0], float32.sum_along(x, axis=1))
