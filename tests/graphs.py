@@ -22,6 +22,7 @@ from smidgen.numerics.elementwise import add_parameters, divide_parameters, resc
 from smidgen.numerics.fixed_point import fixed_point, integer_range
 from smidgen.numerics.float32.attention import HIDDEN_BIAS
 from smidgen.numerics.linear import accumulator_parameters
+from smidgen.numerics.linear_attention import linear_attention_parameters
 from smidgen.numerics.moment import moment_parameters
 from smidgen.numerics.norm import norm_parameters
 from smidgen.numerics.pooling import average_pool_parameters
@@ -216,6 +217,23 @@ class GraphMaker:
         p = attention_parameters(*scales, y, width=width, keys=window, scale=0.5, bias=bias)
         attrs = {"window": window, **integer_attributes(p)}
         return self._op("cached_attention", [q, k, v], shape, y, integer_arrays(p, "int16"), attrs)
+
+    def linear_attention(
+        self, q: str, k: str, v: str, *, decay: float | None = 0.875, y: QParams | None = INT16
+    ) -> str:  # fmt: skip
+        """Add causal attention without a softmax on (T, H, w), (T, H, w), (T, H, u), a decay for the first head."""
+        x = [self.tensors[name] for name in (q, k, v)]
+        steps, heads, width = x[0].shape
+        decays = None if decay is None else decay ** np.arange(1.0, heads + 1.0)
+        if x[0].is_float:
+            params = {} if decays is None else {"decay": decays.astype(np.float32)}
+            return self._op("linear_attention", [q, k, v], x[2].shape, None, params, {"scale": 0.5})
+        assert y is not None
+        scales = [tensor.qparams for tensor in x if tensor.qparams]
+        p = linear_attention_parameters(*scales, y, width=width, steps=steps, scale=0.5, decay=decays)
+        return self._op(
+            "linear_attention", [q, k, v], x[2].shape, y, integer_arrays(p), integer_attributes(p)
+        )  # fmt: skip
 
     def rotary(self, x: str, *, pairs: int, interleaved: bool = False, y: QParams = INT16) -> str:
         """Add rotary positions on (T, H, w)."""
@@ -494,7 +512,8 @@ def every_integer_operator() -> Graph:
     turned = m.rotary(m.rotary(heads[0], pairs=1), pairs=1, interleaved=True, y=SYMMETRIC)
     near = m.attention(turned, shared, shared, causal=False, window=3, bias=relative_bias(2, 5))
     late = m.attention(near, *heads[1:], offset=2, y=INT16, bias=relative_bias(1, 6, 6))
-    attended = m.reshape(m.attention(heads[0], late, late), 6, 4)
+    recurred = m.linear_attention(m.linear_attention(late, *heads[1:]), *heads[1:], decay=None, y=SYMMETRIC)
+    attended = m.reshape(m.attention(heads[0], late, recurred), 6, 4)
     u = m.table(m.norm("rms_norm", attended, INT16), SYMMETRIC)
     delta, B, C = (m.linear(u, width, INT16) for width in (4, 3, 3))
     scanned = m.selective_scan(u, m.table(delta, INT16), B, C, INT16)
@@ -530,7 +549,8 @@ def every_float_operator() -> Graph:
     turned = m.rotary(heads[0], pairs=1)
     near = m.attention(turned, *heads[1:], causal=False, window=3, bias=relative_bias(2, 5))
     attended = m.attention(near, *heads[1:], offset=2, bias=relative_bias(1, 6, 6))
-    u = m.pointwise(m.norm("rms_norm", m.reshape(m.attention(attended, *heads[1:]), 6, 4)), "silu")
+    recurred = m.linear_attention(m.linear_attention(attended, *heads[1:]), *heads[1:], decay=None)
+    u = m.pointwise(m.norm("rms_norm", m.reshape(m.attention(recurred, *heads[1:]), 6, 4)), "silu")
     delta = m.pointwise(m.linear(u, 4), "softplus")
     gated = m.binary("mul", m.selective_scan(u, delta, m.linear(u, 3), m.linear(u, 3)), u, None)
     gated = m.binary("maximum", gated, m.binary("minimum", m.slice(u, 0, 2, 3), u, None), None)
@@ -557,7 +577,8 @@ def every_step_operator(name: str = "steps", *, is_float: bool = False) -> Graph
     scanned = m.selective_scan(u, delta, m.linear(u, 3, wide), m.linear(u, 3, wide), wide)
     heads = m.reshape(m.linear(m.running_mean(scanned, wide), 4, narrow), 1, 2, 2)
     shared = m.reshape(m.linear(scanned, 2, narrow), 1, 1, 2)
-    attended = m.cached_attention(heads, shared, shared, window=5, y=wide, bias=relative_bias(2, 5))
+    recurred = m.linear_attention(heads, heads, heads, y=wide)
+    attended = m.cached_attention(recurred, shared, shared, window=5, y=wide, bias=relative_bias(2, 5))
     hidden = m.recurrent("gru", m.linear(m.reshape(attended, 1, 4), 12, wide))
     hidden = m.recurrent("lstm", m.linear(hidden, 16, wide), first=True, last_cell=True)
     hidden = m.recurrent("rnn", m.linear(hidden, 4, wide))

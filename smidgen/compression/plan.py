@@ -16,6 +16,7 @@ from smidgen.compression.states import state_qparams
 from smidgen.compression.structure import effective_users, keeps_scale, label, op_name, readers
 from smidgen.errors import ConfigError
 from smidgen.ir import Quantity
+from smidgen.models.linear_attention import linear_attention
 from smidgen.models.recurrent_layers import RECURRENT_LAYERS, rnn_relu
 from smidgen.numerics.quantization import QParams
 
@@ -141,9 +142,14 @@ def _keeps_source(program: FloatProgram, node: fx.Node) -> bool:
 
 def _needs_symmetric(user: fx.Node) -> bool:
     """Products of two computed operands take no zero points."""
-    if user.target in (aten.scaled_dot_product_attention.default, torch.ops.smidgen.selective_scan.default):
+    if user.target in _MULTIPLIES_OPERANDS:
         return True
     return user.target is aten.mul.Tensor and len(user.all_input_nodes) == 2
+
+
+_MULTIPLIES_OPERANDS = (
+    aten.scaled_dot_product_attention.default, torch.ops.smidgen.selective_scan.default, linear_attention
+)  # fmt: skip
 
 
 def _joins_states(node: fx.Node) -> bool:

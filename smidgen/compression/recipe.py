@@ -84,7 +84,7 @@ _SIXTEEN_BITS = (
     "*:cat", "*:add", "*:sub", "*:selective_scan", "*:mul", "*:div",
     "feeds:add", "feeds:sub", "feeds:mul", "feeds:div", "feeds:gru",
     "feeds:lstm", "feeds:rnn_tanh", "feeds:rnn_relu",
-    "feeds:scaled_dot_product_attention", "feeds:rotary", "feeds:output",
+    "feeds:scaled_dot_product_attention", "feeds:rotary", "feeds:linear_attention", "feeds:output",
 )  # fmt: skip
 
 RECIPES: Mapping[str, Recipe] = {

@@ -12,13 +12,14 @@ from smidgen.compression.structure import arguments
 from smidgen.ir.graph import Attribute, Tensor
 from smidgen.ir.spec import integer_arrays, integer_attributes
 from smidgen.lowering.attention_mask import MaskForm, mask_form
-from smidgen.lowering.builder import Builder, Floats, Rule
+from smidgen.lowering.builder import Builder, Rule
+from smidgen.lowering.heads import by_heads, by_time
 from smidgen.models.rotary import rotary as rotary_positions
 from smidgen.numerics.attention import attention_parameters
 from smidgen.numerics.attention_span import AttentionSpan
 from smidgen.numerics.fixed_point import integer_range
 from smidgen.numerics.float32.attention import HIDDEN_BIAS
-from smidgen.numerics.quantization import QParams, qparams_for_range
+from smidgen.numerics.quantization import QParams
 from smidgen.numerics.rotary import rotary_parameters
 
 aten = torch.ops.aten
@@ -35,13 +36,11 @@ def attention(builder: Builder, node: fx.Node) -> None:
     given, name = arguments(node), builder.op_name(node)
     nodes = [given[role] for role in ("query", "key", "value")]
     heads = _heads(builder, node, nodes)
-    operands = [
-        _by_time(builder, node, x, name, role) for x, role in zip(nodes, ("query", "key", "value"), strict=True)
-    ]
+    operands = [by_time(builder, node, x, name, role) for x, role in zip(nodes, ("query", "key", "value"), strict=True)]
     (steps, _, width), keys = operands[0].shape, operands[1].shape[0]
     scale = width**-0.5 if given["scale"] is None else float(given["scale"])
-    by_time = builder.add_tensor(f"{node.name}_y", (steps, heads, operands[2].shape[2]), builder.qparams(node))
-    scales = [] if builder.is_float else builder.quantization(node, *operands, by_time)
+    y = builder.add_tensor(f"{node.name}_y", (steps, heads, operands[2].shape[2]), builder.qparams(node))
+    scales = [] if builder.is_float else builder.quantization(node, *operands, y)
     form = _form(builder, node, given, (heads, steps, keys), scale, scales)
     span = form.span
     attrs: dict[str, Attribute] = {"causal": span.causal, "window": span.window, "offset": span.offset}
@@ -59,8 +58,8 @@ def attention(builder: Builder, node: fx.Node) -> None:
         )
         attrs.update(integer_attributes(parameters))
         params = integer_arrays(parameters, "int16")
-    builder.add_op(node, "attention", operands, by_time, params, attrs, name=name)
-    _by_heads(builder, node, by_time, name)
+    builder.add_op(node, "attention", operands, y, params, attrs, name=name)
+    by_heads(builder, node, y, name)
 
 
 # ---- operands --------------------------------------------------------------------------------------------------------
@@ -86,44 +85,6 @@ def _broadcasts_last(q: Sequence[int], k: Sequence[int]) -> bool:
     same = [a == b for a, b in zip(q, k, strict=True)]
     first = same.index(False) if False in same else len(same)
     return all(size == 1 for size in k[first:])
-
-
-def _by_time(builder: Builder, node: fx.Node, source: fx.Node, name: str, role: str) -> Tensor:
-    """Return an operand as (steps, heads, width)."""
-    *leading, steps, width = builder.shape(source)
-    heads = math.prod(leading)
-    data = builder.constant(source)
-    if data is not None:
-        return _constant(builder, f"{node.name}_{role}", data.reshape(heads, steps, width).transpose(1, 0, 2))
-    x = builder.operand(source)
-    if len(leading) != 1:
-        flat = builder.add_tensor(f"{node.name}_{role}_heads", (heads, steps, width), x.qparams)
-        builder.add_op(node, "reshape", [x], flat, attrs={"shape": flat.shape}, name=f"{name}.{role}.heads")
-        x = flat
-    by_time = builder.add_tensor(f"{node.name}_{role}", (steps, heads, width), x.qparams)
-    builder.add_op(node, "transpose", [x], by_time, attrs={"permutation": (1, 0, 2)}, name=f"{name}.{role}")
-    return by_time
-
-
-def _constant(builder: Builder, name: str, data: Floats) -> Tensor:
-    """Add learned queries (or keys, or values), in 16 bits where they are integers."""
-    if builder.is_float:
-        return builder.add_tensor(name, data.shape, None, data=np.ascontiguousarray(data, np.float32))
-    qparams = qparams_for_range(float(data.min()), float(data.max()), "int16", symmetric=True)
-    return builder.add_tensor(name, data.shape, qparams, data=qparams.quantize(data).astype(np.int16))
-
-
-def _by_heads(builder: Builder, node: fx.Node, by_time: Tensor, name: str) -> None:
-    """Give the node its own shape, (.., T, u)."""
-    steps, heads, width = by_time.shape
-    shape = builder.shape(node)
-    if len(shape) == 3:
-        y = builder.output(node)
-        builder.add_op(node, "transpose", [by_time], y, attrs={"permutation": (1, 0, 2)}, name=f"{name}.y")
-        return
-    turned = builder.add_tensor(f"{node.name}_heads", (heads, steps, width), by_time.qparams)
-    builder.add_op(node, "transpose", [by_time], turned, attrs={"permutation": (1, 0, 2)}, name=f"{name}.y")
-    builder.add_op(node, "reshape", [turned], builder.output(node), attrs={"shape": shape}, name=f"{name}.y.heads")
 
 
 # ---- masks -----------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from smidgen.lowering import (
     convolution,
     elementwise,
     layout,
+    linear_attention,
     normalization,
     pooling,
     projections,
@@ -32,6 +33,7 @@ from smidgen.lowering.supported import SupportedOperator, describe
 _RULES: Mapping[object, Rule] = {
     **projections.RULES, **convolution.RULES, **attention.RULES, **elementwise.RULES, **pooling.RULES, **layout.RULES,
     **normalization.RULES, **reductions.RULES, **recurrences.RULES, **recurrent_layers.RULES,
+    **linear_attention.RULES,
 }  # fmt: skip
 
 

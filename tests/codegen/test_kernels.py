@@ -1,7 +1,7 @@
 """Every integer kernel, compiled for this machine, gives the bytes of its numpy twin."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from random import Random
 
 import numpy as np
@@ -14,8 +14,6 @@ from strategies import (
     Walk,
     accumulator_constants,
     activation_types,
-    attention_biases,
-    attention_spans,
     multipliers,
     qparams,
     shifts,
@@ -26,20 +24,15 @@ from strategies import (
 )
 
 from smidgen.errors import GraphError
-from smidgen.numerics import attention, elementwise, linear, rotary, tables
-from smidgen.numerics.attention_span import AttentionSpan
-from smidgen.numerics.fixed_point import integer_range
-from smidgen.numerics.quantization import QParams
+from smidgen.numerics import elementwise, linear, tables
 
 Run = Callable[..., Integers]
 
 BATCH = 2
 HEADERS = (
-    "attention.h",
     "elementwise.h",
     "layout.h",
     "linear.h",
-    "rotary.h",
     "table.h",
 )
 SIGNATURES = {
@@ -54,8 +47,6 @@ SIGNATURES = {
     "minimum_q": "pppuuuuuuuuuuuuu",
     "select_q": "ppppuuuuuuuuuuuuuuuuuu",
     "rescale_q": "ppuuuiiii",
-    "attention_q": "ppppppuuuuuuuuuiiiiuuuuiiiiiiiii",
-    "rotary_q": "ppppuuuuuuuiiiii",
     "copy_blocks": "ppuuuuuuu",
     "copy_strided": "ppuuuuuiiiiiiu",
     "take": "pppuuuuu",
@@ -216,72 +207,6 @@ def test_rescale(
         buffer = narrow(x, x_type)
         run("rescale_q", (0,), y_type, buffer, buffer, *arguments)
         np.testing.assert_array_equal(expected, buffer)
-
-
-@given(
-    data=st.data(), q_type=activation_types, k_type=activation_types, v_type=activation_types, y_type=activation_types,
-    queries=sizes, keys=st.integers(1, 30), groups=st.integers(1, 3), shared=st.integers(1, 2), width=sizes,
-    v_width=sizes, span=attention_spans, peak=st.floats(0.05, 40.0),
-)  # fmt: skip
-def test_attention(
-    run: Run, data: st.DataObject, q_type: str, k_type: str, v_type: str, y_type: str, queries: int, keys: int,
-    groups: int, shared: int, width: int, v_width: int, span: AttentionSpan, peak: float,
-) -> None:  # fmt: skip
-    """attention_q equals its twin for every mix of widths, any span, bias and hidden pairs, heads that share keys."""
-    dtypes, heads = (q_type, k_type, v_type), groups * shared
-    scales = [QParams(dtype=dtype, scale=peak / integer_range(dtype)[1]) for dtype in dtypes]
-    y_qparams = QParams(dtype=y_type, scale=peak / integer_range(y_type)[1], zero_point=5 if y_type == "int8" else 0)
-    bias = data.draw(attention_biases(span, heads, queries, keys))
-    most_keys = span.most_keys(queries, keys)
-    p = attention.attention_parameters(
-        *scales, y_qparams, width=width, keys=most_keys, scale=width**-0.5, bias=bias
-    )  # fmt: skip
-    constants = {f.name: getattr(p, f.name) for f in fields(p)}
-    shapes = ((queries, heads, width), (keys, groups, width), (keys, groups, v_width))
-    x = [data.draw(tensors(dtype, BATCH, *shape)) for dtype, shape in zip(dtypes, shapes, strict=True)]
-    expected = attention.attention(
-        *x, **asdict(span), **constants, zero_point=y_qparams.zero_point, dtype=y_type
-    )  # fmt: skip
-    shifts = [value for name, value in constants.items() if name != "bias"]
-    stored = 0 if p.bias is None else narrow(p.bias, "int16")
-    strides = (0, 0, 0, 0) if p.bias is None else span.bias_strides(p.bias, queries, keys)
-    for i, y in enumerate(expected):
-        operands = [narrow(values[i], dtype) for values, dtype in zip(x, dtypes, strict=True)]
-        scores = np.empty(most_keys, np.int32)
-        actual = run(
-            "attention_q", y.shape, y_type, *operands, stored, None, scores, queries, keys, heads, groups, width,
-            v_width, span.causal, span.window, span.offset, *strides, *bits(*dtypes, y_type), *shifts,
-            y_qparams.zero_point,
-        )  # fmt: skip
-        np.testing.assert_array_equal(y, actual)
-
-
-@given(
-    data=st.data(), x_type=activation_types, y_type=activation_types, steps=sizes, heads=st.integers(1, 3),
-    pairs=st.integers(1, 4), passed=st.integers(0, 3), interleaved=st.booleans(), table_bits=st.integers(0, 15),
-    multiplier=multipliers, shift=shifts,
-)  # fmt: skip
-def test_rotary(
-    run: Run, data: st.DataObject, x_type: str, y_type: str, steps: int, heads: int, pairs: int, passed: int,
-    interleaved: bool, table_bits: int, multiplier: int, shift: int,
-) -> None:  # fmt: skip
-    """rotary_q equals its twin for any tables, also those that no angle gives; in place where widths agree."""
-    width = 2 * pairs + passed
-    x = data.draw(tensors(x_type, BATCH, steps, heads, width))
-    tables = [data.draw(tensors("int16", 1, steps, 1, pairs)) for _ in range(2)]
-    zeros = (zero_point_of(data.draw, x_type), zero_point_of(data.draw, y_type))
-    expected = rotary.rotary(
-        x, *tables, interleaved=interleaved, table_bits=table_bits, multiplier=multiplier, shift=shift,
-        zero_points=zeros, dtype=y_type,
-    )  # fmt: skip
-    stored = [narrow(table, "int16") for table in tables]
-    numbers = (steps, heads, width, pairs, interleaved, *bits(x_type, y_type), *zeros, table_bits, multiplier, shift)
-    for sample, y in zip(x, expected, strict=True):
-        buffer = narrow(sample, x_type)
-        np.testing.assert_array_equal(y, run("rotary_q", y.shape, y_type, buffer, *stored, None, *numbers))
-        if x_type == y_type:
-            run("rotary_q", (0,), y_type, buffer, *stored, buffer, *numbers)
-            np.testing.assert_array_equal(y, buffer)
 
 
 few = st.integers(1, 4)

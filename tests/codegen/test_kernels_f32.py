@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from ctypes import c_void_p
-from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -10,13 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kernel_library import Kernels, assert_same_floats, build_kernel_library, float_caller, kernel_files
 from numpy.typing import NDArray
-from strategies import Walk, attention_biases, attention_spans, walks
+from strategies import Walk, walks
 from strategies import float_tensors as tensors
 
 from smidgen.numerics import float32
-from smidgen.numerics.attention_span import AttentionSpan
 from smidgen.numerics.float32 import functions
-from smidgen.numerics.float32.attention import HIDDEN_BIAS
 
 Floats = NDArray[np.float32]
 Run = Callable[..., NDArray[np.generic]]
@@ -24,17 +21,13 @@ Run = Callable[..., NDArray[np.generic]]
 BATCH = 3
 COUNT = 64  # of the element-wise tests
 HEADERS = (
-    "attention_f32.h",
     "elementwise_f32.h",
     "functions_f32.h",
     "linear_f32.h",
     "pointwise_f32.h",
-    "rotary_f32.h",
 )
 SIGNATURES = {
     "linear_f32": "ppppuuu",
-    "attention_f32": "ppppppuuuuuuuuuiiiif",
-    "rotary_f32": "ppppuuuuu",
     "select_f32": "ppppuuuuuuuuuuuuuuuu",
     **{f"{name}_f32": "pppuuuuuuuuuuuu" for name in float32.BINARY},
     **{f"{name}_f32": "ppu" + "f" * len(float32.SCALARS.get(name, ())) for name in float32.POINTWISE},
@@ -70,48 +63,6 @@ def test_linear(run: Run, data: st.DataObject, rows: int, in_width: int, out_wid
     expected = float32.linear(x, weight, bias)
     for sample, y in zip(x, expected, strict=True):
         assert_same_floats(y, run("linear_f32", y.shape, sample, weight, bias, None, rows, in_width, out_width))
-
-
-@given(
-    data=st.data(), queries=sizes, keys=sizes, groups=st.integers(1, 3), shared=st.integers(1, 2), width=sizes,
-    v_width=sizes, scale=st.sampled_from([1.0, 0.25, 0.35355338]), span=attention_spans,
-)  # fmt: skip
-def test_attention(
-    run: Run, data: st.DataObject, queries: int, keys: int, groups: int, shared: int, width: int, v_width: int,
-    scale: float, span: AttentionSpan,
-) -> None:  # fmt: skip
-    """attention_f32 equals its twin for any span, bias and hidden pairs, with heads that share keys."""
-    heads = groups * shared
-    q, k = data.draw(tensors(BATCH, queries, heads, width)), data.draw(tensors(BATCH, keys, groups, width))
-    v = data.draw(tensors(BATCH, keys, groups, v_width))
-    real = data.draw(attention_biases(span, heads, queries, keys))
-    bias = None if real is None else np.maximum(real, HIDDEN_BIAS).astype(np.float32)
-    expected = float32.attention(q, k, v, scale=scale, **asdict(span), bias=bias)
-    strides = (0, 0, 0, 0) if bias is None else span.bias_strides(bias, queries, keys)
-    sizes = (queries, keys, heads, groups, width, v_width, span.causal, span.window, span.offset, *strides, scale)
-    for i, y in enumerate(expected):
-        scores = np.empty(span.most_keys(queries, keys), np.float32)
-        stored = 0 if bias is None else bias
-        assert_same_floats(y, run("attention_f32", y.shape, q[i], k[i], v[i], stored, None, scores, *sizes))
-
-
-@given(
-    data=st.data(), steps=sizes, heads=st.integers(1, 3), pairs=st.integers(1, 4), passed=st.integers(0, 3),
-    interleaved=st.booleans(),
-)  # fmt: skip
-def test_rotary(
-    run: Run, data: st.DataObject, steps: int, heads: int, pairs: int, passed: int, interleaved: bool
-) -> None:
-    """rotary_f32 equals its twin, also where it writes over its input."""
-    x = data.draw(tensors(BATCH, steps, heads, 2 * pairs + passed))
-    cos, sin = data.draw(tensors(1, steps, 1, pairs)), data.draw(tensors(1, steps, 1, pairs))
-    expected = float32.rotary(x, cos, sin, interleaved=interleaved)
-    sizes = (steps, heads, 2 * pairs + passed, pairs, interleaved)
-    for sample, y in zip(x, expected, strict=True):
-        assert_same_floats(y, run("rotary_f32", y.shape, sample, cos, sin, None, *sizes))
-        buffer = sample.copy()
-        run("rotary_f32", (0,), buffer, cos, sin, buffer, *sizes)
-        assert_same_floats(y, buffer)
 
 
 @pytest.mark.parametrize("name", UNARY)

@@ -91,6 +91,15 @@ CASES = {
             window=4, offset=0, bias=piece(x, 84, 2, 4),
         )[0],
     ),
+    "linear_attention": Case(
+        call="fill_q(ctx->scratch, 12U, 0, 32U);\n"
+        "    linear_attention_f32(x, x + 30, x + 60, x + 100, y, ctx->scratch, 5U, 2U, 3U, 2U, 0.5f)",
+        shape=(5, 2, 2),
+        twin=lambda x: float32.linear_attention(
+            piece(x, 0, 1, 5, 2, 3), piece(x, 30, 1, 5, 2, 3), piece(x, 60, 1, 5, 2, 2), scale=0.5,
+            decay=piece(x, 100, 2),
+        )[0],
+    ),
     "rotary": Case(
         call="rotary_f32(x, x + 60, x + 70, y, 5U, 2U, 6U, 2U, 1U)",
         shape=(5, 2, 6),
@@ -131,7 +140,9 @@ CASES = {
         call="mean_f32(x, y, 5U, 7U, 4U)", shape=(5, 4), twin=lambda x: float32.mean(piece(x, 0, 5, 7, 4), axis=1)
     ),
     "div": Case(
-        call="div_f32(x, x + 80, y, 80U)", shape=(80,), twin=lambda x: float32.div(piece(x, 0, 80), piece(x, 80, 80))
+        call="div_f32(x, x + 80, y, 1U, 1U, 1U, 80U, 0U, 0U, 0U, 1U, 0U, 0U, 0U, 1U)",
+        shape=(80,),
+        twin=lambda x: float32.div(piece(x, 0, 80), piece(x, 80, 80)),
     ),
     **{
         name: Case(call=f"{name}_f32(x, y, {POOL}U)", shape=(POOL,), twin=float32.POINTWISE[name])

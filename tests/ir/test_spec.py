@@ -70,6 +70,7 @@ def with_tensor(tensor: str, **changes: Any) -> Spoil:
 
 LINEAR, CONV, SCAN = (first(INTEGERS, kind) for kind in ("linear", "conv2d", "selective_scan"))
 GRU, LSTM = (first(INTEGERS, kind) for kind in ("gru", "lstm"))
+RECURRED = first(INTEGERS, "linear_attention")
 ATTENTION, ROTARY, ARGMAX, SLICE = (first(INTEGERS, kind) for kind in ("attention", "rotary", "argmax", "slice"))
 
 STRUCTURE: dict[str, tuple[Spoil, str]] = {
@@ -213,6 +214,13 @@ SHAPES: dict[str, tuple[Spoil, str]] = {
     "bias of other pairs": (
         with_param("attention", "bias", lambda a: np.resize(a, (2, 6, 5))), r"of pairs must be \(heads or 1, 6, 6\)"
     ),
+    "heads of a recurrence": (
+        lambda g: replaced(g, RECURRED, inputs=(RECURRED.inputs[0], "wide", RECURRED.inputs[2])),
+        r"q, k, v must be \(T, H, w\), \(T, H, w\), \(T, H, u\); got \(6, 2, 2\), \(6, 4\), \(6, 2, 2\)",
+    ),
+    "decays": (
+        with_param("linear_attention", "decay", lambda a: a[:1]), r"its decay must have 2 elements, one a head, got \(1"
+    ),
     "tables of few steps": (
         with_tensor(ROTARY.inputs[1], shape=(5, 1, 1), data=np.zeros((5, 1, 1), np.int16)),
         r"x, cos, sin must be \(T, H, w\), .* 2 p at most w; got \(6, 2, 2\), \(5, 1, 1\), \(6, 1, 1\)",
@@ -265,6 +273,15 @@ BOUNDS: dict[str, tuple[Spoil, str]] = {
     "power of a row": (with_attr("layer_norm", "epsilon", 2**62 - 1), r"the power of a row can reach \d+"),
     "mean of a row": (with_attr("layer_norm", "mean_multiplier", 2**31 - 1), "says more than the mean of 4 features"),
     "score": (lambda _: wide_attention(score_prescale=0), r"a score can reach \d+, it must stay below 2\*\*30"),
+    "state": (
+        with_attr("linear_attention", "state_shift", -16), r"the state could overflow after \d+ steps, it runs for 6"
+    ),
+    "a decay that grows": (
+        with_param("linear_attention", "decay", np.negative), "a decay must not be negative, found -"
+    ),
+    "a sum of a recurrence": (
+        with_attr("linear_attention", "output_prescale", 0), r"a scaled sum can reach \d+, it must stay below 2\*\*63"
+    ),
     "bias": (with_attr("attention", "bias_shift", 30), r"a score can reach \d+, it must stay below 2\*\*30"),
     "values": (lambda _: wide_attention(value_shift=0), r"a sum of values can reach \d+, it must stay below"),
     "places": (with_attr("attention", "output_shift", -16), "output_shift -16 asks for a shift by 64, 62 is most"),

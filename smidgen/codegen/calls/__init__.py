@@ -8,6 +8,7 @@ from smidgen.codegen.calls import (
     attention,
     cached_attention,
     layout,
+    linear_attention,
     normalization,
     pointwise,
     projections,
@@ -27,12 +28,12 @@ __all__ = ["Call", "Site", "call_for", "reset_statements"]
 _INTEGER: Emitters = {
     **projections.INTEGER, **pointwise.INTEGER, **normalization.INTEGER, **attention.INTEGER, **recurrences.INTEGER,
     **recurrent_layers.INTEGER, **reductions.INTEGER, **sliding.INTEGER, **layout.INTEGER, **streaming.STREAMING,
-    **cached_attention.INTEGER,
+    **cached_attention.INTEGER, **linear_attention.INTEGER,
 }  # fmt: skip
 _FLOAT: Emitters = {
     **projections.FLOAT, **pointwise.FLOAT, **normalization.FLOAT, **attention.FLOAT, **recurrences.FLOAT,
     **recurrent_layers.FLOAT, **reductions.FLOAT, **sliding.FLOAT, **layout.FLOAT, **streaming.STREAMING,
-    **cached_attention.FLOAT,
+    **cached_attention.FLOAT, **linear_attention.FLOAT,
 }  # fmt: skip
 
 

@@ -9,6 +9,8 @@ from smidgen.compression.batch import BatchAxis
 from smidgen.compression.rewriting.attention import fuse_attention
 from smidgen.compression.rewriting.batch_norm import scale_instead_of_batch_norm
 from smidgen.compression.rewriting.channel_scaling import merge_channel_scaling
+from smidgen.compression.rewriting.cumulative_attention import fuse_cumulative_attention
+from smidgen.compression.rewriting.linear_attention import fuse_linear_attention
 from smidgen.compression.rewriting.projections import part_projections
 from smidgen.compression.rewriting.recurrent_layers import CELLS, LAYERS, part_recurrent_layers
 from smidgen.compression.rewriting.reductions import REWRITTEN_REDUCTIONS, unify_reductions
@@ -54,6 +56,8 @@ def rewrite_by_constants(graph: fx.Graph, constants: Constants, batch: BatchAxis
     changed = False
     for rewritten in (
         fuse_attention(graph, constants),
+        fuse_linear_attention(graph, constants),
+        fuse_cumulative_attention(graph),
         fuse_rotary(graph, constants, batch),
         share_heads(graph, batch),
         part_projections(graph, batch),

@@ -8,6 +8,7 @@ from smidgen.ir.ops import (
     cached_attention,
     convolution,
     layout,
+    linear_attention,
     normalization,
     pointwise,
     pooling,
@@ -34,6 +35,7 @@ OP_SPECS: Mapping[str, OpSpec] = {
     **reductions.SPECS,
     **streaming.SPECS,
     **cached_attention.SPECS,
+    **linear_attention.SPECS,
 }
 
 

@@ -60,6 +60,7 @@ from smidgen.numerics.float32.functions import (
 )
 from smidgen.numerics.float32.gru import gru
 from smidgen.numerics.float32.linear import linear
+from smidgen.numerics.float32.linear_attention import linear_attention
 from smidgen.numerics.float32.lstm import lstm
 from smidgen.numerics.float32.moment import second_moment
 from smidgen.numerics.float32.norm import group_norm, layer_norm, rms_norm
@@ -99,6 +100,7 @@ __all__ = [
     "layer_norm",
     "leaky_relu",
     "linear",
+    "linear_attention",
     "log",
     "log1p",
     "log1p_near",
