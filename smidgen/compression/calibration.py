@@ -51,6 +51,9 @@ class Observation:
         return Observation(low=min(self.low, -peak), high=max(self.high, peak))
 
 
+_NOTHING = Observation(low=np.inf, high=-np.inf)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
     """Observations by node name, and peaks of what recurrences carry: a scan's state by channel, an LSTM's cell."""
@@ -96,7 +99,7 @@ class _Observer(fx.Interpreter):
         result = super().run_node(node)
         is_activation = node.op != "output" and node.name not in self._constants
         if is_activation and isinstance(result, Tensor) and result.is_floating_point():
-            seen = self.observations.get(node.name, Observation(low=0.0, high=0.0))
+            seen = self.observations.get(node.name, _NOTHING)
             self.observations[node.name] = seen.widened(result, node)
         if node.target is torch.ops.smidgen.selective_scan.default:
             args, _ = self.fetch_args_kwargs_from_env(node)

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch.export import Dim, ExportedProgram, ShapesCollection, export
+from torch.export import Dim, ExportedProgram, ShapesCollection, default_decompositions, export
 from torch.export.graph_signature import InputKind, OutputKind, TensorArgument
 from torch.nn.modules import transformer
 
@@ -34,11 +34,22 @@ _IDLE = {
     **dict.fromkeys((
         aten.alias.default, aten.clone.default, aten.contiguous.default, aten.detach.default, aten.dropout.default,
         aten.expand.default, aten.flatten.using_ints, aten.lift_fresh_copy.default, aten.repeat.default,
-        aten.reshape.default, aten.slice.Tensor, aten.squeeze.default, aten.squeeze.dim, aten.squeeze.dims,
-        aten.tile.default, aten._to_copy.default,
+        aten.nan_to_num.default, aten.reshape.default, aten.slice.Tensor, aten.squeeze.default, aten.squeeze.dim,
+        aten.squeeze.dims, aten.tile.default, aten._to_copy.default,
     ), 0),
     aten.copy.default: 1, aten.slice_scatter.default: 1,
 }  # fmt: skip
+
+#: Operators that are taken apart into simpler ones.
+_DECOMPOSED = (
+    aten.addcdiv.default, aten.addcmul.default, aten.block_diag.default, aten.column_stack.default,
+    aten.cosine_similarity.default, aten.diff.default, aten.dstack.default, aten.glu.default, aten.heaviside.default,
+    aten.hstack.default, aten.im2col.default, aten.index_fill.int_Scalar, aten.kron.default, aten.lerp.Scalar,
+    aten.lerp.Tensor, aten.logaddexp.default, aten.logit.default, aten.outer.default, aten.pairwise_distance.default,
+    aten.sinc.default, aten.special_expit.default, aten.tensordot.default, aten.tril.default,
+    aten.triu.default, aten.upsample_linear1d.default, aten.upsample_linear1d.vec, aten.vstack.default,
+    aten.xlogy.Tensor,
+)  # fmt: skip
 
 #: Views demand that strides fit, which depends on copies that a firmware does not make.
 _VIEWS = (aten.view.default, aten._unsafe_view.default)
@@ -93,12 +104,18 @@ def functional(exported: ExportedProgram) -> ExportedProgram:
     """Return the program without in-place operators, checks of the tracer, and operators that change nothing."""
     with warnings.catch_warnings(), recurrent_layers_whole():
         warnings.simplefilter("ignore")  # torch's own deprecations
-        exported = exported.run_decompositions({})
+        exported = exported.run_decompositions(_decompositions())
     graph = exported.graph_module.graph
     _refuse_random(graph)
     _drop_idle(graph)
     exported.graph_module.recompile()
     return exported
+
+
+def _decompositions() -> dict[Any, Any]:
+    """Return torch's own spelling, in simpler operators, of those that no firmware has as one."""
+    table = default_decompositions()
+    return {operator: table[operator] for operator in _DECOMPOSED}
 
 
 def placeholder_values(exported: ExportedProgram) -> tuple[Tensor | None, ...]:

@@ -56,11 +56,15 @@ class Input:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Quantisation of one program: `qparams` by materialised node (empty for float32), and the weights' codec."""
+    """Quantisation of one program: `qparams` by materialised node (empty for float32), and the weights' codec.
+
+    `ranges` holds the lowest and highest value that calibration saw, by node.
+    """
 
     recipe: Recipe
     qparams: Mapping[str, QParams]
     state_peaks: Mapping[str, NDArray[np.float64]]
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     quantities: Mapping[str, Quantity] = field(default_factory=dict)  # by declared input
 
 
@@ -98,7 +102,10 @@ def make_plan(
         if chosen is not None:
             qparams[node.name] = chosen
     _share_with_concat(program, qparams)
-    return Plan(recipe=recipe, qparams=qparams, state_peaks=calibration.state_peaks, quantities=quantities)
+    ranges = {name: (seen.low, seen.high) for name, seen in calibration.observations.items()}
+    return Plan(
+        recipe=recipe, qparams=qparams, state_peaks=calibration.state_peaks, ranges=ranges, quantities=quantities
+    )
 
 
 def _choose(

@@ -20,21 +20,29 @@ aten = torch.ops.aten
 
 TORCH_FOLDER = os.path.dirname(torch.__file__) + os.sep
 
-#: Functions applied element by element to one tensor (and scalars).
+#: Functions applied element by element: of one tensor (and scalars) they fold with their neighbours to one function.
 POINTWISE = frozenset({
-    aten.abs.default, aten.add.Tensor, aten.add.Scalar, aten.clamp.default, aten.clamp_min.default,
-    aten.clamp_max.default, aten.div.Tensor, aten.div.Scalar, aten.eq.Scalar, aten.exp.default, aten.ge.Scalar,
-    aten.gelu.default, aten.gt.Scalar, aten.hardtanh.default, aten.le.Scalar, aten.logical_not.default, aten.lt.Scalar,
-    aten.mul.Tensor, aten.mul.Scalar, aten.ne.Scalar, aten.neg.default, aten.reciprocal.default, aten.relu.default,
-    aten.relu6.default, aten.rsub.Scalar, aten.sigmoid.default, aten.silu.default, aten.softplus.default,
-    aten.sqrt.default, aten.sub.Tensor, aten.sub.Scalar, aten.tanh.default, aten.where.self, aten.where.Scalar,
-    aten.where.ScalarOther, aten.where.ScalarSelf, aten._to_copy.default,
-})  # fmt: skip
-
-#: Pointwise functions that jump: a table with interpolation cannot hold them.
-DISCONTINUOUS = frozenset({
-    aten.eq.Scalar, aten.ne.Scalar, aten.lt.Scalar, aten.le.Scalar, aten.gt.Scalar, aten.ge.Scalar,
-    aten.where.self, aten.where.Scalar, aten.where.ScalarOther, aten.where.ScalarSelf, aten.logical_not.default,
+    aten.abs.default, aten.add.Scalar, aten.add.Tensor,
+    aten.bitwise_and.Tensor, aten.bitwise_not.default, aten.bitwise_or.Tensor, aten.bitwise_xor.Tensor,
+    aten.ceil.default, aten.celu.default, aten.clamp.Tensor, aten.clamp.default, aten.clamp_max.Tensor,
+    aten.clamp_max.default, aten.clamp_min.Tensor, aten.clamp_min.default, aten.cos.default,
+    aten.div.Scalar, aten.div.Tensor, aten.div.Tensor_mode, aten.elu.default, aten.eq.Scalar, aten.eq.Tensor,
+    aten.erf.default, aten.exp.default, aten.exp2.default, aten.expm1.default, aten.floor.default,
+    aten.floor_divide.default, aten.fmod.Scalar, aten.frac.default, aten.ge.Scalar, aten.ge.Tensor, aten.gelu.default,
+    aten.gt.Scalar, aten.gt.Tensor, aten.hardsigmoid.default, aten.hardswish.default, aten.hardtanh.default,
+    aten.le.Scalar, aten.le.Tensor, aten.leaky_relu.default, aten.log.default, aten.log10.default, aten.log1p.default,
+    aten.log2.default, aten.logical_and.default, aten.logical_not.default, aten.logical_or.default,
+    aten.logical_xor.default, aten.log_sigmoid.default, aten.lt.Scalar, aten.lt.Tensor, aten.masked_fill.Scalar,
+    aten.masked_fill.Tensor, aten.max.other, aten.maximum.default, aten.min.other, aten.minimum.default,
+    aten.mish.default, aten.mul.Scalar, aten.mul.Tensor, aten.ne.Scalar, aten.ne.Tensor, aten.neg.default,
+    aten.pow.Scalar, aten.pow.Tensor_Scalar, aten.prelu.default, aten.reciprocal.default, aten.relu.default,
+    aten.relu6.default, aten.remainder.Scalar, aten.round.default, aten.rrelu.default, aten.rsqrt.default,
+    aten.rsub.Scalar, aten.rsub.Tensor, aten.selu.default, aten.sigmoid.default, aten.sign.default, aten.silu.default,
+    aten.sin.default,
+    aten.softplus.default, aten.sqrt.default, aten.square.default, aten.sub.Scalar, aten.sub.Tensor,
+    aten.tanh.default, aten.threshold.default, aten.trunc.default, aten.where.Scalar,
+    aten.where.ScalarOther, aten.where.ScalarSelf, aten.where.self, aten._to_copy.default, aten.__and__.Tensor,
+    aten.__or__.Tensor, aten.__xor__.Tensor,
 })  # fmt: skip
 
 #: Operators whose result holds elements of their first argument and nothing else, wherever it may take them from.

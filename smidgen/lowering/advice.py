@@ -17,7 +17,6 @@ _INSTEAD: tuple[tuple[str, str], ...] = (
     (r"fft_\w+|_fft_\w+|stft|istft", "multiply by the matrix of the transform: an nn.Linear with fixed weights"),
     (r"view_as_complex|view_as_real|complex|polar|real|imag",
      "write complex numbers as pairs: (a cos - b sin, a sin + b cos) rotates (a, b)"),
-    (r"sin|cos|tan", "of positions it is a constant and is folded; otherwise give the sine as an input"),
     (r"conv3d|conv_transpose3d", "a window has two axes at most; merge one with the channels, then nn.Conv2d"),
     (r"upsample\w+|grid_sampler\w*", "repeat steps with expand and reshape, or take strides in nn.Conv1d"),
     (r"embedding_bag", "use nn.Embedding, then a mean over the ids"),
@@ -27,10 +26,9 @@ _INSTEAD: tuple[tuple[str, str], ...] = (
     (r"cdist|_cdist_forward|pdist", "expand the square: |a|^2 - 2 a.b + |b|^2, with torch.matmul"),
     (r"fake_quantize_\w+|quantize_\w+|dequantize\w*",
      "give the float model: Smidgen quantises it, and a recipe says how many bits where"),
-    (r"round|floor|ceil|trunc|frac|remainder|fmod|floor_divide|sign|bitwise_\w+",
-     "train without it; the firmware's numbers are integers already"),
-    (r"slice_scatter|select_scatter|copy|index_put\w*", "assign by torch.cat of the parts, or by torch.where"),
-    (r"prod|pow|log|log2|log10|log1p|erf\w*|expm1|rsqrt|atan\w*|asin|acos|sinh|cosh",
+    (r"bitwise_\w+", "train without it; the firmware's numbers are integers already"),
+    (r"copy|index_put\w*", "assign by torch.cat of the parts, or by torch.where"),
+    (r"prod|pow|erf\w+|tan|atan\w*|asin|acos|sinh|cosh|\w*gamma\w*",
      "write it with exp, products, sigmoid or tanh; functions of one tensor that follow each other cost one table"),
 )  # fmt: skip
 

@@ -16,6 +16,9 @@ from smidgen.ir.graph import Attribute, Op, Quantity, Tensor
 from smidgen.numerics.quantization import QParams
 
 Floats = NDArray[np.float64]
+
+#: How truth values are held in integers: 0 and 1.
+TRUTH = QParams(dtype="int8", scale=1.0)
 Rule = Callable[["Builder", fx.Node], None]
 
 
@@ -33,6 +36,7 @@ class Builder:
         self.ops: list[Op] = []
         self.values: dict[str, str] = {}
         self.results: dict[str, Sequence[str | None]] = {}
+        self._makers: dict[str, Op] = {}
         self._names: set[str] = set()
         self._node_names = frozenset(node.name for node in program.nodes)
 
@@ -81,6 +85,8 @@ class Builder:
         if self.is_float:
             return None
         dtype = node.meta["val"].dtype
+        if dtype == torch.bool:
+            return TRUTH
         if not dtype.is_floating_point:
             raise self.unsupported(node, f"its result is {dtype}; use it within a function of one and the same tensor")
         if node.name not in self.plan.qparams:
@@ -146,6 +152,17 @@ class Builder:
         self._names.add(name)
         return name
 
+    def unexpanded(self, tensor: Tensor) -> Tensor:
+        """Return what a tensor is copies of, where it is nothing else: with one element along the repeated axes."""
+        maker = self._makers.get(tensor.name)
+        while maker is not None and maker.kind == "strided_slice" and maker.attrs["step"] == 0:
+            source, axis = self.tensors[maker.inputs[0]], maker.attrs["axis"]
+            assert isinstance(axis, int)
+            if source.shape[axis] != 1:
+                break
+            tensor, maker = source, self._makers.get(source.name)
+        return tensor
+
     def unused(self, name: str) -> str:
         """Return a name for a tensor between the nodes of the float program."""
         candidate, count = name, 1
@@ -176,17 +193,17 @@ class Builder:
         more: Sequence[Tensor] = (),
     ) -> None:
         """Append one op that computes `output`, and `more` beside it."""
-        self.ops.append(
-            Op(
-                name=name or self.op_name(node),
-                kind=kind,
-                inputs=tuple(tensor.name for tensor in inputs),
-                output=output.name,
-                params=dict(params or {}),
-                attrs=dict(attrs or {}),
-                more=tuple(tensor.name for tensor in more),
-            )
+        op = Op(
+            name=name or self.op_name(node),
+            kind=kind,
+            inputs=tuple(tensor.name for tensor in inputs),
+            output=output.name,
+            params=dict(params or {}),
+            attrs=dict(attrs or {}),
+            more=tuple(tensor.name for tensor in more),
         )
+        self.ops.append(op)
+        self._makers[output.name] = op
 
     def output(self, node: fx.Node, *, shape: Sequence[int] | None = None, qparams: QParams | None = None) -> Tensor:
         """Add and return the tensor that holds `node`, quantised as the plan says unless told otherwise."""

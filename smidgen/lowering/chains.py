@@ -1,4 +1,4 @@
-"""Lowering of chains: pointwise functions of one tensor fold to one table over the integers of their root."""
+"""Lowering of chains: pointwise functions of one tensor fold to one function of the integers of their root."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,10 +7,11 @@ import numpy as np
 import torch
 from torch import fx
 
-from smidgen.compression.structure import DISCONTINUOUS, arguments
+from smidgen.compression.structure import arguments
 from smidgen.lowering.builder import Builder, Floats
+from smidgen.lowering.operands import reshaped
+from smidgen.lowering.tabulation import Seen, add_function
 from smidgen.numerics.quantization import QParams
-from smidgen.numerics.tables import table_entries
 
 aten = torch.ops.aten
 
@@ -20,21 +21,22 @@ _SAME_CODE = 1e-6
 
 
 def lower_chain(builder: Builder, node: fx.Node) -> None:
-    """Fold the chain that ends in `node` to a table over its root (integer programs)."""
+    """Fold the chain that ends in `node` to a function of its root (integer programs)."""
     root = builder.program.structure.roots[node.name]
-    x, y = builder.operand(root), builder.output(node)
-    source, target = builder.quantization(node, x, y)
+    x = reshaped(builder, node, builder.operand(root), builder.shape(node))
+    y = builder.output(node)
+    source, _ = builder.quantization(node, x, y)
     chain = _chain(builder, node, root)
-    if x.dtype == "int16" and any(step.target in DISCONTINUOUS for step in chain):
-        raise builder.unsupported(node, "a comparison needs an int8 operand, this one is int16; declare it int8")
     codes = [float(arguments(step)["other"]) for step in chain if step.target in _EQUALITIES]
+    if codes:
+        _require_reachable_codes(builder, chain, root, source, codes)
 
     def function(real: Floats) -> Floats:
         values = _evaluate(builder, chain, root, _snapped(real, codes))
-        _require_reachable_codes(builder, chain, values, source)
-        return np.asarray(values[node].double().numpy())
+        return np.broadcast_to(values[node].double().numpy(), real.shape)
 
-    builder.add_op(node, "table", [x], y, {"table": table_entries(function, source, target).astype(y.dtype)})
+    low, high = builder.plan.ranges.get(root.name, (-1.0, 1.0))  # truth values are not observed
+    add_function(builder, node, x, y, function, Seen(low=low, high=high), jumps=bool(codes))
 
 
 def _snapped(real: Floats, codes: Sequence[float]) -> Floats:
@@ -48,19 +50,20 @@ def _snapped(real: Floats, codes: Sequence[float]) -> Floats:
 
 
 def _require_reachable_codes(
-    builder: Builder, chain: list[fx.Node], values: Mapping[fx.Node, torch.Tensor], source: QParams
+    builder: Builder, chain: list[fx.Node], root: fx.Node, source: QParams, codes: Sequence[float]
 ) -> None:
     """Refuse to compare for equality with a number that no integer of the root gives, such as a code of 127."""
+    low, high = (-128, 127) if source.dtype == "int8" else (-32767, 32767)
+    values = _evaluate(builder, chain, root, _snapped(source.dequantize(np.arange(low, high + 1)), codes))
     for step in chain:
         if step.target in _EQUALITIES:
             operand, code = step.args[0], float(arguments(step)["other"])
             assert isinstance(operand, fx.Node)
             if not bool((values[operand] == code).any()):
-                root = builder.program.structure.roots[step.name]
                 raise builder.unsupported(
                     step,
-                    f"it compares {operand.name} with {code:g}, which int8 at scale {source.scale:g} cannot represent; "
-                    f'declare the input, e.g. inputs={{"{root.name}": Input(dtype="int8", scale=1.0)}}',
+                    f"it compares {operand.name} with {code:g}, which {source.dtype} at scale {source.scale:g} cannot "
+                    f'represent; declare the input, e.g. inputs={{"{root.name}": Input(dtype="int8", scale=1.0)}}',
                 )
 
 
@@ -79,16 +82,24 @@ def _chain(builder: Builder, node: fx.Node, root: fx.Node) -> list[fx.Node]:
     return list(members)
 
 
-def _evaluate(builder: Builder, chain: list[fx.Node], root: fx.Node, real: Floats) -> dict[fx.Node, torch.Tensor]:
+def _evaluate(builder: Builder, chain: list[fx.Node], root: fx.Node, real: Floats) -> Mapping[fx.Node, torch.Tensor]:
     """Run a chain in float64 on the values that its root can take; return every step's values."""
-    values: dict[fx.Node, Any] = {root: torch.from_numpy(real)}
+    given = torch.from_numpy(np.ascontiguousarray(real))
+    values: dict[fx.Node, Any] = {root: given.bool() if root.meta["val"].dtype == torch.bool else given}
 
     def value(parent: fx.Node) -> Any:
-        if parent.name in builder.program.constants:
-            return builder.program.constants[parent.name].double().reshape(())
-        return values[parent]
+        if parent.name not in builder.program.constants:
+            return values[parent]
+        constant = builder.program.constants[parent.name]
+        return (constant.double() if constant.is_floating_point() else constant).reshape(())
 
     for step in chain:
         args, kwargs = fx.node.map_arg((step.args, step.kwargs), value)
+        kwargs = {**kwargs, "dtype": torch.float64} if _is_real_conversion(step) else kwargs
         values[step] = step.target(*args, **kwargs)  # type: ignore[operator]
     return values
+
+
+def _is_real_conversion(step: fx.Node) -> bool:
+    """True for a conversion to real numbers, which a chain computes in float64."""
+    return step.target is aten._to_copy.default and step.meta["val"].dtype.is_floating_point

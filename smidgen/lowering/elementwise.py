@@ -1,261 +1,221 @@
-"""Lowering of pointwise operators: sums and products of two tensors, and in float32 every function on its own.
+"""Lowering of arithmetic and choices of several tensors, element by element, shapes broadcast.
 
-In integers, functions of one tensor are `chains`.
+Functions of one tensor are `chains` in integers and `functions` in float32.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
 
-import numpy as np
 import torch
 from torch import fx
 
 from smidgen.compression.structure import arguments
-from smidgen.ir.graph import Attribute, Tensor
+from smidgen.ir.graph import Tensor
 from smidgen.ir.spec import integer_attributes
-from smidgen.lowering.builder import Builder, Floats, Rule
-from smidgen.numerics.elementwise import add_parameters
+from smidgen.lowering.builder import TRUTH, Builder, Rule
+from smidgen.lowering.functions import add_functions, applied
+from smidgen.lowering.layout import rescaled
+from smidgen.lowering.operands import aligned, number, operands, scalar, stored, walkable
+from smidgen.numerics.elementwise import add_parameters, divide_parameters
 from smidgen.numerics.fixed_point import fixed_point
-from smidgen.numerics.quantization import qparams_for_range
 
 aten = torch.ops.aten
 
-#: Beyond this log(1 + exp(x)) is x in float32.
-_SOFTPLUS_LINEAR = 17.0
-
-
-# ---- two operands ----------------------------------------------------------------------------------------------------
+# ---- sums ------------------------------------------------------------------------------------------------------------
 
 
 def add(builder: Builder, node: fx.Node) -> None:
-    """Sum of two tensors, one of which may be a constant (learned positions)."""
-    _sum(builder, node, "add", 1.0)
+    """aten.add(a, b, alpha): a + alpha b."""
+    given = arguments(node)
+    _sum(builder, node, given["self"], given["other"], float(given["alpha"]))
 
 
 def sub(builder: Builder, node: fx.Node) -> None:
-    """Difference of two tensors, one of which may be a constant (the mean of a normalised input)."""
-    _sum(builder, node, "sub", -1.0)
-
-
-def _sum(builder: Builder, node: fx.Node, kind: str, factor: float) -> None:
-    """Add a + factor * b: in integers a difference is a sum with a negative multiplier."""
+    """aten.sub(a, b, alpha): a - alpha b."""
     given = arguments(node)
-    if given["alpha"] != 1 and isinstance(given["other"], fx.Node):
-        raise builder.unsupported(node, "alpha other than 1 is not supported; multiply the operand first")
-    if builder.is_float:
-        _float_binary(builder, node, kind)
+    _sum(builder, node, given["self"], given["other"], -float(given["alpha"]))
+
+
+def rsub(builder: Builder, node: fx.Node) -> None:
+    """aten.rsub(a, b, alpha): b - alpha a."""
+    given = arguments(node)
+    factor, constant = -float(given["alpha"]), scalar(builder, given["other"])
+    if constant is None:
+        _sum(builder, node, given["other"], given["self"], factor)
+    else:
+        add_functions(builder, node, ("mul_scalar", {"scalar": factor}), ("add_scalar", {"scalar": constant}))
+
+
+def _sum(builder: Builder, node: fx.Node, first: Any, second: Any, factor: float) -> None:
+    """Add first + factor * second; in integers the factor is part of a multiplier."""
+    if not builder.is_float:
+        a, b, y = *operands(builder, node, first, second), builder.output(node)
+        scales = builder.quantization(node, a, b, y)
+        parameters = builder.integers(node, lambda: add_parameters(*scales, factor=factor))
+        builder.add_op(node, "add", [a, b], y, attrs=integer_attributes(parameters))
         return
-    a, b, y = *_operands(builder, node), builder.output(node)
-    first, second, total = builder.quantization(node, a, b, y)
-    parameters = builder.integers(node, lambda: add_parameters(first, second, total, factor=factor))
-    builder.add_op(node, "add", [a, b], y, attrs=integer_attributes(parameters))
+    constant = scalar(builder, second)
+    if constant is not None and _keeps_shape(builder, node, first):
+        add_functions(builder, node, ("add_scalar", {"scalar": factor * constant}))
+        return
+    a, b = operands(builder, node, first, second)
+    if abs(factor) != 1.0:
+        b = applied(builder, node, b, ("mul_scalar", {"scalar": abs(factor)}))
+    builder.add_op(node, "sub" if factor < 0 else "add", [a, b], builder.output(node))
+
+
+# ---- products and quotients ------------------------------------------------------------------------------------------
 
 
 def mul(builder: Builder, node: fx.Node) -> None:
-    """Product of two tensors."""
-    if builder.is_float:
-        _float_binary(builder, node, "mul")
+    """aten.mul(a, b)."""
+    given = arguments(node)
+    constant = scalar(builder, given["other"])
+    if builder.is_float and constant is not None and _keeps_shape(builder, node, given["self"]):
+        add_functions(builder, node, ("mul_scalar", {"scalar": constant}))
         return
-    _integer_product(builder, node, *_operands(builder, node))
+    _product(builder, node, operands(builder, node, given["self"], given["other"]))
 
 
 def div(builder: Builder, node: fx.Node) -> None:
-    """Quotient of two tensors; in integers the divisor must be constant and is its reciprocal."""
-    if builder.is_float:
-        _float_binary(builder, node, "div")
-        return
-    divisor = builder.constant(node.args[1])
-    if divisor is None:
-        raise builder.unsupported(node, "in integers the divisor must be a constant; multiply by a bounded function")
-    _integer_product(builder, node, builder.operand(node.args[0]), _constant_operand(builder, node, 1, 1.0 / divisor))
+    """aten.div(a, b); in integers a constant divisor is a product with its reciprocal."""
+    given = arguments(node)
+    if given.get("rounding_mode") is not None:
+        raise builder.unsupported(node, "a rounded quotient of two tensors is not supported; divide, then round")
+    divisor, constant = number(builder, given["other"]), scalar(builder, given["other"])
+    if builder.is_float and constant is not None and _keeps_shape(builder, node, given["self"]):
+        add_functions(builder, node, ("mul_scalar", {"scalar": 1.0 / constant}))
+    elif not builder.is_float and divisor is not None:
+        a = aligned(builder, node, given["self"])
+        _product(builder, node, walkable(builder, node, [a, stored(builder, node, 1.0 / divisor, 1)]))
+    else:
+        a, b = operands(builder, node, given["self"], given["other"])
+        y = builder.output(node)
+        attrs = {}
+        if not builder.is_float:
+            scales = builder.quantization(node, a, b, y)
+            attrs["multiplier"], attrs["shift"] = builder.integers(node, lambda: divide_parameters(*scales))
+        builder.add_op(node, "div", [a, b], y, attrs=attrs)
 
 
-def _integer_product(builder: Builder, node: fx.Node, a: Tensor, b: Tensor) -> None:
-    _require_one_shape(builder, node, a, b)
+def _product(builder: Builder, node: fx.Node, pair: list[Tensor]) -> None:
     y = builder.output(node)
-    first, second, product = builder.quantization(node, a, b, y)
-    scale = first.scale * second.scale / product.scale
-    multiplier, shift = builder.integers(node, lambda: fixed_point(scale, "mul: ratio of scales"))
-    builder.add_op(node, "mul", [a, b], y, attrs={"multiplier": int(multiplier[0]), "shift": shift})
-
-
-def _operands(builder: Builder, node: fx.Node) -> tuple[Tensor, Tensor]:
-    operands = []
-    for position, argument in enumerate(node.args[:2]):
-        data = builder.constant(argument)
-        tensor = builder.operand(argument) if data is None else _constant_operand(builder, node, position, data)
-        operands.append(tensor)
-    a, b = operands
-    _require_one_shape(builder, node, a, b)
-    return a, b
-
-
-def _require_one_shape(builder: Builder, node: fx.Node, a: Tensor, b: Tensor) -> None:
-    if a.shape != b.shape:
-        raise builder.unsupported(node, f"operands of shapes {a.shape} and {b.shape} differ; expand them to one shape")
-
-
-def _constant_operand(builder: Builder, node: fx.Node, position: int, data: Floats) -> Tensor:
-    shape = builder.shape(node)
-    try:
-        full = np.broadcast_to(data[0] if data.ndim == len(shape) + 1 else data, shape)
-    except ValueError as error:
-        raise builder.unsupported(node, f"a constant of shape {data.shape} does not fit {shape}") from error
-    name = f"{node.name}_constant_{position}"
-    result = builder.qparams(node)
-    if result is None:
-        return builder.add_tensor(name, shape, None, data=np.ascontiguousarray(full, np.float32))
-    qparams = qparams_for_range(float(full.min()), float(full.max()), result.dtype, symmetric=True)
-    return builder.add_tensor(name, shape, qparams, data=qparams.quantize(full).astype(result.dtype))
-
-
-# ---- float32: every step on its own ----------------------------------------------------------------------------------
-
-
-#: A function of the float32 kernels and its scalars.
-_Step = tuple[str, Mapping[str, float]]
-
-
-def _float_binary(builder: Builder, node: fx.Node, kind: str) -> None:
-    given = arguments(node)
-    if isinstance(given["other"], fx.Node):
-        _add_float_op(builder, node, kind, _operands(builder, node))
-        return
-    function, scalar = _SCALAR_FORMS[kind](float(given["other"]) * float(given.get("alpha", 1)))
-    _float_functions(builder, node, (function, {"scalar": scalar}))
-
-
-_SCALAR_FORMS: Mapping[str, Callable[[float], tuple[str, float]]] = {
-    "add": lambda scalar: ("add_scalar", scalar),
-    "sub": lambda scalar: ("add_scalar", -scalar),
-    "mul": lambda scalar: ("mul_scalar", scalar),
-    "div": lambda scalar: ("mul_scalar", 1.0 / scalar),
-}
-
-
-def _float_functions(builder: Builder, node: fx.Node, *steps: _Step) -> None:
-    """Apply functions one after another; the last gives the node's value."""
-    x, name = builder.operand(node.args[0]), builder.op_name(node)
-    for index, (function, scalars) in enumerate(steps):
-        last = index == len(steps) - 1
-        y = builder.output(node) if last else builder.add_tensor(f"{node.name}_{function}", x.shape, None)
-        attrs: dict[str, Attribute] = {"function": function, **scalars}
-        builder.add_op(node, "pointwise", [x], y, attrs=attrs, name=name if last else f"{name}.{function}")
-        x = y
-
-
-def _add_float_op(
-    builder: Builder,
-    node: fx.Node,
-    kind: str,
-    operands: Sequence[Tensor],
-    attrs: Mapping[str, Attribute] | None = None,
-) -> None:
+    a, b = _whole_first(pair, y)
+    attrs = {}
     if not builder.is_float:
-        raise builder.unsupported(node, "of functions of two tensors, only sums and products have an integer form")
-    builder.add_op(node, kind, operands, builder.output(node), attrs=attrs)
+        first, second, product = builder.quantization(node, a, b, y)
+        scale = first.scale * second.scale / product.scale
+        multiplier, attrs["shift"] = builder.integers(node, lambda: fixed_point(scale, "mul: ratio of scales"))
+        attrs["multiplier"] = int(multiplier[0])
+    builder.add_op(node, "mul", [a, b], y, attrs=attrs)
 
 
-def _function(name: str) -> Rule:
-    return lambda builder, node: _float_functions(builder, node, (name, {}))
+def _whole_first(pair: list[Tensor], y: Tensor) -> list[Tensor]:
+    """Return operands whose order is free, the one of the result's shape first: its bytes can take the result."""
+    return pair if pair[0].shape == y.shape and pair[0].data is None else pair[::-1]
 
 
-def _binary(kind: str) -> Rule:
-    return lambda builder, node: _float_binary(builder, node, kind)
+def _keeps_shape(builder: Builder, node: fx.Node, argument: Any) -> bool:
+    """True if an argument is a computed tensor of the result's shape."""
+    return number(builder, argument) is None and builder.shape(argument) == builder.shape(node)
 
 
-def _compare(name: str, *then: str) -> Rule:
-    def rule(builder: Builder, node: fx.Node) -> None:
-        scalar = float(arguments(node)["other"])
-        _float_functions(builder, node, (name, {"scalar": scalar}), *((function, {}) for function in then))
-
-    return rule
+# ---- choices ---------------------------------------------------------------------------------------------------------
 
 
-def _gelu(builder: Builder, node: fx.Node) -> None:
-    name = "gelu_tanh" if arguments(node)["approximate"] == "tanh" else "gelu"
-    _float_functions(builder, node, (name, {}))
+def maximum(builder: Builder, node: fx.Node) -> None:
+    """aten.maximum(a, b)."""
+    add_choice(builder, node, "maximum", node.args)
 
 
-def _clamp(low_key: str, high_key: str) -> Rule:
-    """Return the rule of a clamp whose limits are arguments of these names; a limit that is not given is open."""
-
-    def rule(builder: Builder, node: fx.Node) -> None:
-        given, largest = arguments(node), float(np.finfo(np.float32).max)
-        low, high = given.get(low_key), given.get(high_key)
-        limits = {
-            "low": -largest if low is None else max(float(low), -largest),
-            "high": largest if high is None else min(float(high), largest),
-        }
-        _float_functions(builder, node, ("clamp", limits))
-
-    return rule
+def minimum(builder: Builder, node: fx.Node) -> None:
+    """aten.minimum(a, b)."""
+    add_choice(builder, node, "minimum", node.args)
 
 
-def _rsub(builder: Builder, node: fx.Node) -> None:
-    """aten.rsub(x, scalar, alpha): scalar - alpha * x."""
+def add_choice(builder: Builder, node: fx.Node, kind: str, given: Any) -> None:
+    """Add the larger or smaller of two tensors, both in the result's scale."""
+    y = builder.output(node)
+    pair = walkable(builder, node, [_in_scale_of(builder, node, y, x, i) for i, x in enumerate(given)])
+    builder.add_op(node, kind, _whole_first(pair, y), y)
+
+
+def clamp(builder: Builder, node: fx.Node) -> None:
+    """aten.clamp(x, min, max) by tensors."""
     given = arguments(node)
-    _float_functions(
-        builder,
-        node,
-        ("mul_scalar", {"scalar": -float(given["alpha"])}),
-        ("add_scalar", {"scalar": float(given["other"])}),
-    )
+    limits = [(kind, given.get(key)) for kind, key in (("maximum", "min"), ("minimum", "max"))]
+    limits = [(kind, limit) for kind, limit in limits if limit is not None]
+    y = builder.output(node)
+    x = _in_scale_of(builder, node, y, given["self"], 0)
+    for index, (kind, limit) in enumerate(limits):
+        last = index == len(limits) - 1
+        pair = walkable(builder, node, [x, _in_scale_of(builder, node, y, limit, index + 1)])
+        x = y if last else builder.add_tensor(builder.unused(f"{node.name}_{kind}"), y.shape, y.qparams)
+        builder.add_op(node, kind, pair, x, name=builder.op_name(node, "" if last else f".{kind}"))
 
 
-def _reciprocal(builder: Builder, node: fx.Node) -> None:
-    one = _constant_operand(builder, node, 0, np.ones(()))
-    _add_float_op(builder, node, "div", [one, builder.operand(node.args[0])])
+def prelu(builder: Builder, node: fx.Node) -> None:
+    """aten.prelu(x, slope by channel): the larger of x and slope x, where no slope is above 1."""
+    slope = builder.weight(node, node.args[1], "slope")
+    rank = node.meta["val"].dim()
+    by_channel = slope.reshape(1, -1, *[1] * (rank - 2)) if slope.size > 1 else slope.reshape(1)
+    if (slope > 1.0).any() and (slope < 1.0).any():
+        raise builder.unsupported(
+            node, "slopes below and above 1 in one layer are not supported; clamp its weight to 1"
+        )
+    y = builder.output(node)
+    (x,) = operands(builder, node, node.args[0])
+    falling = builder.add_tensor(builder.unused(f"{node.name}_slope"), y.shape, y.qparams)
+    factor = stored(builder, node, by_channel, 1)
+    attrs = {}
+    if not builder.is_float:
+        first, second, product = builder.quantization(node, x, factor, falling)
+        scale = first.scale * second.scale / product.scale
+        multiplier, attrs["shift"] = builder.integers(node, lambda: fixed_point(scale, "prelu: ratio of scales"))
+        attrs["multiplier"] = int(multiplier[0])
+    builder.add_op(node, "mul", [x, factor], falling, attrs=attrs, name=builder.op_name(node, ".slope"))
+    x = rescaled(builder, node, x, y.qparams, builder.op_name(node, ".rescale"))
+    builder.add_op(node, "minimum" if (slope > 1.0).any() else "maximum", [falling, x], y)
 
 
-def _to_copy(builder: Builder, node: fx.Node) -> None:
-    """aten._to_copy(x, dtype): truth values are numbers already, 1.0 and 0.0."""
-    dtypes = {source.meta["val"].dtype for source in node.all_input_nodes}
-    if node.meta["val"].dtype != torch.float32 or not dtypes <= {torch.bool, torch.float32}:
-        raise builder.unsupported(node, f"a conversion to {node.meta['val'].dtype} is not supported; stay in float32")
-    builder.values[node.name] = builder.operand(node.args[0]).name
-
-
-def _softplus(builder: Builder, node: fx.Node) -> None:
-    """aten.softplus(x, beta, threshold): log(1 + exp(beta x)) / beta, which float32 calls linear from 17 on."""
+def where(builder: Builder, node: fx.Node) -> None:
+    """aten.where(condition, a, b), branches tensors or scalars."""
     given = arguments(node)
-    beta, threshold = float(given["beta"]), float(given["threshold"])
-    if threshold < _SOFTPLUS_LINEAR:
-        raise builder.unsupported(node, f"softplus with threshold {threshold:g} is not supported; use the default, 20")
-    scaled: list[_Step] = [("softplus", {})]
-    if beta != 1.0:
-        scaled = [("mul_scalar", {"scalar": beta}), *scaled, ("mul_scalar", {"scalar": 1.0 / beta})]
-    _float_functions(builder, node, *scaled)
+    _select(builder, node, given["condition"], given["self"], given["other"])
 
 
-def _where(builder: Builder, node: fx.Node) -> None:
+def masked_fill(builder: Builder, node: fx.Node) -> None:
+    """aten.masked_fill(x, mask, value)."""
     given = arguments(node)
-    branches = []
-    for position, key in enumerate(("self", "other"), start=1):
-        branch = given[key]
-        if isinstance(branch, fx.Node) and branch.name not in builder.program.constants:
-            branches.append(builder.operand(branch))
-        else:
-            data = builder.constant(branch)
-            value = np.asarray(branch, np.float64) if data is None else data
-            branches.append(_constant_operand(builder, node, position, value))
-    _add_float_op(builder, node, "select", [builder.operand(given["condition"]), *branches])
+    _select(builder, node, given["mask"], given["value"], given["self"])
+
+
+def _select(builder: Builder, node: fx.Node, condition: Any, chosen: Any, other: Any) -> None:
+    y = builder.output(node)
+    mask = number(builder, condition)
+    truth = aligned(builder, node, condition) if mask is None else stored(builder, node, mask, 0, TRUTH)
+    branches = [_in_scale_of(builder, node, y, x, i) for i, x in enumerate((chosen, other), start=1)]
+    builder.add_op(node, "select", walkable(builder, node, [truth, *branches]), y)
+
+
+def _in_scale_of(builder: Builder, node: fx.Node, y: Tensor, argument: Any, position: int) -> Tensor:
+    """Return an operand in y's quantisation."""
+    data = number(builder, argument)
+    if data is not None:
+        return stored(builder, node, data, position, y.qparams)
+    x = aligned(builder, node, argument)
+    return rescaled(builder, node, x, y.qparams, builder.op_name(node, f".{position}"))
 
 
 RULES: Mapping[object, Rule] = {
-    aten.add.Tensor: add, aten.add.Scalar: _binary("add"),
-    aten.mul.Tensor: mul, aten.mul.Scalar: _binary("mul"),
-    aten.sub.Tensor: sub, aten.sub.Scalar: _binary("sub"), aten.rsub.Scalar: _rsub,
-    aten.div.Tensor: div, aten.div.Scalar: _binary("div"), aten.reciprocal.default: _reciprocal,
-    aten.relu.default: _function("relu"), aten.sigmoid.default: _function("sigmoid"),
-    aten.tanh.default: _function("tanh"), aten.silu.default: _function("silu"),
-    aten.exp.default: _function("exp"), aten.neg.default: _function("neg"), aten.abs.default: _function("abs"),
-    aten.logical_not.default: _function("logical_not"), aten.gelu.default: _gelu, aten.softplus.default: _softplus,
-    aten.clamp.default: _clamp("min", "max"), aten.clamp_min.default: _clamp("min", ""),
-    aten.clamp_max.default: _clamp("", "max"), aten.hardtanh.default: _clamp("min_val", "max_val"),
-    aten.relu6.default: lambda builder, node: _float_functions(builder, node, ("clamp", {"low": 0.0, "high": 6.0})),
-    aten.eq.Scalar: _compare("eq_scalar"), aten.ne.Scalar: _compare("ne_scalar"),
-    aten.lt.Scalar: _compare("lt_scalar"), aten.ge.Scalar: _compare("lt_scalar", "logical_not"),
-    aten.gt.Scalar: _compare("gt_scalar"), aten.le.Scalar: _compare("gt_scalar", "logical_not"),
-    aten._to_copy.default: _to_copy,
-    aten.where.self: _where, aten.where.Scalar: _where, aten.where.ScalarOther: _where, aten.where.ScalarSelf: _where,
+    aten.add.Tensor: add, aten.add.Scalar: add, aten.sub.Tensor: sub, aten.sub.Scalar: sub,
+    aten.rsub.Tensor: rsub, aten.rsub.Scalar: rsub,
+    aten.mul.Tensor: mul, aten.mul.Scalar: mul,
+    aten.div.Tensor: div, aten.div.Scalar: div, aten.div.Tensor_mode: div,
+    aten.maximum.default: maximum, aten.minimum.default: minimum, aten.max.other: maximum, aten.min.other: minimum,
+    aten.fmax.default: maximum, aten.fmin.default: minimum,
+    aten.clamp.Tensor: clamp, aten.clamp_min.Tensor: clamp, aten.clamp_max.Tensor: clamp,
+    aten.prelu.default: prelu,
+    aten.where.self: where, aten.where.Scalar: where, aten.where.ScalarOther: where, aten.where.ScalarSelf: where,
+    aten.masked_fill.Scalar: masked_fill, aten.masked_fill.Tensor: masked_fill,
 }  # fmt: skip

@@ -15,8 +15,10 @@ from smidgen.ir import Graph, check_graph
 from smidgen.lowering import (
     attention,
     chains,
+    comparisons,
     convolution,
     elementwise,
+    functions,
     layout,
     linear_attention,
     normalization,
@@ -30,11 +32,22 @@ from smidgen.lowering.advice import instead_of
 from smidgen.lowering.builder import Builder, Rule
 from smidgen.lowering.supported import SupportedOperator, describe
 
-_RULES: Mapping[object, Rule] = {
-    **projections.RULES, **convolution.RULES, **attention.RULES, **elementwise.RULES, **pooling.RULES, **layout.RULES,
-    **normalization.RULES, **reductions.RULES, **recurrences.RULES, **recurrent_layers.RULES,
-    **linear_attention.RULES,
-}  # fmt: skip
+_FAMILIES = (
+    attention,
+    comparisons,
+    convolution,
+    elementwise,
+    functions,
+    layout,
+    linear_attention,
+    normalization,
+    pooling,
+    projections,
+    recurrences,
+    recurrent_layers,
+    reductions,
+)
+_RULES: Mapping[object, Rule] = {target: rule for family in _FAMILIES for target, rule in family.RULES.items()}
 
 
 def lower(program: FloatProgram, plan: Plan, *, name: str) -> Graph:

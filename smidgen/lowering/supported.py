@@ -8,14 +8,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from smidgen.compression.rewriting import REWRITTEN
-from smidgen.compression.structure import DISCONTINUOUS, LAYOUT, POINTWISE
+from smidgen.compression.structure import LAYOUT, POINTWISE
 from smidgen.lowering.builder import Rule
 
 #: Types of activations, as recipes name them; int16 activations meet int8 weights (16x8).
 PRECISIONS = ("int8", "int16", "float32")
 
 _OF_ONE_TENSOR = "Of one tensor, element by element."
-_JUMPS = "Of one tensor, element by element; a table of int16 has no jumps."
 _MOVES = "Moves elements."
 
 
@@ -51,8 +50,7 @@ def describe(rules: Mapping[object, Rule]) -> list[SupportedOperator]:
 def _precisions(target: object, rules: Mapping[object, Rule]) -> tuple[str, ...]:
     if target in REWRITTEN:
         return PRECISIONS
-    integer = ("int8",) if target in DISCONTINUOUS else ("int8", "int16")
-    return (*integer, "float32") if target in rules else integer
+    return PRECISIONS if target in rules else ("int8", "int16")
 
 
 def _forms(targets: list[object], rules: Mapping[object, Rule]) -> Iterator[str]:
@@ -63,7 +61,7 @@ def _forms(targets: list[object], rules: Mapping[object, Rule]) -> Iterator[str]
         elif target in REWRITTEN and not any(other in rules for other in targets):
             yield REWRITTEN[target]
         elif target in POINTWISE:
-            yield _JUMPS if target in DISCONTINUOUS else _OF_ONE_TENSOR
+            yield _OF_ONE_TENSOR
         elif target in LAYOUT:
             yield _MOVES
 

@@ -33,11 +33,17 @@ SMIDGEN_KERNEL void steps_s16(const smidgen_s16 *x, const int16_t *thresholds, c
                               uint32_t n_thresholds, uint32_t y_bits)
 {
     for (uint32_t i = 0U; i < count; i++) {
-        uint32_t step = 0U;
-        while ((step < n_thresholds) && (x[i] >= thresholds[step])) {
-            step++;
+        uint32_t reached = 0U; /* thresholds known to be reached */
+        uint32_t end = n_thresholds;
+        while (reached < end) {
+            const uint32_t middle = (reached + end) / 2U;
+            if (x[i] >= thresholds[middle]) {
+                reached = middle + 1U;
+            } else {
+                end = middle;
+            }
         }
-        store_q(y, i, load_q(values, step, y_bits), y_bits);
+        store_q(y, i, load_q(values, reached, y_bits), y_bits);
     }
 }
 

@@ -57,6 +57,7 @@ from smidgen.numerics.float32.functions import (
     sin,
     softplus,
     tanh,
+    trunc,
 )
 from smidgen.numerics.float32.gru import gru
 from smidgen.numerics.float32.linear import linear
@@ -140,4 +141,5 @@ __all__ = [
     "sub",
     "sum_along",
     "tanh",
+    "trunc",
 ]

@@ -204,6 +204,7 @@ POINTWISE: dict[str, Callable[..., Floats]] = {
         functions.mish,
         functions.floor,
         functions.round,
+        functions.trunc,
         neg,
         abs,
         sign,

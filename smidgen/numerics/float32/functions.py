@@ -118,6 +118,12 @@ def floor(x: Floats) -> Floats:
 
 
 @float32_only
+def trunc(x: Floats) -> Floats:
+    """Return x without its fraction."""
+    return np.where(x < _ZERO, -floor(-x), floor(x))
+
+
+@float32_only
 def sin(x: Floats) -> Floats:
     """Return sin(x), within 2e-7 for |x| <= 8192."""
     return _sine(x, 0)

@@ -41,6 +41,7 @@ REFERENCES: dict[str, Function] = {
     "square": np.square,
     "floor": np.floor,
     "round": np.rint,
+    "trunc": np.trunc,
     "sign": np.sign,
     "sin": np.sin,
     "cos": np.cos,
@@ -154,6 +155,7 @@ def test_rounding_is_exact() -> None:
     x = np.array([-2.5, -1.5, -0.5, 0.5, 1.5, 4194304.5, 8388607.5, 1e10, -3e38], np.float32)
     np.testing.assert_array_equal(np.rint(x), float32.round(x))
     np.testing.assert_array_equal(np.floor(x), float32.floor(x))
+    np.testing.assert_array_equal(np.trunc(x), float32.trunc(x))
 
 
 def test_ends_of_the_logarithm() -> None:
