@@ -30,12 +30,14 @@ SMIDGEN_KERNEL void conv2d_q(const void *x, const int8_t *weight, const int32_t 
                 const uint32_t row = first_row + (i * row_dilation) - pad_top; /* wraps to a large number above */
                 for (uint32_t j = 0U; j < tap_columns; j++) {
                     const uint32_t column = first_column + (j * column_dilation) - pad_left;
-                    const int inside = (row < (rows_in * row_spread)) && ((row % row_spread) == 0U) &&
-                                       (column < (columns_in * column_spread)) && ((column % column_spread) == 0U);
+                    const uint32_t inside = ((row < (rows_in * row_spread)) && ((row % row_spread) == 0U) &&
+                                             (column < (columns_in * column_spread)) && ((column % column_spread) == 0U))
+                                                ? 1U
+                                                : 0U;
                     const uint32_t frame =
                         (((image_row + (row / row_spread)) * columns_in) + (column / column_spread)) * channels_in;
                     for (uint32_t c = 0U; c < group_in; c++) {
-                        const int32_t value = inside ? load_q(x, frame + first_channel + c, x_bits) : pad_value;
+                        const int32_t value = (inside != 0U) ? load_q(x, frame + first_channel + c, x_bits) : pad_value;
                         acc += (int32_t)weight[w] * value;
                         w++;
                     }

@@ -23,11 +23,11 @@ SMIDGEN_KERNEL void lstm_q(const smidgen_s16 *projected, const int8_t *weight, c
             const uint32_t f = width + i;
             const uint32_t c = (2U * width) + i;
             const uint32_t o = (3U * width) + i;
-            const int32_t take = sigmoid_gate(gate_sum(row[i], 32768, input_multiplier, gates[i], multiplier[i], shift));
+            const int32_t admit = sigmoid_gate(gate_sum(row[i], 32768, input_multiplier, gates[i], multiplier[i], shift));
             const int32_t keep = sigmoid_gate(gate_sum(row[f], 32768, input_multiplier, gates[f], multiplier[f], shift));
             const int32_t candidate = tanh_gate(gate_sum(row[c], 65536, input_multiplier, gates[c], multiplier[c], shift));
             const int32_t give = sigmoid_gate(gate_sum(row[o], 32768, input_multiplier, gates[o], multiplier[o], shift));
-            const int32_t fresh = rounded_shift_s32(take * candidate, 15 - cell_bits);
+            const int32_t fresh = rounded_shift_s32(admit * candidate, 15 - cell_bits);
             store_q(cell, i, rounded_shift_s32((keep * cell[i]) + fresh, 15), 16U);
             const int32_t shown = clamp_s32(cell[i], -shown_limit, shown_limit) * ((int32_t)1 << (16 - cell_bits));
             store_q(hidden, i, rounded_shift_s32(give * tanh_gate(shown), 15 + hidden_shift), 16U);
