@@ -225,6 +225,6 @@ def test_heads_that_do_not_pair_are_refused() -> None:
         with pytest.raises(
             UnsupportedError,
             match=r"scaled_dot_product_attention: the leading axes \(2, 2\) of q, \(1, 2\) of k and \(1, 2\) of v do "
-            "not pair; give k and v the heads of q, .*test_attention.py",
+            "not pair; give k and v the heads of q, .*test_attention_forms.py",
         ):
             lowered(program, X[:1], recipe)

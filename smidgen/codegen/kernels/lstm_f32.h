@@ -19,11 +19,11 @@ SMIDGEN_KERNEL void lstm_f32(const smidgen_f32 *projected, const float *w, const
         const smidgen_f32 *incoming = projected + (t * 4U * width);
         linear_f32(hidden, w, bias, gates, 1U, width, 4U * width);
         for (uint32_t i = 0U; i < width; ++i) {
-            const float take = smidgen_sigmoidf(incoming[i] + gates[i]);
+            const float admit = smidgen_sigmoidf(incoming[i] + gates[i]);
             const float keep = smidgen_sigmoidf(incoming[width + i] + gates[width + i]);
             const float candidate = smidgen_tanhf(incoming[(2U * width) + i] + gates[(2U * width) + i]);
             const float give = smidgen_sigmoidf(incoming[(3U * width) + i] + gates[(3U * width) + i]);
-            cell[i] = (keep * cell[i]) + (take * candidate);
+            cell[i] = (keep * cell[i]) + (admit * candidate);
             hidden[i] = give * smidgen_tanhf(cell[i]);
             y[(t * width) + i] = hidden[i];
         }
