@@ -251,18 +251,22 @@ class GraphMaker:
                   for role, table in (("cos", p.cos), ("sin", p.sin))]  # fmt: skip
         return self._op("rotary", [x, *tables], source.shape, y, attrs={**attrs, **integer_attributes(p)})
 
-    def selective_scan(self, u: str, delta: str, B: str, C: str, y: QParams = INT8) -> str:
-        """Add a scan over (t, d) and (t, n)."""
+    def selective_scan(
+        self, u: str, delta: str, B: str, C: str, y: QParams | None = INT8, *, groups: int = 1, equal: bool = False
+    ) -> str:
+        """Add a scan over u (t, d), delta (t, heads), B, C (t, groups * n); `equal` gives states one decay a head."""
         x = [self.tensors[name] for name in (u, delta, B, C)]
-        (_, d), (_, n) = x[0].shape, x[2].shape
-        A, D = -self._random.uniform(0.5, 4.0, (d, n)), self._random.normal(size=d)
+        d, heads, n = x[0].shape[1], x[1].shape[1], x[2].shape[1] // groups
+        A, D = -self._random.uniform(0.5, 4.0, (heads, 1 if equal else n)), self._random.normal(size=d)
+        attrs: dict[str, Attribute] = {"groups": groups, "reverse": False}
         if x[0].is_float:
             params = {"A": A.astype(np.float32), "D": D.astype(np.float32)}
-            return self._op("selective_scan", [u, delta, B, C], x[0].shape, None, params, {"reverse": False})
+            return self._op("selective_scan", [u, delta, B, C], x[0].shape, None, params, attrs)
         named = dict(zip(("u", "delta", "B", "C"), (tensor.qparams for tensor in x), strict=True))
+        A = np.broadcast_to(A, (heads, n))
         p = scan_parameters(A, D, np.full(d, 2.0), **named, y=y)  # type: ignore[arg-type]
         arrays = {role: array for role, array in integer_arrays(p).items() if role != "state_exponent"}
-        attrs = {**integer_attributes(p), "reverse": False}
+        attrs = {**integer_attributes(p), "chain": p.chain, **attrs}
         return self._op("selective_scan", [u, delta, B, C], x[0].shape, y, arrays, attrs)
 
     def recurrent(self, kind: str, x: str, *, first: bool = False, last_cell: bool = False, **flags: bool) -> str:
@@ -552,7 +556,10 @@ def every_float_operator() -> Graph:
     recurred = m.linear_attention(m.linear_attention(attended, *heads[1:]), *heads[1:], decay=None)
     u = m.pointwise(m.norm("rms_norm", m.reshape(m.attention(recurred, *heads[1:]), 6, 4)), "silu")
     delta = m.pointwise(m.linear(u, 4), "softplus")
-    gated = m.binary("mul", m.selective_scan(u, delta, m.linear(u, 3), m.linear(u, 3)), u, None)
+    step = m.pointwise(m.linear(u, 2), "softplus")
+    scanned = m.selective_scan(u, delta, m.linear(u, 3), m.linear(u, 3))
+    scanned = m.selective_scan(scanned, step, m.linear(u, 6), m.linear(u, 6), groups=2, equal=True)
+    gated = m.binary("mul", scanned, u, None)
     gated = m.binary("maximum", gated, m.binary("minimum", m.slice(u, 0, 2, 3), u, None), None)
     projected = m.linear(m.recurrent("gru", m.linear(gated, 12)), 16)
     hidden = m.recurrent("lstm", projected, first=True, last_cell=True, reverse=True)

@@ -1,6 +1,6 @@
 """Ranges of every activation, observed over calibration windows."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from smidgen.compression.structure import described
 from smidgen.errors import ConfigError
 from smidgen.models.recurrent_layers import lstm, lstm_cell_peak
 from smidgen.models.selective_scan import selective_scan_states
+from smidgen.models.ssd_scan import ssd_scan_states
 from smidgen.numerics.quantization import QParams, qparams_for_range
 
 #: int16 leaves a bit free for values beyond those of calibration; int8 cannot spare one.
@@ -101,9 +102,9 @@ class _Observer(fx.Interpreter):
         if is_activation and isinstance(result, Tensor) and result.is_floating_point():
             seen = self.observations.get(node.name, _NOTHING)
             self.observations[node.name] = seen.widened(result, node)
-        if node.target is torch.ops.smidgen.selective_scan.default:
+        if node.target in _SCAN_STATES:
             args, _ = self.fetch_args_kwargs_from_env(node)
-            self._see_state(node, _scan_peaks(*args))
+            self._see_state(node, _scan_peaks(_SCAN_STATES[node.target], *args))
         elif node.target is lstm:
             args, _ = self.fetch_args_kwargs_from_env(node)
             self._see_state(node, np.array([lstm_cell_peak(*args)]))
@@ -113,9 +114,16 @@ class _Observer(fx.Interpreter):
         self.state_peaks[node.name] = np.maximum(peaks, self.state_peaks.get(node.name, 0.0))
 
 
+_SCAN_STATES: Mapping[Any, Callable[..., Tensor]] = {
+    torch.ops.smidgen.selective_scan.default: selective_scan_states,
+    torch.ops.smidgen.ssd_scan.default: ssd_scan_states,
+}
+
+
 def _scan_peaks(
-    u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor, reverse: bool = False
-) -> NDArray[np.float64]:
+    all_states: Callable[..., Tensor], u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, D: Tensor,
+    reverse: bool = False,
+) -> NDArray[np.float64]:  # fmt: skip
     """Return the largest |h| of each channel (d,)."""
-    states = selective_scan_states(u, delta, A, B, reverse=reverse)
+    states = all_states(u, delta, A, B, reverse=reverse)
     return np.asarray(states.abs().amax(dim=(0, 1)).amax(dim=-1).double().numpy())

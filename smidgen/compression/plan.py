@@ -22,6 +22,8 @@ from smidgen.numerics.quantization import QParams
 
 aten = torch.ops.aten
 
+_SCANS = (torch.ops.smidgen.selective_scan.default, torch.ops.smidgen.ssd_scan.default)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
@@ -155,7 +157,7 @@ def _needs_symmetric(user: fx.Node) -> bool:
 
 
 _MULTIPLIES_OPERANDS = (
-    aten.scaled_dot_product_attention.default, torch.ops.smidgen.selective_scan.default, linear_attention
+    aten.scaled_dot_product_attention.default, *_SCANS, linear_attention
 )  # fmt: skip
 
 
@@ -169,8 +171,7 @@ def _joins_states(node: fx.Node) -> bool:
 
 def _required_dtype(users: list[tuple[fx.Node, fx.Node]]) -> str | None:
     """Return the type that an operator's contract asks for, None where the recipe is free."""
-    carried = (torch.ops.smidgen.selective_scan.default, *RECURRENT_LAYERS)
-    return "int16" if any(user.target in carried for user, _ in users) else None
+    return "int16" if any(user.target in (*_SCANS, *RECURRENT_LAYERS) for user, _ in users) else None
 
 
 def _share_with_concat(program: FloatProgram, qparams: dict[str, QParams]) -> None:

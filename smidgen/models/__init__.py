@@ -13,6 +13,8 @@ from smidgen.models.selective_scan import (
     selective_scan_states,
     selective_scan_step,
 )
+from smidgen.models.ssd import SSDBlock, SSDConfig, SSDEncoder
+from smidgen.models.ssd_scan import ssd_scan, ssd_scan_reference, ssd_scan_states
 from smidgen.models.transformer import TransformerBlock, TransformerConfig, TransformerEncoder
 
 __all__ = [
@@ -33,6 +35,9 @@ __all__ = [
     "PretrainedModel",
     "RadioFrontEnd",
     "RoomClassifier",
+    "SSDBlock",
+    "SSDConfig",
+    "SSDEncoder",
     "TransformerBlock",
     "TransformerConfig",
     "TransformerEncoder",
@@ -42,4 +47,7 @@ __all__ = [
     "selective_scan_reference",
     "selective_scan_states",
     "selective_scan_step",
+    "ssd_scan",
+    "ssd_scan_reference",
+    "ssd_scan_states",
 ]

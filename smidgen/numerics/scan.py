@@ -4,6 +4,9 @@ Twin of kernels/selective_scan.h. Glossary: b batch, t time, d channels, n state
     decay = exp(delta A) = 2**-(delta |A| log2 e)    by table, Q31
     h     = decay h + (delta u) B                     two rounded products
     y     = sum_n C h + D u                           one rounded shift
+delta and A are told for heads of d / heads channels each (Dao & Gu 2024, "Mamba-2"), B and C for groups of d / groups;
+in Mamba-1 each channel is a head and there is one group. One exponential a head is enough where A is equal for all
+states, or n times that of the first.
 """
 
 import math
@@ -23,14 +26,17 @@ _HEADROOM_BITS = 3  # a state may grow to 8 times its calibrated peak before it 
 #: channels share one shift, so a finer state would take bits from the others' multipliers.
 _WEAKEST_CHANNEL = 2.0**-8
 _INT32_MAX = 2**31 - 1
+#: Relative difference below which decay rates count as equal: float32 has log and exp to 2e-7. A decay changes by 4e-7.
+_SAME_DECAY = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanParameters:
     """Constants of one selective scan."""
 
-    decay_multiplier: Integers  # (d, n): delta -> exponent of two in Q24
+    decay_multiplier: Integers  # (heads, n), or (heads, 1) where one exponential does: delta -> exponent of two in Q24
     decay_shift: int
+    chain: bool  # the decay of state k is the (k + 1)th power of the first
     drive_multiplier: Integers  # (d,): delta * u -> drive
     drive_shift: int
     output_multiplier: Integers  # (d,): sum of C h -> y
@@ -51,7 +57,7 @@ def scan_parameters(
     C: QParams,
     y: QParams,
 ) -> ScanParameters:
-    """Fold the scales for A (d, n) < 0, D (d,) and the calibrated peak (d,) of |h|.
+    """Fold the scales for A (heads, n) < 0, D (d,) and the calibrated peak (d,) of |h|.
 
     delta, B and C are int16, u is symmetric. Raises GraphError where a bound cannot be proved.
     """
@@ -59,7 +65,8 @@ def scan_parameters(
         raise GraphError("selective scan needs int16 delta, B and C, and a symmetric u")
     if np.any(A >= 0):
         raise GraphError(f"selective scan needs A < 0, found {A.max():g}: the state would grow without bound")
-    exponent_scale = -A * math.log2(math.e) * delta.scale * 2.0**EXPONENT_BITS
+    kept, chain = distinct_decays(A)
+    exponent_scale = -kept * math.log2(math.e) * delta.scale * 2.0**EXPONENT_BITS
     decay_multiplier, decay_shift = fixed_point(exponent_scale, "selective scan: decay scale")
     limit_bits = 30 - max(1, math.ceil(math.log2(A.shape[1])))  # n products with C, halved, stay below 2**30
     peak = np.maximum(state_peak, max(state_peak.max() * _WEAKEST_CHANNEL, 2.0**-20))
@@ -70,10 +77,11 @@ def scan_parameters(
     )
     factors = np.concatenate([state_scale * C.scale * 2.0**16, np.abs(D) * u.scale * 2.0**-15])
     multipliers, output_shift = fixed_point(factors / y.scale, "selective scan: output scale")
-    d = A.shape[0]
+    d = len(D)
     return ScanParameters(
         decay_multiplier=decay_multiplier,
         decay_shift=decay_shift,
+        chain=chain,
         drive_multiplier=drive_multiplier,
         drive_shift=drive_shift,
         output_multiplier=multipliers[:d],
@@ -82,6 +90,20 @@ def scan_parameters(
         state_limit=2**limit_bits,
         state_exponent=state_exponent,
     )
+
+
+def distinct_decays(A: NDArray[np.float64]) -> tuple[NDArray[np.float64], bool]:
+    """Return the rates of A (heads, n) that take an exponential each, (heads, n or 1), and if powers give the others.
+
+    S4D-real starts with A = -1, ..., -n in every channel, so that the decays are powers of the first; in Mamba-2 they
+    are equal.
+    """
+    first, order = A[:, :1], np.arange(1, A.shape[1] + 1)
+    if np.allclose(A, first, rtol=_SAME_DECAY, atol=0.0):
+        return first, False
+    if np.allclose(A, first * order, rtol=_SAME_DECAY, atol=0.0):
+        return first, True
+    return A, False
 
 
 def selective_scan(
@@ -100,27 +122,43 @@ def selective_scan(
     state_limit: int,
     zero_point: int,
     dtype: str,
+    groups: int = 1,
+    chain: bool = False,
     reverse: bool = False,
     carried: Integers | None = None,
 ) -> Integers:
-    """Return y (b, t, d) for u, delta (b, t, d) and B, C (b, t, n).
+    """Return y (b, t, d) for u (b, t, d), delta (b, t, heads) and B, C (b, t, groups * n).
 
     Goes on from the state `carried` (b, d, n) and leaves the last one there; without it, from zero. With
     `reverse` the last step comes first.
     """
-    state = np.zeros((u.shape[0], *decay_multiplier.shape), np.int64) if carried is None else carried
+    batch, steps, d = u.shape
+    n, heads = B.shape[2] // groups, len(decay_multiplier)
+    B, C = (np.repeat(x.reshape(batch, steps, groups, n), d // groups, axis=2) for x in (B, C))  # (b, t, d, n)
+    state = np.zeros((batch, d, n), np.int64) if carried is None else carried
     y = np.empty_like(u)
     for t in step_order(u.shape[1], reverse=reverse):
         step_delta = np.maximum(delta[:, t], 0)
         exponent = requantize(step_delta[:, :, None], decay_multiplier, decay_shift)
-        decay = exp2_negative(np.minimum(exponent, EXPONENT_MAX))  # (b, d, n) Q31
+        decay = exp2_negative(np.minimum(exponent, EXPONENT_MAX))  # (b, heads, n or 1) Q31
+        if chain:
+            decay = _powers(decay, n)
+        decay, step_delta = (np.repeat(x, d // heads, axis=1) for x in (decay, step_delta))
         drive = rounded_shift(step_delta * u[:, t] * drive_multiplier, 32 - drive_shift)
         drive = np.clip(drive, -_INT32_MAX, _INT32_MAX)
-        state = rounded_shift(state * decay, 31) + rounded_shift(drive[:, :, None] * B[:, t, None, :], 16)
+        state = rounded_shift(state * decay, 31) + rounded_shift(drive[:, :, None] * B[:, t], 16)
         state = np.clip(state, -state_limit, state_limit)
-        acc = rounded_shift(state * C[:, t, None, :], 16).sum(axis=-1)
+        acc = rounded_shift(state * C[:, t], 16).sum(axis=-1)
         total = acc * output_multiplier + (u[:, t] << 15) * skip_multiplier
         y[:, t] = saturate(rounded_shift(total, 32 - output_shift) + zero_point, dtype)
     if carried is not None:
         carried[...] = state
     return y
+
+
+def _powers(first: Integers, n: int) -> Integers:
+    """Return the powers 1 to n of first (b, heads, 1) in Q31, one rounded product after the other."""
+    powers = [first]
+    for _ in range(n - 1):
+        powers.append(rounded_shift(powers[-1] * first, 31))
+    return np.concatenate(powers, axis=2)

@@ -109,7 +109,8 @@ CASES = {
     ),
     "selective_scan": Case(
         call="fill_q(ctx->scratch, 15U, 0, 32U);\n"
-        "    selective_scan_f32(x, x + 30, x + 60, x + 78, x + 96, x + 111, y, ctx->scratch, 6U, 5U, 3U, 0U)",
+        "    selective_scan_f32(x, x + 30, x + 60, x + 78, x + 96, x + 111, y, ctx->scratch,\n"
+        "                       6U, 5U, 5U, 1U, 3U, 3U, 0U)",
         shape=(6, 5),
         twin=lambda x: float32.selective_scan(
             piece(x, 0, 1, 6, 5), piece(x, 30, 1, 6, 5), piece(x, 60, 1, 6, 3), piece(x, 78, 1, 6, 3),

@@ -31,11 +31,11 @@ HEADERS = (
     "selective_scan_f32.h",
 )
 SIGNATURES = {
-    "selective_scan_q": "ppppppppppuuuuuiiiiiu",
+    "selective_scan_q": "ppppppppppuuuuuuuuuiiiiiu",
     "gru_q": "pppppppuuiiiu",
     "lstm_q": "ppppppppuuiiiiu",
     "rnn_q": "pppppppuuiiiuu",
-    "selective_scan_f32": "ppppppppuuuu",
+    "selective_scan_f32": "ppppppppuuuuuuu",
     "gru_f32": "ppppppuuu",
     "lstm_f32": "pppppppuuu",
     "rnn_f32": "ppppppuuuu",
@@ -64,69 +64,91 @@ def bits(*dtypes: str) -> list[int]:
     return [8 * np.dtype(dtype).itemsize for dtype in dtypes]
 
 
+@st.composite
+def scans(draw: st.DrawFn) -> tuple[int, int, int, int]:
+    """Channels, heads, groups, states per channel."""
+    heads, groups = draw(st.integers(1, 4)), draw(st.integers(1, 2))
+    channels = draw(st.integers(1, 3)) * int(np.lcm(heads, groups))
+    return channels, heads, groups, draw(st.sampled_from([1, 2, 3, 8, 16]))
+
+
+scan_shapes = scans()
+
+
 # ---- selective scan --------------------------------------------------------------------------------------------------
 
 
 @given(
-    data=st.data(), u_type=activation_types, y_type=activation_types, steps=steps_of_a_window, channels=sizes,
-    states=st.sampled_from([1, 2, 3, 8, 16]), scale_bits=st.floats(-14.0, -4.0), peak_bits=st.floats(-12.0, 8.0),
-    reverse=st.booleans(),
+    data=st.data(), u_type=activation_types, y_type=activation_types, steps=steps_of_a_window, shape=scan_shapes,
+    form=st.sampled_from(["each", "equal", "powers"]), scale_bits=st.floats(-14.0, -4.0),
+    peak_bits=st.floats(-12.0, 8.0), reverse=st.booleans(),
 )  # fmt: skip
 def test_selective_scan(
-    kernels: Kernels, data: st.DataObject, u_type: str, y_type: str, steps: int, channels: int, states: int,
-    scale_bits: float, peak_bits: float, reverse: bool,
+    kernels: Kernels, data: st.DataObject, u_type: str, y_type: str, steps: int, shape: tuple[int, int, int, int],
+    form: str, scale_bits: float, peak_bits: float, reverse: bool,
 ) -> None:  # fmt: skip
-    """selective_scan_q equals its twin, in both directions, also where drive, state and output saturate."""
+    """selective_scan_q equals its twin with heads and groups, both ways, also where states and outputs saturate."""
+    channels, heads, groups, states = shape
     random = np.random.default_rng(channels * states)
+    rates = np.exp(random.normal(size=(heads, states)) * 2)
+    if form != "each":
+        rates = rates[:, :1] * (np.ones(states) if form == "equal" else np.arange(1, states + 1))
     wide = QParams(dtype="int16", scale=2.0**scale_bits)
     y_qparams = data.draw(qparams(y_type, low=-10.0, high=0.0))
     try:
         p = scan.scan_parameters(
-            -np.exp(random.normal(size=(channels, states)) * 2), random.normal(size=channels),
+            -rates, random.normal(size=channels),
             2.0 ** (peak_bits + random.normal(size=channels)),
             u=data.draw(qparams(u_type, symmetric=True, low=-10.0, high=0.0)), delta=wide, B=wide, C=wide, y=y_qparams,
         )  # fmt: skip
     except GraphError:
         reject()
-    shapes = {"u": channels, "delta": channels, "B": states, "C": states}
+    shapes = {"u": channels, "delta": heads, "B": groups * states, "C": groups * states}
     dtypes = {"u": u_type, "delta": "int16", "B": "int16", "C": "int16"}
     x = {name: data.draw(tensors(dtypes[name], BATCH, steps, size)) for name, size in shapes.items()}
     arguments = {f.name: getattr(p, f.name) for f in fields(p) if f.name != "state_exponent"}
     before = random.integers(-p.state_limit, p.state_limit, (BATCH, channels, states))
     after = before.copy()
     expected = scan.selective_scan(
-        *x.values(), **arguments, zero_point=y_qparams.zero_point, dtype=y_type, reverse=reverse, carried=after
-    )
+        *x.values(), **arguments, zero_point=y_qparams.zero_point, dtype=y_type, groups=groups, reverse=reverse,
+        carried=after,
+    )  # fmt: skip
     constants = [typed(arguments[f"{role}_multiplier"], "int32") for role in ("decay", "drive", "output", "skip")]
     for i, y in enumerate(expected):
         operands = [typed(values[i], dtypes[name]) for name, values in x.items()]
         actual, state = np.full(y.shape, -1, y_type), typed(before[i], "int32")
         kernels(
-            "selective_scan_q", *operands, *constants, actual, state, steps, channels, states, *bits(u_type, y_type),
-            p.decay_shift, p.drive_shift, p.output_shift, p.state_limit, y_qparams.zero_point, reverse,
+            "selective_scan_q", *operands, *constants, actual, state, steps, channels, heads, groups, states,
+            p.decay_multiplier.shape[1], p.chain, *bits(u_type, y_type), p.decay_shift, p.drive_shift,
+            p.output_shift, p.state_limit, y_qparams.zero_point, reverse,
         )  # fmt: skip
         np.testing.assert_array_equal(y, actual)
         np.testing.assert_array_equal(after[i], state)
 
 
 @given(
-    data=st.data(), steps=sizes, channels=sizes, states=sizes, decaying=st.booleans(), reverse=st.booleans()
+    data=st.data(), steps=sizes, shape=scan_shapes, equal=st.booleans(), decaying=st.booleans(), reverse=st.booleans()
 )  # fmt: skip
 def test_float_selective_scan(
-    kernels: Kernels, data: st.DataObject, steps: int, channels: int, states: int, decaying: bool, reverse: bool
-) -> None:
-    """selective_scan_f32 equals its twin in both directions; with A of any sign too, where the state may overflow."""
-    u, delta = data.draw(floats(BATCH, steps, channels)), data.draw(floats(BATCH, steps, channels))
-    B, C = data.draw(floats(BATCH, steps, states)), data.draw(floats(BATCH, steps, states))
-    A, D = data.draw(floats(channels, states)), data.draw(floats(channels))
+    kernels: Kernels, data: st.DataObject, steps: int, shape: tuple[int, int, int, int], equal: bool, decaying: bool,
+    reverse: bool,
+) -> None:  # fmt: skip
+    """selective_scan_f32 equals its twin with heads and groups, both ways; with A of any sign too."""
+    channels, heads, groups, states = shape
+    u, delta = data.draw(floats(BATCH, steps, channels)), data.draw(floats(BATCH, steps, heads))
+    B, C = data.draw(floats(BATCH, steps, groups * states)), data.draw(floats(BATCH, steps, groups * states))
+    A, D = data.draw(floats(heads, 1 if equal else states)), data.draw(floats(channels))
     if decaying:
         delta, A = np.abs(delta), -np.abs(A)
     before = data.draw(floats(BATCH, channels, states))
     after = before.copy()
-    expected = float32.selective_scan(u, delta, B, C, A, D, reverse=reverse, carried=after)
+    expected = float32.selective_scan(u, delta, B, C, A, D, groups=groups, reverse=reverse, carried=after)
     for i, y in enumerate(expected):
         actual, state = np.full_like(y, -1), before[i].copy()
-        kernels("selective_scan_f32", u[i], delta[i], B[i], C[i], A, D, actual, state, steps, channels, states, reverse)
+        kernels(
+            "selective_scan_f32", u[i], delta[i], B[i], C[i], A, D, actual, state, steps, channels, heads, groups,
+            states, A.shape[1], reverse,
+        )  # fmt: skip
         assert_same_floats(y, actual)
         assert_same_floats(after[i], state)
 

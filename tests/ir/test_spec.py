@@ -227,7 +227,11 @@ SHAPES: dict[str, tuple[Spoil, str]] = {
     ),
     "scan": (
         lambda g: replaced(g, SCAN, inputs=(*SCAN.inputs[:2], SCAN.inputs[2], SCAN.inputs[1])),
-        r"u, delta \(t, d\) and B, C \(t, n\) expected",
+        r"u \(t, d\), delta \(t, heads\) and B, C \(t, n\) expected",
+    ),
+    "scan in groups": (with_attr("selective_scan", "groups", 2), "of 3 states part neither into 4 heads nor 2 groups"),
+    "scan with other decays": (
+        with_param("selective_scan", "decay_multiplier", lambda a: a[:, :2]), r"of 3 states have decays \(4, 2\)"
     ),
     "gates": (
         lambda g: replaced(g, GRU, inputs=("wide",)),

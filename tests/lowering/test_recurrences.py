@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from smidgen.compression import import_model
 from smidgen.errors import ExportError, UnsupportedError
-from smidgen.models.selective_scan import selective_scan
+from smidgen.models import MambaConfig, MambaEncoder, selective_scan, ssd_scan
 
 X = normal(48, 7, 4)
 #: Against PyTorch; int8 weights limit what int16 activations can reach.
@@ -159,3 +159,45 @@ def test_a_projected_state_is_refused() -> None:
         UnsupportedError, match=r"lstm: its state is projected .* use proj_size=0 .*test_recurrences.py"
     ):
         import_model(Layers(lambda m, x: m.projected(x)[0], projected=layer).eval(), (X,))
+
+
+class HeadsOfScalarDecay(nn.Module):
+    """The scan of Mamba-2 with two groups, its inputs made of one input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.values, self.steps, self.pairs = nn.Linear(4, 12), nn.Linear(4, 4), nn.Linear(4, 12)
+        self.A_log, self.D = nn.Parameter(normal(4, seed=1)), nn.Parameter(normal(4, seed=2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        B, C = self.pairs(x).reshape(-1, 7, 2, 2, 3).unbind(2)
+        dt = nn.functional.softplus(self.steps(x) - 2.0)
+        return ssd_scan(self.values(x).reshape(-1, 7, 4, 3), dt, -torch.exp(self.A_log), B, C, self.D).flatten(2)
+
+
+@pytest.mark.parametrize("recipe", FLOOR_DB)
+def test_scalar_decays_take_one_exponential_a_head(recipe: str) -> None:
+    """Mamba-2's scan follows PyTorch, with 4 decays for 12 channels of 3 states."""
+    torch.manual_seed(0)
+    model = HeadsOfScalarDecay().eval()
+    rungs = lowered(model, (X,), recipe)
+    with torch.no_grad():
+        floor = 30.0 if recipe == "int8" else FLOOR_DB[recipe]
+        assert sqnr_db(rungs.integers((X,))[0], model(X).double().numpy()) >= floor
+    scan = next(op for op in rungs.graph.ops if op.kind == "selective_scan")
+    assert scan.params["A" if recipe == "float32" else "decay_multiplier"].shape == (4, 1)
+    assert scan.attrs["groups"] == 2
+
+
+@pytest.mark.parametrize("recipe", FLOOR_DB)
+def test_a_mamba_as_it_starts_takes_one_exponential_a_channel(recipe: str) -> None:
+    """A = -1..-n in every channel: integers keep one multiplier a channel, and powers of its decay."""
+    torch.manual_seed(0)
+    model = MambaEncoder(MambaConfig(d_input=4, d_model=4)).eval()
+    rungs = lowered(model, (X,), recipe)
+    with torch.no_grad():
+        floor = {"float32": 110.0, "int16": 42.0, "int8": 30.0}[recipe]
+        assert sqnr_db(rungs.integers((X,))[0], model(X).double().numpy()) >= floor
+    scan = next(op for op in rungs.graph.ops if op.kind == "selective_scan")
+    if recipe != "float32":
+        assert (scan.params["decay_multiplier"].shape, scan.attrs["chain"]) == ((8, 1), True)

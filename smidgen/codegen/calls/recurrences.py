@@ -9,21 +9,28 @@ def _scan(site: Site) -> Call:
     arguments = [
         site.at(u), site.at(delta), site.at(B), site.at(C),
         *(site.param(f"{role}_multiplier") for role in ("decay", "drive", "output", "skip")),
-        site.at(site.y), site.state("state"), *sizes(*u.shape, B.shape[1]), *bits(u, site.y),
+        site.at(site.y), site.state("state"), *_sizes(site), unsigned(bool(site.op.attrs["chain"])), *bits(u, site.y),
         *site.signed("decay_shift", "drive_shift", "output_shift", "state_limit"), signed(site.y.zero_point),
         unsigned(bool(site.op.attrs["reverse"])),
     ]  # fmt: skip
     return call("selective_scan", "selective_scan_q", arguments)
 
 
+def _sizes(site: Site) -> list[str]:
+    """Return steps, channels, heads, groups, states per channel, decays per head."""
+    u, delta, B, _ = site.x
+    groups = site.integer("groups")
+    decays = site.op.params["A" if u.is_float else "decay_multiplier"].shape[1]
+    return sizes(*u.shape, delta.shape[1], groups, B.shape[1] // groups, decays)
+
+
 # ---- float32 ---------------------------------------------------------------------------------------------------------
 
 
 def _float_scan(site: Site) -> Call:
-    u, _, B, _ = site.x
     arguments = [
         *(site.at(x) for x in site.x), site.param("A"), site.param("D"), site.at(site.y), site.state("state"),
-        *sizes(*u.shape, B.shape[1]), unsigned(bool(site.op.attrs["reverse"])),
+        *_sizes(site), unsigned(bool(site.op.attrs["reverse"])),
     ]  # fmt: skip
     return call("selective_scan_f32", "selective_scan_f32", arguments)
 

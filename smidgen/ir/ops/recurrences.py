@@ -7,6 +7,7 @@ from smidgen.errors import GraphError
 from smidgen.ir.graph import Op, State, Tensor
 from smidgen.ir.ops.op_spec import (
     SHIFT,
+    SIZE,
     Array,
     Form,
     Operands,
@@ -25,8 +26,16 @@ from smidgen.numerics import float32, scan
 
 def _scan_shape(op: Op, x: Operands) -> Shape:
     u, delta, B, C = (tensor.shape for tensor in x)
-    if len(u) != 2 or len(B) != 2 or u != delta or B != C or B[0] != u[0]:
-        raise GraphError(f"{op.name}: u, delta (t, d) and B, C (t, n) expected; got {u}, {delta}, {B}, {C}")
+    if len(u) != 2 or len(B) != 2 or len(delta) != 2 or B != C or not u[0] == B[0] == delta[0]:
+        raise GraphError(f"{op.name}: u (t, d), delta (t, heads) and B, C (t, n) expected; got {u}, {delta}, {B}, {C}")
+    groups, heads = integer(op, "groups"), delta[1]
+    if u[1] % heads or u[1] % groups or B[1] % groups:
+        raise GraphError(
+            f"{op.name}: {u[1]} channels of {B[1]} states part neither into {heads} heads nor {groups} groups"
+        )
+    decays = op.params["A" if x[0].is_float else "decay_multiplier"].shape
+    if decays not in ((heads, B[1] // groups), (heads, 1)):
+        raise GraphError(f"{op.name}: {heads} heads of {B[1] // groups} states have decays {decays}")
     return u
 
 
@@ -46,31 +55,33 @@ def _float_scan(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
 def _prove_scan(op: Op, x: Operands, y: Tensor) -> None:
     require_symmetric(op, x[0])
     require_int16(op, *x[1:])
-    require_below(op, "the sum over states", x[2].shape[1] * integer(op, "state_limit") // 2, 30)
+    n_states = x[2].shape[1] // integer(op, "groups")
+    require_below(op, "the sum over states", n_states * integer(op, "state_limit") // 2, 30)
 
 
 def _scan_states(op: Op, x: Operands, y: Tensor) -> tuple[State, ...]:
     dtype = "float32" if y.is_float else "int32"
-    return (State(role="state", shape=(x[0].shape[1], x[2].shape[1]), dtype=dtype),)
+    return (State(role="state", shape=(x[0].shape[1], x[2].shape[1] // integer(op, "groups")), dtype=dtype),)
 
 
 SPECS: Mapping[str, OpSpec] = {
     "selective_scan": OpSpec(
         arity=4, shape=_scan_shape, time="recurrence",
-        macs=lambda op, x, y: 3 * x[0].size * x[2].shape[1], states=_scan_states,
+        macs=lambda op, x, y: 3 * x[0].size * x[2].shape[1] // integer(op, "groups"), states=_scan_states,
         integer=Form(
             params={
-                "decay_multiplier": ("int32", "on"), "drive_multiplier": ("int32", "o"),
+                "decay_multiplier": ("int32", ".."), "drive_multiplier": ("int32", "o"),
                 "output_multiplier": ("int32", "o"), "skip_multiplier": ("int32", "o"),
             },
             attrs={
                 "decay_shift": SHIFT, "drive_shift": SHIFT, "output_shift": SHIFT, "state_limit": range(1, 2**29 + 1),
-                "reverse": bool,
+                "groups": SIZE, "chain": bool, "reverse": bool,
             },
             prove=_prove_scan, evaluate=_scan,
         ),
         float32=Form(
-            params={"A": ("float32", "on"), "D": ("float32", "o")}, attrs={"reverse": bool}, evaluate=_float_scan,
+            params={"A": ("float32", ".."), "D": ("float32", "o")}, attrs={"groups": SIZE, "reverse": bool},
+            evaluate=_float_scan,
         ),
     ),
 }  # fmt: skip
