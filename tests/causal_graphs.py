@@ -72,6 +72,7 @@ def causal_graphs(draw: st.DrawFn, *, is_float: bool = False) -> Graph:
         "pool",
         "image",
         "summary",
+        "product",
         "residual",
         "positions",
         "norm",
@@ -124,6 +125,10 @@ def _layer(draw: st.DrawFn, m: GraphMaker, x: str, kind: str, width: int, y: QPa
             groups = m.group_norm(x, 1, spatial=0, y=y)
             best = m.reshape(m.extreme("max", groups, 1), steps, 1)
             return m.linear(m.binary("add", best, m.reshape(m.second_moment(x, y=y), steps, 1), y), width, y)
+        case "product":
+            row, column = m.linear(x, width, narrow), m.linear(x, width, wide)
+            own = m.matmul(m.reshape(row, steps, 1, width), m.reshape(column, steps, width, 1), y=y)
+            return m.linear(m.reshape(own, steps, 1), width, y)
         case "crop" if steps > 4:
             difference = m.slice(x, 0, 1, steps), m.slice(x, 0, 0, steps - 1)
             return m.binary("add", *difference, y)

@@ -23,6 +23,7 @@ from smidgen.numerics.fixed_point import fixed_point, integer_range
 from smidgen.numerics.float32.attention import HIDDEN_BIAS
 from smidgen.numerics.linear import accumulator_parameters
 from smidgen.numerics.linear_attention import linear_attention_parameters
+from smidgen.numerics.matmul import matmul_parameters
 from smidgen.numerics.moment import moment_parameters
 from smidgen.numerics.norm import norm_parameters
 from smidgen.numerics.pooling import average_pool_parameters
@@ -384,6 +385,17 @@ class GraphMaker:
         """Add the index of the first maximum, or of the first minimum."""
         return self._op(kind, [x], _without_axis(self.tensors[x], axis), None, attrs={"axis": axis}, dtype="int32")
 
+    def matmul(self, a: str, b: str, *, transposed: bool = False, y: QParams = INT16) -> str:
+        """Add a product of matrices, b transposed or not; one operand's leading axes may be missing."""
+        first, second = self.tensors[a], self.tensors[b]
+        leading = max(first.shape[:-2], second.shape[:-2], key=lambda shape: (np.prod(shape), len(shape)))
+        shape = (*leading, first.shape[-2], second.shape[-2 if transposed else -1])
+        attrs: dict[str, Attribute] = {"transposed": transposed}
+        if first.qparams is None or second.qparams is None:
+            return self._op("matmul", [a, b], shape, None, attrs=attrs)
+        p = matmul_parameters(first.qparams, second.qparams, y, first.shape[-1])
+        return self._op("matmul", [a, b], shape, y, attrs={**attrs, **asdict(p)})
+
     def second_moment(self, x: str, *, centred: bool = True, root: bool = True, y: QParams = INT16) -> str:
         """Add a variance, a standard deviation, or a length of each row."""
         source = self.tensors[x]
@@ -487,6 +499,9 @@ def every_reduction(m: GraphMaker, x: str) -> str:
     """Add every kind that takes one value from each line to (rows, c), but the mean; return what they sum to, (c,)."""
     y = None if m.tensors[x].is_float else INT16
     normed = m.group_norm(m.group_norm(x, 2), 1, spatial=0)
+    pairs = m.matmul(normed, normed, transposed=True)
+    normed = m.matmul(m.matmul(pairs, m.reshape(pairs, 1, *m.tensors[pairs].shape)), normed)
+    normed = m.reshape(normed, *m.tensors[x].shape)
     total = m.sum(normed, 0, INT16)
     for other in (m.extreme("max", normed, 0), m.extreme("min", x, 0), m.second_moment(m.transpose(normed, 1, 0))):
         total = m.binary("add", total, other, y)
@@ -619,7 +634,7 @@ def graphs(draw: st.DrawFn, *, layout_only: bool = False) -> Graph:
         m.input(f"x{i}", *draw(st.lists(sizes, min_size=2, max_size=3)), qparams=draw(st.sampled_from([INT8, INT16])))
     kinds = ["transpose", "reshape", "slice", "concat", "strided_slice", "take", "pad"]
     computing = ["linear", "table", "add", "mul", "div", "choice", "norm", "rescale", "mean", "conv1d"]
-    computing += ["image", "pool", "reduce", "moment", "groups"]
+    computing += ["image", "pool", "reduce", "moment", "groups", "product"]
     kinds += ["rowwise"] if layout_only else computing
     results = []
     for _ in range(draw(st.integers(1, 12))):
@@ -685,6 +700,8 @@ def _random_operator(draw: st.DrawFn, m: GraphMaker, x: str, kind: str) -> str:
             return m.sum(x, axis, y) if kind == "sum" else m.extreme(kind, x, axis)
         case "moment" if len(shape) > 1:
             return m.second_moment(x, centred=draw(st.booleans()), root=draw(st.booleans()), y=y)
+        case "product" if len(shape) > 1 and m.tensors[x].zero_point == 0:
+            return m.matmul(x, x, transposed=True, y=y)
         case "groups":
             groups = draw(st.sampled_from([n for n in range(1, shape[-1] + 1) if shape[-1] % n == 0]))
             return m.group_norm(x, groups, spatial=draw(st.integers(0, len(shape) - 1)), y=y)

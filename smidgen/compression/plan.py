@@ -157,7 +157,8 @@ def _needs_symmetric(user: fx.Node) -> bool:
 
 
 _MULTIPLIES_OPERANDS = (
-    aten.scaled_dot_product_attention.default, *_SCANS, linear_attention
+    aten.scaled_dot_product_attention.default, *_SCANS, linear_attention, aten.matmul.default, aten.bmm.default,
+    aten.mm.default,
 )  # fmt: skip
 
 

@@ -84,6 +84,7 @@ _SIXTEEN_BITS = (
     "*:cat", "*:add", "*:sub", "*:selective_scan", "*:ssd_scan", "*:linear_attention", "*:mul", "*:div",
     "feeds:add", "feeds:sub", "feeds:mul", "feeds:div", "feeds:gru",
     "feeds:lstm", "feeds:rnn_tanh", "feeds:rnn_relu",
+    "feeds:matmul", "feeds:bmm",
     "feeds:scaled_dot_product_attention", "feeds:rotary", "feeds:linear_attention", "feeds:output",
 )  # fmt: skip
 

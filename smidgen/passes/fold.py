@@ -132,6 +132,18 @@ def _reduce_before_transpose(graph: Graph, op: Op) -> Graph | None:
     return _swap(graph, {source.name: [], op.name: [replace(reduced, output=inner.name), moved]}, [inner])
 
 
+def _multiply_transposed(graph: Graph, op: Op) -> Graph | None:
+    """a transpose(b), the last two axes changing places, is a product with b transposed."""
+    source = graph.producer(op.inputs[1]) if op.kind == "matmul" else None
+    if source is None or source.kind != "transpose":
+        return None
+    *leading, row, column = range(len(integers(source, "permutation")))
+    if integers(source, "permutation") != (*leading, column, row):
+        return None
+    attrs = {**op.attrs, "transposed": not op.attrs["transposed"]}
+    return _replace(graph, op, [replace(op, inputs=(op.inputs[0], source.inputs[0]), attrs=attrs)])
+
+
 def _sole_reader(graph: Graph, tensor: str, op: Op) -> bool:
     """Return whether nothing but op reads a tensor."""
     return tensor not in graph.outputs and all(reader is op for reader in graph.consumers(tensor))
@@ -208,8 +220,8 @@ _REDUCTIONS = ("mean", "sum", "max", "min", "argmax", "argmin")
 _ROWWISE = tuple(kind for kind, spec in OP_SPECS.items() if spec.time == "pointwise" or kind == "concat")
 
 _RULES: tuple[_Rule, ...] = (
-    _merge_layout, _drop_identity, _sink_transpose, _reduce_before_transpose, _slice_before_transpose, _cut_window,
-    _slice_before_rowwise,
+    _merge_layout, _drop_identity, _sink_transpose, _reduce_before_transpose, _multiply_transposed,
+    _slice_before_transpose, _cut_window, _slice_before_rowwise,
 )  # fmt: skip
 
 

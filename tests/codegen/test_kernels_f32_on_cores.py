@@ -82,6 +82,11 @@ CASES = {
         shape=(10,),
         twin=lambda x: float32.second_moment(piece(x, 0, 10, 16), centred=True, root=True, divisor=15.0),
     ),
+    "matmul": Case(
+        call="matmul_f32(x, x + 60, y, 2U, 5U, 6U, 4U, 30U, 24U, 1U)",
+        shape=(2, 5, 4),
+        twin=lambda x: float32.matmul(piece(x, 0, 2, 5, 6), piece(x, 60, 2, 4, 6), transposed=True),
+    ),
     "attention": Case(
         call="attention_f32(x, x + 48, x + 72, x + 84, y, ctx->scratch, "
         "6U, 6U, 2U, 1U, 4U, 2U, 1U, 4U, 0U, 0, 4, 1, -1, 0.5f)",

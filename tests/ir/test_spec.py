@@ -132,6 +132,7 @@ TYPES: dict[str, tuple[Spoil, str]] = {
     "bias in int32": (
         with_param("attention", "bias", lambda a: a.astype(np.int32)), "bias must be int16 with 2 axes, got int32"
     ),
+    "asymmetric matrix": (lambda _: asymmetric_product(), "matmul.0: x must be symmetric, its zero point is 3"),
     "asymmetric q": (
         lambda _: asymmetric_attention(), "attention.0: q must be symmetric, its zero point is 3"
     ),
@@ -259,6 +260,9 @@ SHAPES: dict[str, tuple[Spoil, str]] = {
     ),
     "steps without end": (with_param("steps", "values", lambda a: a[:-1]), "thresholds must rise and have one value"),
     "filled": (with_attr("pad", "fill", -32768), "fill -32768 is no value of int16"),
+    "matrices": (with_attr("matmul", "transposed", False), r"\(6, 4\) and \(6, 4\) do not go together, transposed=F"),
+    "leading axes": (lambda _: matrices_of_unlike_leading_axes(), r"leading axes \(2,\) and \(3,\) differ; one of"),
+    "vectors": (lambda _: product_of_vectors(), r"matrices have two axes at least, got \(4,\) and \(4, 4\)"),
     "groups": (with_attr("group_norm", "groups", 3), r"\(6, 4\) has no 1 axes before channels that part into 3 groups"),
     "places": (with_attr("group_norm", "spatial", 2), r"\(6, 4\) has no 2 axes before channels that part into 2"),
     "moment of a scalar": (lambda _: moment_of_a_scalar(), "second_moment works along the last axis, t1 has none"),
@@ -271,6 +275,7 @@ BOUNDS: dict[str, tuple[Spoil, str]] = {
     "add of int8": (lambda _: narrow_add(multiplier_a=2**24), r"add.0: its sum can reach \d+, it must stay"),
     "mean": (lambda _: long_mean(), "mean.1: a mean over 131072 elements could overflow, 65538 are most"),
     "average": (lambda _: long_pool(), r"average_pool.0: its sum can reach \d+, it must stay below 2\*\*31"),
+    "product": (with_attr("matmul", "prescale", 0), r"matmul.*: a sum of products can reach \d+, it must stay below 2"),
     "sum": (lambda _: long_sum(), r"sum.1: its sum can reach \d+, it must stay below 2\*\*31"),
     "power of a moment": (with_attr("second_moment", "fraction_bits", 16), r"the power of a row can reach \d+"),
     "power of a group": (with_attr("group_norm", "epsilon", 2**62 - 1), r"group_norm.*: the power of a row can reach"),
@@ -327,6 +332,30 @@ def long_mean() -> Graph:
     x = m.input("x", 2**17, 1, qparams=INT16)
     short = m.graph(m.mean(m.slice(x, 0, 0, 8), 0, INT16))
     return replace(short, ops=(replace(short.ops[-1], inputs=(x,)),))
+
+
+def matrices_of_unlike_leading_axes() -> Graph:
+    """Return a product of 2 matrices with 3."""
+    m = GraphMaker()
+    a, b = m.input("a", 2, 4, 4, qparams=SYMMETRIC), m.input("b", 2, 4, 4, qparams=SYMMETRIC)
+    graph = m.graph(m.matmul(a, b))
+    return replace(graph, tensors={**graph.tensors, "b": replace(graph["b"], shape=(3, 4, 4))})
+
+
+def product_of_vectors() -> Graph:
+    """Return a product of a vector with a matrix."""
+    m = GraphMaker()
+    a, b = m.input("a", 1, 4, qparams=SYMMETRIC), m.input("b", 4, 4, qparams=SYMMETRIC)
+    graph = m.graph(m.matmul(a, b))
+    return replace(graph, tensors={**graph.tensors, "a": replace(graph["a"], shape=(4,))})
+
+
+def asymmetric_product() -> Graph:
+    """Return a product with a matrix that has a zero point."""
+    m = GraphMaker()
+    x = m.input("x", 4, 4, qparams=SYMMETRIC)
+    graph = m.graph(m.matmul(x, x))
+    return replace(graph, tensors={**graph.tensors, "x": replace(graph["x"], qparams=INT8)})
 
 
 def long_sum() -> Graph:

@@ -79,6 +79,34 @@ def test_transpositions_sink_through_functions_of_elements() -> None:
     assert_same_outputs(graph, folded)
 
 
+def test_a_product_takes_a_transposed_matrix_as_it_is() -> None:
+    """a transpose(b) needs no transposition, nor does a transposition of a transposed matrix; other moves stay."""
+    m = GraphMaker()
+    a, b = m.input("a", 2, 3, 4, qparams=INT16), m.input("b", 2, 4, 3, qparams=INT16)
+    plain, back = m.matmul(a, b), m.matmul(a, m.transpose(m.transpose(b, 0, 2, 1), 0, 2, 1))
+    turned, twice = m.matmul(b, m.transpose(b, 0, 2, 1)), m.matmul(a, m.transpose(a, 0, 2, 1), transposed=False)
+    graph = m.graph(plain, back, turned, twice)
+    folded = fold(graph)
+    assert [(op.kind, op.attrs["transposed"]) for op in folded.ops] == [("matmul", False)] * 2 + [("matmul", True)] * 2
+    assert_same_outputs(graph, folded)
+    other = m.graph(
+        m.matmul(m.input("c", 2, 4, 2, qparams=INT16), m.transpose(m.input("d", 2, 2, 3, qparams=INT16), 1, 0, 2))
+    )
+    assert kinds(fold(other)) == ["transpose", "matmul"]
+
+
+def test_reductions_take_transpositions_away() -> None:
+    """What is gone needs no place: along either axis of a transposed image nothing is moved, unless two axes change."""
+    m = GraphMaker()
+    turned = m.transpose(m.input("x", 3, 4, 5), 2, 0, 1)
+    graph = m.graph(m.mean(turned, 0), m.extreme("max", m.mean(m.transpose("x", 1, 2, 0), 2), 1))
+    assert kinds(fold(graph)) == ["mean", "mean", "max"]
+    assert_same_outputs(graph, fold(graph))
+    graph = m.graph(m.argmax(m.transpose("x", 2, 0, 1), 1))
+    assert kinds(fold(graph)) == ["argmax", "transpose"]
+    assert_same_outputs(graph, fold(graph))
+
+
 def test_a_transposition_of_axes_of_one_is_a_reshape() -> None:
     """Where no element moves, none is moved."""
     m = GraphMaker()

@@ -227,6 +227,10 @@ REFUSED: dict[str, tuple[Build, str]] = {
     "a norm over time": (
         lambda m, x: m.group_norm(x, 2), r"group_norm\.0 \(group_norm\) normalises over all steps of the window; norm",
     ),
+    "steps times steps": (
+        lambda m, x: m.matmul(m.linear(x, 4, INT16), m.linear(x, 4, INT16), transposed=True),
+        r"matmul\.2 \(matmul\) multiplies steps with other steps, which are all known at the end",
+    ),
     "the first steps": (
         lambda m, x: m.slice(x, 0, 0, 3), rf"slice\.0 \(slice\) keeps 3 of {STEPS} steps: which ones it would keep",
     ),

@@ -11,6 +11,7 @@ from smidgen.compression.rewriting.batch_norm import scale_instead_of_batch_norm
 from smidgen.compression.rewriting.channel_scaling import merge_channel_scaling
 from smidgen.compression.rewriting.cumulative_attention import fuse_cumulative_attention
 from smidgen.compression.rewriting.linear_attention import fuse_linear_attention
+from smidgen.compression.rewriting.products import merge_constant_products, unify_products
 from smidgen.compression.rewriting.projections import part_projections
 from smidgen.compression.rewriting.recurrent_layers import CELLS, LAYERS, part_recurrent_layers
 from smidgen.compression.rewriting.reductions import REWRITTEN_REDUCTIONS, unify_reductions
@@ -39,6 +40,7 @@ def rewrite_by_shape(graph: fx.Graph) -> bool:
     changed = False
     for rewritten in (
         part_recurrent_layers(graph),
+        merge_constant_products(graph),
         unify_reductions(graph),
         scale_instead_of_batch_norm(graph),
         merge_channel_scaling(graph),
@@ -61,6 +63,7 @@ def rewrite_by_constants(graph: fx.Graph, constants: Constants, batch: BatchAxis
         fuse_rotary(graph, constants, batch),
         share_heads(graph, batch),
         part_projections(graph, batch),
+        unify_products(graph),
     ):
         changed |= rewritten
     graph.eliminate_dead_code()

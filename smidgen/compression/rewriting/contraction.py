@@ -3,13 +3,13 @@
 Glossary: leading axes are batch and heads, T queries, S keys, w width of a score, u width of a value.
 """
 
-import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import fx
 
+from smidgen.compression.rewriting.equation import equation_of
 from smidgen.compression.rewriting.insertion import Insertion
 from smidgen.compression.structure import arguments
 
@@ -105,22 +105,11 @@ def _of_matmul(q: object, k: object) -> ScoreProduct | None:
 
 
 def _einsum(node: fx.Node) -> _Terms | None:
-    """Return the letters of an einsum of two operands, an ellipsis written out; None for anything else."""
-    if node.target is not aten.einsum.default or len(node.args[1]) != 2:  # type: ignore[arg-type]
+    """Return the letters of an einsum of two operands; None for anything else."""
+    equation = equation_of(node)
+    if equation is None or len(equation[0]) != 2:
         return None
-    equation = str(node.args[0]).replace(" ", "").replace("...", ".")
-    terms, arrow, result = equation.partition("->")
-    operands = terms.split(",")
-    if not arrow or any(len(set(term)) < len(term) for term in operands):
-        return None
-    free = [letter for letter in string.ascii_letters if letter not in equation]
-    hidden = [_rank(x) - len(term) + 1 if "." in term else 0 for x, term in zip(node.args[1], operands, strict=True)]  # type: ignore[arg-type]
-    shared = free[: max(hidden)]
-    written = [
-        [letter for mark in term for letter in (shared[len(shared) - count :] if mark == "." else mark)]
-        for term, count in zip((*operands, result), (*hidden, max(hidden)), strict=True)
-    ]
-    return written[0], written[1], written[2]
+    return equation[0][0], equation[0][1], equation[1]
 
 
 def _of_einsum(node: fx.Node, terms: _Terms) -> ScoreProduct | None:

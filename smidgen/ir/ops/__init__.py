@@ -9,6 +9,7 @@ from smidgen.ir.ops import (
     convolution,
     layout,
     linear_attention,
+    matmul,
     normalization,
     pointwise,
     pooling,
@@ -24,6 +25,7 @@ __all__ = ["OP_SPECS", "Array", "Form", "OpSpec", "Operands", "element_limit", "
 
 OP_SPECS: Mapping[str, OpSpec] = {
     **projections.SPECS,
+    **matmul.SPECS,
     **convolution.SPECS,
     **pooling.SPECS,
     **pointwise.SPECS,

@@ -63,6 +63,7 @@ from smidgen.numerics.float32.gru import gru
 from smidgen.numerics.float32.linear import linear
 from smidgen.numerics.float32.linear_attention import linear_attention
 from smidgen.numerics.float32.lstm import lstm
+from smidgen.numerics.float32.matmul import matmul
 from smidgen.numerics.float32.moment import second_moment
 from smidgen.numerics.float32.norm import group_norm, layer_norm, rms_norm
 from smidgen.numerics.float32.pooling import average_pool, max_pool
@@ -108,6 +109,7 @@ __all__ = [
     "logical_not",
     "lstm",
     "lt_scalar",
+    "matmul",
     "max_pool",
     "maximum",
     "mean",

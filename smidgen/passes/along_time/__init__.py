@@ -1,6 +1,15 @@
 """What each kind of operator does along time, by family as `ir.ops`; a kind without a rule cannot be streamed."""
 
-from smidgen.passes.along_time import attention, layout, normalization, pointwise, recurrences, reductions, sliding
+from smidgen.passes.along_time import (
+    attention,
+    layout,
+    matmul,
+    normalization,
+    pointwise,
+    recurrences,
+    reductions,
+    sliding,
+)
 from smidgen.passes.along_time.rule import Rules, TimeRule
 from smidgen.passes.along_time.track import TimedOp, Track
 from smidgen.passes.along_time.writer import Writer
@@ -15,4 +24,5 @@ TIME_RULES: Rules = {
     **recurrences.RULES,
     **reductions.RULES,
     **normalization.RULES,
+    **matmul.RULES,
 }
