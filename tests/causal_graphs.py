@@ -87,13 +87,16 @@ def causal_graphs(draw: st.DrawFn, *, is_float: bool = False) -> Graph:
     ]
     for kind in draw(st.lists(st.sampled_from(kinds), max_size=5)):
         x = _layer(draw, m, x, kind, width, draw(st.sampled_from(types)))
-    head = draw(st.sampled_from(["all", "last", "mean", "last and mean"]))
+    head = draw(st.sampled_from(["all", "last", "mean", "sum", "max", "min", "last and mean"]))
     y = types[-1]
     last = m.slice(x, 0, m.tensors[x].shape[0] - 1, m.tensors[x].shape[0])
     results = {
         "all": lambda: [x],
         "last": lambda: [m.reshape(last, width)],
         "mean": lambda: [m.mean(x, 0, y)],
+        "sum": lambda: [m.sum(x, 0, y)],
+        "max": lambda: [m.extreme("max", x, 0)],
+        "min": lambda: [m.extreme("min", x, 0)],
         "last and mean": lambda: [m.binary("add", m.reshape(last, width), m.mean(x, 0, y), y)],
     }[head]()
     return m.graph(m.linear(results[0], 3, y))
@@ -151,7 +154,7 @@ def _layer(draw: st.DrawFn, m: GraphMaker, x: str, kind: str, width: int, y: QPa
             bias = relative_bias(2, min(window or steps, steps)) if draw(st.booleans()) else None
             return m.linear(m.reshape(m.attention(*heads, window=window, bias=bias, y=y), steps, 4), width, y)
         case "running_mean":
-            return m.running_mean(x, y)
+            return m.running_extreme(draw(st.sampled_from(["running_max", "running_min"])), m.running_mean(x, y))
         case "turned":
             turned = m.transpose(x, 1, 0)
             flat = m.reshape(turned, width, 1, steps)

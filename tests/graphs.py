@@ -352,6 +352,18 @@ class GraphMaker:
             attrs["multiplier"], attrs["shift"] = mean_parameters(source.qparams, y, source.shape[0])
         return self._op("running_mean", [x], source.shape, y if source.qparams else None, attrs=attrs)
 
+    def running_sum(self, x: str, y: QParams = INT8) -> str:
+        """Add the sum of all elements so far along the first axis."""
+        source = self.tensors[x]
+        attrs: dict[str, Attribute] = {}
+        if source.qparams:
+            attrs["multiplier"], attrs["shift"] = sum_parameters(source.qparams, y, source.shape[0])
+        return self._op("running_sum", [x], source.shape, y if source.qparams else None, attrs=attrs)
+
+    def running_extreme(self, kind: str, x: str) -> str:
+        """Add running_max or running_min along the first axis."""
+        return self._op(kind, [x], self.tensors[x].shape, self.tensors[x].qparams)
+
     def history(self, x: str, axis: int, taps: int, *, dilation: int = 1, initial: float = 0) -> str:
         """Add the frames before the one that comes, for a step."""
         shape = tuple(taps if i == axis else size for i, size in enumerate(self.tensors[x].shape))
@@ -597,7 +609,8 @@ def every_step_operator(name: str = "steps", *, is_float: bool = False) -> Graph
     )
     delta = m.pointwise(u, "softplus") if is_float else m.table(m.linear(u, 4, wide), wide)
     scanned = m.selective_scan(u, delta, m.linear(u, 3, wide), m.linear(u, 3, wide), wide)
-    heads = m.reshape(m.linear(m.running_mean(scanned, wide), 4, narrow), 1, 2, 2)
+    extremes = m.running_extreme("running_max", m.running_extreme("running_min", m.running_sum(scanned, wide)))
+    heads = m.reshape(m.linear(m.binary("add", m.running_mean(scanned, wide), extremes, wide), 4, narrow), 1, 2, 2)
     shared = m.reshape(m.linear(scanned, 2, narrow), 1, 1, 2)
     recurred = m.linear_attention(heads, heads, heads, y=wide)
     attended = m.cached_attention(recurred, shared, shared, window=5, y=wide, bias=relative_bias(2, 5))

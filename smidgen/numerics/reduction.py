@@ -50,7 +50,7 @@ def largest_distance(dtype: str, zero_point: int) -> int:
 def mean(x: Integers, *, axis: int, zero_points: tuple[int, int], multiplier: int, shift: int, dtype: str) -> Integers:
     """Return the mean over `axis` in the output's scale; zero_points are those of input and output."""
     total = (x - zero_points[0]).sum(axis=axis)
-    return _mean_of(total, x.shape[axis], multiplier, shift, zero_points[1], dtype)
+    return mean_of(total, x.shape[axis], multiplier, shift, zero_points[1], dtype)
 
 
 def sum_parameters(x: QParams, y: QParams, length: int, *, factor: float = 1.0) -> tuple[int, int]:
@@ -68,30 +68,8 @@ def sum_along(
     return saturate(requantize(total, multiplier, shift) + zero_points[1], dtype)
 
 
-def running_mean(
-    x: Integers,
-    totals: Integers,
-    count: Integers,
-    *,
-    zero_points: tuple[int, int],
-    multiplier: int,
-    shift: int,
-    dtype: str,
-) -> Integers:
-    """Return for each element of x (B, T, ...) the mean of all elements so far.
-
-    Args: totals (B, ...) and count (B, 1), the sum without zero points and the number of those before; left with the
-    elements of x added.
-    """
-    y = np.empty_like(x)
-    for t in range(x.shape[1]):
-        totals += x[:, t] - zero_points[0]
-        count += 1
-        y[:, t] = _mean_of(totals, int(count[0, 0]), multiplier, shift, zero_points[1], dtype)
-    return y
-
-
-def _mean_of(total: Integers, count: int, multiplier: int, shift: int, zero_point: int, dtype: str) -> Integers:
+def mean_of(total: Integers, count: int, multiplier: int, shift: int, zero_point: int, dtype: str) -> Integers:
+    """Return the mean of `count` elements whose sum without zero points is `total`, in the output's scale."""
     mantissa, places = reciprocal(np.asarray(count, np.int64))
     factor = rounded_shift(mantissa * multiplier, 31)
     return saturate(rounded_shift(total * factor, places - shift) + zero_point, dtype)

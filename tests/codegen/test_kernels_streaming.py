@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kernel_library import Kernels, assert_same_floats, kernel_files
-from strategies import activation_types, tensors
+from strategies import activation_types, float_tensors, shifts, tensors
 
-from smidgen.numerics import float32, reduction
+from smidgen.numerics import float32, reduction, running
 from smidgen.numerics.history import cache_frame, history, stored_row
 
 SIGNATURES = {
@@ -15,9 +15,13 @@ SIGNATURES = {
     "cache_frame": "ppuuu",
     "stored_row": "pppuuuu",
     "running_mean_q": "ppppuuuuiiii",
+    "running_sum_q": "pppuuuuiiii",
+    "running_extremum_q": "pppuuuu",
+    "running_sum_f32": "pppuu",
+    "running_extremum_f32": "pppuuu",
     "running_mean_f32": "ppppuu",
 }
-HEADERS = ("frame_cache.h", "history.h", "reduce.h", "reduce_f32.h")
+HEADERS = ("frame_cache.h", "history.h", "running.h", "running_f32.h")
 
 sizes = st.integers(1, 5)
 
@@ -114,7 +118,7 @@ def test_running_mean(
     earlier = data.draw(tensors(x_type, 1, before, width))
     sums, constants = (earlier - zeros[0]).sum(axis=1), {"zero_points": zeros, "multiplier": multiplier, "shift": shift}
     totals, count = sums.copy(), np.full((1, 1), before)
-    expected = reduction.running_mean(x, totals, count, **constants, dtype=y_type)
+    expected = running.running_mean(x, totals, count, **constants, dtype=y_type)
     whole = reduction.mean(np.concatenate([earlier, x], axis=1), axis=1, **constants, dtype=y_type)
     np.testing.assert_array_equal(whole, expected[:, -1])
     y, kernel_totals = np.empty((steps, width), y_type), sums[0].astype(np.int32)
@@ -136,4 +140,65 @@ def test_float_running_mean(kernels: Kernels, seed: int, steps: int, width: int)
     assert_same_floats(float32.mean(x, axis=1), expected[:, -1])
     y, totals, count = np.empty((steps, width), np.float32), np.zeros(width, np.float32), np.zeros(1, np.int32)
     kernels("running_mean_f32", np.ascontiguousarray(x[0]), y, totals, count, steps, width)
+    assert_same_floats(expected[0], y)
+
+
+@given(
+    data=st.data(), x_type=activation_types, y_type=activation_types, steps=st.integers(1, 20), width=sizes,
+    multiplier=st.integers(0, 2**31 - 1), shift=shifts,
+)  # fmt: skip
+def test_running_sum(
+    kernels: Kernels, data: st.DataObject, x_type: str, y_type: str, steps: int, width: int, multiplier: int, shift: int
+) -> None:
+    """running_sum_q equals its twin from any state; its n-th row is the sum of n elements."""
+    zeros = tuple(data.draw(st.integers(-128, 127)) if dtype == "int8" else 0 for dtype in (x_type, y_type))
+    x, constants = data.draw(tensors(x_type, 1, steps, width)), {"multiplier": multiplier, "shift": shift}
+    totals = np.zeros((1, width), np.int64)
+    expected = running.running_sum(x, totals, zero_points=zeros, **constants, dtype=y_type)
+    whole = reduction.sum_along(x, axis=1, zero_points=zeros, **constants, dtype=y_type)
+    np.testing.assert_array_equal(whole, expected[:, -1])
+    y, kernel_totals = np.empty((steps, width), y_type), np.zeros(width, np.int32)
+    bits = (8 * np.dtype(x_type).itemsize, 8 * np.dtype(y_type).itemsize)
+    narrow = np.ascontiguousarray(x[0], x_type)
+    kernels("running_sum_q", narrow, y, kernel_totals, steps, width, *bits, *zeros, multiplier, shift)
+    np.testing.assert_array_equal(expected[0], y)
+    np.testing.assert_array_equal(totals[0], kernel_totals)
+
+
+@given(
+    data=st.data(), dtype=activation_types, steps=st.integers(1, 20), before=st.integers(1, 5), width=sizes,
+    least=st.booleans(),
+)  # fmt: skip
+def test_running_extremum(
+    kernels: Kernels, data: st.DataObject, dtype: str, steps: int, before: int, width: int, least: bool
+) -> None:
+    """running_extremum_q equals its twin from any state; its n-th row is the extreme of n elements."""
+    earlier, x = data.draw(tensors(dtype, 1, before, width)), data.draw(tensors(dtype, 1, steps, width))
+    extreme = np.min if least else np.max
+    extremes = extreme(earlier, axis=1)
+    y, kernel_extremes = np.empty((steps, width), dtype), np.ascontiguousarray(extremes[0], dtype)
+    expected = running.running_extremum(x, extremes, least=least)
+    np.testing.assert_array_equal(extreme(np.concatenate([earlier, x], axis=1), axis=1), expected[:, -1])
+    narrow, bits = np.ascontiguousarray(x[0], dtype), 8 * np.dtype(dtype).itemsize
+    kernels("running_extremum_q", narrow, y, kernel_extremes, steps, width, least, bits)
+    np.testing.assert_array_equal(expected[0], y)
+    np.testing.assert_array_equal(extremes[0], kernel_extremes)
+
+
+@given(data=st.data(), steps=st.integers(1, 20), width=sizes, least=st.booleans())
+def test_float_running_sum_and_extremum(
+    kernels: Kernels, data: st.DataObject, steps: int, width: int, least: bool
+) -> None:
+    """Both equal their twins, and their n-th rows what n elements give, bit for bit: of -0 and 0 the first."""
+    x = data.draw(float_tensors(1, steps, width))
+    narrow, y, state = np.ascontiguousarray(x[0]), np.empty((steps, width), np.float32), np.zeros(width, np.float32)
+    expected = float32.running_sum(x, np.zeros((1, width), np.float32))
+    assert_same_floats(float32.sum_along(x, axis=1), expected[:, -1])
+    kernels("running_sum_f32", narrow, y, state, steps, width)
+    assert_same_floats(expected[0], y)
+    none = np.full((1, width), np.inf if least else -np.inf, np.float32)
+    state = none[0].copy()
+    expected = float32.running_extremum(x, none, least=least)
+    assert_same_floats(float32.extremum(x, axis=1, least=least), expected[:, -1])
+    kernels("running_extremum_f32", narrow, y, state, steps, width, least)
     assert_same_floats(expected[0], y)

@@ -16,6 +16,7 @@ from smidgen.codegen.calls import (
     recurrences,
     recurrent_layers,
     reductions,
+    running,
     sliding,
     streaming,
 )
@@ -28,12 +29,12 @@ __all__ = ["Call", "Site", "call_for", "reset_statements"]
 
 _INTEGER: Emitters = {
     **projections.INTEGER, **pointwise.INTEGER, **normalization.INTEGER, **attention.INTEGER, **recurrences.INTEGER,
-    **recurrent_layers.INTEGER, **reductions.INTEGER, **matmul.INTEGER, **sliding.INTEGER, **layout.INTEGER,
+    **recurrent_layers.INTEGER, **reductions.INTEGER, **running.INTEGER, **matmul.INTEGER, **sliding.INTEGER, **layout.INTEGER,
     **streaming.STREAMING, **cached_attention.INTEGER, **linear_attention.INTEGER,
 }  # fmt: skip
 _FLOAT: Emitters = {
     **projections.FLOAT, **pointwise.FLOAT, **normalization.FLOAT, **attention.FLOAT, **recurrences.FLOAT,
-    **recurrent_layers.FLOAT, **reductions.FLOAT, **matmul.FLOAT, **sliding.FLOAT, **layout.FLOAT,
+    **recurrent_layers.FLOAT, **reductions.FLOAT, **running.FLOAT, **matmul.FLOAT, **sliding.FLOAT, **layout.FLOAT,
     **streaming.STREAMING, **cached_attention.FLOAT, **linear_attention.FLOAT,
 }  # fmt: skip
 

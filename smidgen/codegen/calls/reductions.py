@@ -1,4 +1,4 @@
-"""Calls of operators that take one value from each line, or from all elements so far."""
+"""Calls of operators that take one value from each line."""
 
 import math
 
@@ -18,20 +18,6 @@ def _mean(site: Site) -> Call:
         *site.signed("multiplier", "shift"),
     ]  # fmt: skip
     return call("reduce", "mean_q", arguments)
-
-
-def _running_mean(site: Site) -> Call:
-    x, y = site.x[0], site.y
-    arguments = [
-        *_running_operands(site), *bits(x, y), *site.zero_points(), *site.signed("multiplier", "shift")
-    ]  # fmt: skip
-    return call("reduce", "running_mean_q", arguments)
-
-
-def _running_operands(site: Site) -> list[str]:
-    x = site.x[0]
-    states = (site.state("totals"), site.state("count"))
-    return [site.at(x), site.at(site.y), *states, *sizes(x.shape[0], math.prod(x.shape[1:]))]
 
 
 def _sum(site: Site) -> Call:
@@ -77,10 +63,6 @@ def _float_sum(site: Site) -> Call:
     return call("reduce_f32", "sum_along_f32", [site.at(site.x[0]), site.at(site.y), *_reduced_sizes(site)])
 
 
-def _float_running_mean(site: Site) -> Call:
-    return call("reduce_f32", "running_mean_f32", _running_operands(site))
-
-
 def _float_extremum(site: Site) -> Call:
     return call("reduce_f32", "extremum_f32", _extreme_operands(site))
 
@@ -99,12 +81,12 @@ def _float_second_moment(site: Site) -> Call:
 
 
 INTEGER: Emitters = {
-    "mean": _mean, "running_mean": _running_mean, "sum": _sum, "max": _extremum, "min": _extremum,
+    "mean": _mean, "sum": _sum, "max": _extremum, "min": _extremum,
     "argmax": _position, "argmin": _position, "second_moment": _second_moment,
 }  # fmt: skip
 
 FLOAT: Emitters = {
-    "mean": _float_mean, "running_mean": _float_running_mean, "sum": _float_sum, "max": _float_extremum,
+    "mean": _float_mean, "sum": _float_sum, "max": _float_extremum,
     "min": _float_extremum, "argmax": _float_position, "argmin": _float_position,
     "second_moment": _float_second_moment,
 }  # fmt: skip

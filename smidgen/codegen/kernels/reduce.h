@@ -1,5 +1,5 @@
-/* Sums, means and extremes of integers over one axis of x (outer, reduced, inner) to y (outer, inner), means of all so far.
- * Twin of numerics/reduction.py. */
+/* Sums, means and extremes of integers over one axis of x (outer, reduced, inner) to y (outer, inner). Twin of
+ * numerics/reduction.py. */
 #ifndef SMIDGEN_REDUCE_H
 #define SMIDGEN_REDUCE_H
 
@@ -32,21 +32,6 @@ SMIDGEN_KERNEL void mean_q(const void *x, void *y, uint32_t outer, uint32_t redu
                 total += load_q(x, (((o * reduced) + r) * inner) + i, x_bits) - zero_x;
             }
             store_mean(y, (o * inner) + i, total, factor, zero_y, y_bits);
-        }
-    }
-}
-
-/* y (steps, width): the mean of all rows of x so far; `totals` (width) and `count` go on from the rows before. */
-SMIDGEN_KERNEL void running_mean_q(const void *x, void *y, smidgen_s32 *totals, smidgen_s32 *count, uint32_t steps,
-                                   uint32_t width, uint32_t x_bits, uint32_t y_bits, int32_t zero_x, int32_t zero_y,
-                                   int32_t multiplier, int32_t shift)
-{
-    for (uint32_t t = 0U; t < steps; t++) {
-        (*count)++;
-        const smidgen_scaled factor = mean_factor((uint32_t)*count, multiplier, shift);
-        for (uint32_t i = 0U; i < width; i++) {
-            totals[i] += load_q(x, (t * width) + i, x_bits) - zero_x;
-            store_mean(y, (t * width) + i, totals[i], factor, zero_y, y_bits);
         }
     }
 }

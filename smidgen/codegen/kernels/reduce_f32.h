@@ -19,19 +19,6 @@ SMIDGEN_KERNEL void mean_f32(const smidgen_f32 *x, smidgen_f32 *y, uint32_t oute
     }
 }
 
-/* y (steps, width): the mean of all rows of x so far; `totals` (width) and `count` go on from the rows before. */
-SMIDGEN_KERNEL void running_mean_f32(const smidgen_f32 *x, smidgen_f32 *y, smidgen_f32 *totals, smidgen_s32 *count,
-                                     uint32_t steps, uint32_t width)
-{
-    for (uint32_t t = 0U; t < steps; ++t) {
-        (*count)++;
-        for (uint32_t i = 0U; i < width; ++i) {
-            totals[i] += x[(t * width) + i];
-            y[(t * width) + i] = smidgen_dividef(totals[i], (float)*count);
-        }
-    }
-}
-
 SMIDGEN_KERNEL void sum_along_f32(const smidgen_f32 *x, smidgen_f32 *y, uint32_t outer, uint32_t reduced, uint32_t inner)
 {
     for (uint32_t o = 0U; o < outer; ++o) {

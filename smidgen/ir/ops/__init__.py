@@ -17,6 +17,7 @@ from smidgen.ir.ops import (
     recurrences,
     recurrent_layers,
     reductions,
+    running,
     streaming,
 )
 from smidgen.ir.ops.op_spec import Array, Form, Operands, OpSpec
@@ -35,6 +36,7 @@ OP_SPECS: Mapping[str, OpSpec] = {
     **recurrent_layers.SPECS,
     **layout.SPECS,
     **reductions.SPECS,
+    **running.SPECS,
     **streaming.SPECS,
     **cached_attention.SPECS,
     **linear_attention.SPECS,

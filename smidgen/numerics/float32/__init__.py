@@ -67,9 +67,10 @@ from smidgen.numerics.float32.matmul import matmul
 from smidgen.numerics.float32.moment import second_moment
 from smidgen.numerics.float32.norm import group_norm, layer_norm, rms_norm
 from smidgen.numerics.float32.pooling import average_pool, max_pool
-from smidgen.numerics.float32.reduction import extremum, mean, position, running_mean, sum_along
+from smidgen.numerics.float32.reduction import extremum, mean, position, sum_along
 from smidgen.numerics.float32.rnn import rnn
 from smidgen.numerics.float32.rotary import rotary
+from smidgen.numerics.float32.running import running_extremum, running_mean, running_sum
 from smidgen.numerics.float32.scan import selective_scan
 
 __all__ = [
@@ -128,7 +129,9 @@ __all__ = [
     "rotary",
     "round",
     "rsqrt",
+    "running_extremum",
     "running_mean",
+    "running_sum",
     "second_moment",
     "select",
     "selective_scan",

@@ -48,19 +48,6 @@ def extremum(x: Floats, *, axis: int, least: bool) -> Floats:
 
 
 @float32_only
-def running_mean(x: Floats, totals: Floats, *, before: int) -> Floats:
-    """Return for each element of x (B, T, ...) the mean of all elements so far, summed in order.
-
-    Args: totals (B, ...), the sum of the `before` elements that came before; left with those of x added.
-    """
-    y = np.empty_like(x)
-    for t in range(x.shape[1]):
-        totals += x[:, t]
-        y[:, t] = totals / np.float32(before + t + 1)
-    return y
-
-
-@float32_only
 def position(x: Floats, *, axis: int, least: bool) -> NDArray[np.int32]:
     """Return the position of the first maximum of x along `axis`, or of the first minimum."""
     return np.asarray(np.argmin(x, axis=axis) if least else np.argmax(x, axis=axis), np.int32)

@@ -3,7 +3,10 @@
 from smidgen.passes.along_time.rule import Rules, TimeRule
 from smidgen.passes.along_time.track import TimedOp, Track, in_steps, joined_track
 
-_KINDS = ("selective_scan", "gru", "lstm", "rnn", "running_mean", "linear_attention")
+_KINDS = (
+    "selective_scan", "gru", "lstm", "rnn", "running_mean", "running_sum", "running_max", "running_min",
+    "linear_attention",
+)  # fmt: skip
 #: Kinds whose operands behind the first are the states before the first step.
 _FROM_FIRST_STATES = ("gru", "lstm", "rnn")
 

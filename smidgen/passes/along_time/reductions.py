@@ -9,7 +9,7 @@ from smidgen.passes.along_time.writer import Writer
 
 _KINDS = ("mean", "sum", "max", "min", "argmax", "argmin", "second_moment")
 #: What goes on from step to step where a reduction runs along time.
-_RUNNING: Mapping[str, str] = {"mean": "running_mean"}
+_RUNNING: Mapping[str, str] = {kind: f"running_{kind}" for kind in ("mean", "sum", "max", "min")}
 
 
 def _track(timed: TimedOp) -> Track:
@@ -21,7 +21,9 @@ def _track(timed: TimedOp) -> Track:
     if track.axis != reduced:
         return Track(axis=track.axis - (reduced < track.axis), clock=track.clock)
     if timed.op.kind not in _RUNNING:
-        raise timed.refusal("runs over all steps of the window; take it over features, or use a mean over time")
+        raise timed.refusal(
+            "runs over all steps of the window; take it over features, or use a mean or an extreme over time"
+        )
     if track.n_padding:
         raise timed.refusal(f"runs over {in_steps(track.n_padding)} of padding in front of the first; pad behind it")
     return Track(axis=None, clock=track.clock)
@@ -42,8 +44,8 @@ def _write(timed: TimedOp, writer: Writer) -> None:
     row = (1, timed.y.size)
     frame = writer.add_helper(timed, "frame", kind="reshape", inputs=[x.name], shape=row, attrs={"shape": row})
     kind = _RUNNING[timed.op.kind]
-    mean = writer.add_helper(timed, "running", kind=kind, inputs=[frame], shape=row, attrs=attrs, like=timed.y)
-    writer.reshape(timed, mean)
+    so_far = writer.add_helper(timed, "running", kind=kind, inputs=[frame], shape=row, attrs=attrs, like=timed.y)
+    writer.reshape(timed, so_far)
 
 
 RULES: Rules = {kind: TimeRule(track=_track, write=_write) for kind in _KINDS}
