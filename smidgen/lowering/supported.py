@@ -6,6 +6,7 @@ The form is the rule's own docstring, so that a rule and what is said of it stan
 import operator
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import FunctionType
 
 from smidgen.compression.rewriting import REWRITTEN
 from smidgen.compression.structure import LAYOUT, POINTWISE
@@ -29,12 +30,13 @@ class SupportedOperator:
 
 
 def describe(rules: Mapping[object, Rule]) -> list[SupportedOperator]:
-    """Return what a table of lowering rules supports, one entry for each operator, sorted by name.
+    """Return what a table of lowering rules supports, one entry for each operator of torch, sorted by name.
 
-    Functions of one tensor need no rule in integers: a chain of them folds to one table over int8 or int16.
+    Our own functions, which rewriting puts in the place of several operators, are none of torch's. Functions of one tensor need no rule in integers: a chain of them folds to one table over int8 or int16.
     """
     by_name: dict[str, list[object]] = {}
-    for target in sorted({*rules, *POINTWISE, *REWRITTEN}, key=_written):
+    targets = {*rules, *POINTWISE, *REWRITTEN}
+    for target in sorted((t for t in targets if not isinstance(t, FunctionType)), key=_written):
         by_name.setdefault(_name(target), []).append(target)
     return [
         SupportedOperator(
