@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from smidgen.compression import Input
-from smidgen.compression.program import Batch
+from smidgen.compression.inputs import Batch
 from smidgen.data import Windows
 from smidgen.fidelity import CheckReport
 from smidgen.firmware import Firmware

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save
 
 from smidgen.benchmark import Benchmark, load_benchmark
 from smidgen.compression import FloatProgram, import_model
-from smidgen.compression.program import Batch
+from smidgen.compression.inputs import Batch
 from smidgen.data import Recording, Split, Windows
 from smidgen.errors import CheckpointError, ConfigError
 from smidgen.evaluation import SENSOR_INPUTS, Evaluation, evaluate, model_inputs

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from smidgen.budget import require_budget
 from smidgen.codegen import Program
 from smidgen.compression import FloatProgram, Plan, Recipe
-from smidgen.compression.program import Batch, batches
+from smidgen.compression.inputs import Batch, batches
 from smidgen.delivery import Delivery, save_delivery
 from smidgen.errors import ConfigError, StreamingError
 from smidgen.fidelity import (
@@ -129,7 +129,9 @@ class Firmware:
 
     def run(self, inputs: Any) -> torch.Tensor | tuple[torch.Tensor, ...]:
         """Return the integer reference's outputs as real numbers, for a batch or an iterable of batches."""
-        parts = [self._dequantize(self.run_integers(batch)) for batch in batches(inputs)]
+        parts = [
+            self._dequantize(self.run_integers(batch)) for batch in batches(inputs, self.float_program.input_names)
+        ]
         joined = tuple(torch.from_numpy(np.concatenate(column)) for column in zip(*parts, strict=True))
         return joined[0] if len(joined) == 1 else joined
 
@@ -145,7 +147,7 @@ class Firmware:
         """
         if emulate is not None and emulate < 1:
             raise ConfigError(f"emulate must be at least 1 window, got {emulate}")
-        parts = list(batches(inputs))
+        parts = list(batches(inputs, self.float_program.input_names))
         if not parts:
             raise ConfigError("check needs at least one window")
         batch = tuple(torch.cat(column) for column in zip(*parts, strict=True))

@@ -1,7 +1,7 @@
 """The story in one function: a PyTorch module goes in, proven C for a microcontroller comes out."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from torch.export import ExportedProgram
 
 from smidgen.codegen import emit
 from smidgen.compression import FloatProgram, Input, Plan, Recipe, calibrate, find_recipe, import_model, make_plan
-from smidgen.compression.program import as_batch, batches
+from smidgen.compression.inputs import as_batch, batches
 from smidgen.firmware import MEASURED_WINDOWS, Firmware, quantize_inputs
 from smidgen.importing import load_pt2
 from smidgen.ir import Graph
@@ -27,7 +27,7 @@ from smidgen.targets import Target, find_target
 
 def compile(
     model: nn.Module | ExportedProgram | FloatProgram | str | Path,
-    example_input: torch.Tensor | tuple[torch.Tensor, ...],
+    example_input: torch.Tensor | Sequence[torch.Tensor] | Mapping[str, torch.Tensor],
     *,
     calibration: Any = None,
     target: str | Target = "cortex-m4",
@@ -44,7 +44,8 @@ def compile(
             (to compile one model under several recipes), the folder of a model of our own (`save_pretrained`), or the
             path of a `.pt2` file; reading such a file can run code that it contains, so it is refused without
             `trust=True`.
-        example_input: a tensor or a tuple of tensors, batch first; gives the shapes.
+        example_input: a tensor, a tuple of tensors, or tensors by the names of the module's arguments, batch first;
+            gives the shapes.
         calibration: windows of the training set that set the ranges of activations: a tensor with a leading batch axis,
             a tuple of them, or an iterable of such. A float32 recipe needs none.
         target: a core from `smidgen.targets`. recipe: a name, a Recipe or a TOML file.
@@ -83,7 +84,7 @@ def compile(
 
 def stream(
     model: nn.Module | ExportedProgram | FloatProgram | str | Path,
-    example_input: torch.Tensor | tuple[torch.Tensor, ...],
+    example_input: torch.Tensor | Sequence[torch.Tensor] | Mapping[str, torch.Tensor],
     *,
     calibration: Any = None,
     target: str | Target = "cortex-m4",
@@ -128,7 +129,7 @@ class _Lowered:
 
 def _lowered(
     model: nn.Module | ExportedProgram | FloatProgram | str | Path,
-    example_input: torch.Tensor | tuple[torch.Tensor, ...],
+    example_input: torch.Tensor | Sequence[torch.Tensor] | Mapping[str, torch.Tensor],
     calibration: Any,
     recipe: Recipe,
     name: str,
@@ -137,12 +138,12 @@ def _lowered(
     clock: "_StageClock",
 ) -> _Lowered:
     """Import, calibrate and lower; arguments as for `compile`."""
-    example = as_batch(example_input)
     with clock.stage("import"):
-        float_program = model if isinstance(model, FloatProgram) else import_model(_loaded(model, trust), example)
+        float_program = model if isinstance(model, FloatProgram) else import_model(_loaded(model, trust), example_input)
+        example = as_batch(example_input, float_program.input_names)
         float_program.check_inputs(example)
     with clock.stage("calibrate"):
-        windows = [] if calibration is None else list(batches(calibration))
+        windows = [] if calibration is None else list(batches(calibration, float_program.input_names))
         calibrated = calibrate(float_program, windows) if windows and not recipe.is_float else None
 
     def lower_under(chosen: Recipe) -> tuple[Plan, Graph]:

@@ -23,8 +23,8 @@ class KnownAnswer:
     def __init__(self, graph: Graph, constants: Constants, known_inputs: Sequence[NDArray[Any]]) -> None:
         inputs = [np.ascontiguousarray(value) for value in known_inputs]
         answers = _stepped(graph, inputs) if graph.is_step else _interpreted(graph, inputs)
-        self.n_frames = len(inputs[0])  # of a step graph, and how many of them gave an answer
-        self.n_answers = len(answers[graph.outputs[0]])
+        self.n_frames = len(inputs[0]) if graph.is_step else 1
+        self.n_answers = len(answers[graph.outputs[0]]) if graph.is_step else 1
         self.inputs = {f"{graph.name}_known_{name}": value for name, value in zip(graph.inputs, inputs, strict=True)}
         self.outputs = {f"{graph.name}_known_{name}": answers[name] for name in graph.outputs}
         self.weights_crc = _crc32(constants.arrays.values())
@@ -47,7 +47,7 @@ def _crc32(arrays: Iterable[NDArray[Any]]) -> int:
 
 def _interpreted(graph: Graph, inputs: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
     values = interpret(graph, [value[None] for value in inputs])
-    return {name: values[name][0] for name in graph.outputs}
+    return {name: np.atleast_1d(values[name][0]) for name in graph.outputs}
 
 
 def _stepped(graph: Graph, inputs: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, fx
 
-from smidgen.compression.program import FloatProgram, batches
+from smidgen.compression.inputs import batches
+from smidgen.compression.program import FloatProgram
 from smidgen.compression.structure import described
 from smidgen.errors import ConfigError
 from smidgen.models.recurrent_layers import lstm, lstm_cell_peak
@@ -73,7 +74,7 @@ def calibrate(program: FloatProgram, windows: Any) -> Calibration:
     observer = _Observer(program)
     n_windows = 0
     with torch.no_grad():
-        for batch in batches(windows):
+        for batch in batches(windows, program.input_names):
             program.check_inputs(batch)
             program.run(batch, observer)
             n_windows += batch[0].shape[0]
@@ -99,9 +100,10 @@ class _Observer(fx.Interpreter):
     def run_node(self, node: fx.Node) -> Any:
         result = super().run_node(node)
         is_activation = node.op != "output" and node.name not in self._constants
-        if is_activation and isinstance(result, Tensor) and result.is_floating_point():
+        is_input = node.op == "placeholder"  # of whole numbers too
+        if is_activation and isinstance(result, Tensor) and (result.is_floating_point() or is_input):
             seen = self.observations.get(node.name, _NOTHING)
-            self.observations[node.name] = seen.widened(result, node)
+            self.observations[node.name] = seen.widened(result.double() if is_input else result, node)
         if node.target in _SCAN_STATES:
             args, _ = self.fetch_args_kwargs_from_env(node)
             self._see_state(node, _scan_peaks(_SCAN_STATES[node.target], *args))

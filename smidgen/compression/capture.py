@@ -5,17 +5,20 @@ import copy
 import io
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import is_dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch.export import Dim, ExportedProgram, ShapesCollection, default_decompositions, export
-from torch.export.graph_signature import InputKind, OutputKind, TensorArgument
+from torch.export import Dim, ExportedProgram, ShapesCollection, default_decompositions, export, register_dataclass
+from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind, TensorArgument
 from torch.nn.modules import transformer
+from torch.utils import _pytree as pytree
 
 from smidgen.compression.batch import written_shape
+from smidgen.compression.inputs import Example
 from smidgen.compression.refusals import capture_error
 from smidgen.compression.stand_ins import recurrent_layers_whole
 from smidgen.compression.structure import source_line, unsupported
@@ -61,24 +64,30 @@ _AT_REST = frozenset({
 })  # fmt: skip
 
 
-def export_free(model: nn.Module, example: Sequence[Tensor]) -> ExportedProgram:
+def register_results(result: Any) -> None:
+    """Tell torch how to take apart dataclasses that a module returns; it knows tuples, dictionaries, named tuples."""
+    for value in pytree.tree_leaves(result):
+        if is_dataclass(value) and not isinstance(value, type):
+            kind = type(value)
+            register_dataclass(kind, serialized_type_name=f"{kind.__module__}.{kind.__qualname__}")
+            register_results(value)
+
+
+def export_free(model: nn.Module, example: Example) -> ExportedProgram:
     """Export a copy of a module with the batch as a free size; raises ExportError where torch cannot."""
-    # A batch of one specialises to one, so that the example is doubled where it has to be.
-    doubled = tuple(torch.cat([x, x]) if x.shape[0] == 1 else x for x in example)
+    doubled, copied = example.doubled, _at_rest(model)
     free: Any = ShapesCollection()  # type: ignore[no-untyped-call]
-    for x in doubled:
+    for x in doubled.values:
         free[x] = {0: Dim.DYNAMIC}
-    copied = _at_rest(model)
-    return _exported(copied, doubled, free.dynamic_shapes(copied, doubled), example)
+    return _exported(copied, doubled, free.dynamic_shapes(copied, doubled.args, doubled.kwargs), example)
 
 
-def export_single(model: nn.Module, example: Sequence[Tensor]) -> ExportedProgram:
+def export_single(model: nn.Module, example: Example) -> ExportedProgram:
     """Export a copy of a module at a fixed batch of one; raises ExportError where torch cannot."""
-    first = tuple(x[:1] for x in example)
-    return _exported(_at_rest(model), first, None, first)
+    return _exported(_at_rest(model), example.first, None, example.first)
 
 
-def with_usable_batch(exported: ExportedProgram, example: Sequence[Tensor]) -> ExportedProgram:
+def with_usable_batch(exported: ExportedProgram, example: Example) -> ExportedProgram:
     """Return a program that can compute one sample; one exported at another fixed batch is exported anew.
 
     Raises ExportError where that batch is written into the graph.
@@ -136,11 +145,25 @@ def output_positions(exported: ExportedProgram) -> tuple[int, ...]:
                 f"the old state as an input and return the new one, or use nn.GRU{_line_of(exported, spec.arg.name)}"
             )
         if spec.kind is OutputKind.USER_OUTPUT:
+            if isinstance(spec.arg, ConstantArgument) and spec.arg.value is None:
+                continue  # weights that nobody asked for, as of nn.MultiheadAttention
             if not isinstance(spec.arg, TensorArgument):
                 found = getattr(spec.arg, "value", spec.arg.name)
                 raise ExportError(f"output {len(positions)} of the model is no tensor, found {found!r}; return tensors")
             positions.append(position)
     return tuple(positions)
+
+
+def output_keys(exported: ExportedProgram) -> tuple[str, ...]:
+    """Return the names by which a module returns its outputs in a dictionary or named tuple, () where it has none."""
+    specs = [spec for spec in exported.graph_signature.output_specs if spec.kind is OutputKind.USER_OUTPUT]
+    leaves = pytree.tree_unflatten([spec.arg for spec in specs], exported.call_spec.out_spec)
+    keys = []
+    for path, argument in pytree.tree_flatten_with_path(leaves)[0]:
+        if isinstance(argument, TensorArgument):
+            names = [str(getattr(step, "key", getattr(step, "name", getattr(step, "idx", "")))) for step in path]
+            keys.append("_".join(names))
+    return tuple(keys)
 
 
 def _at_rest(model: nn.Module) -> nn.Module:
@@ -149,13 +172,11 @@ def _at_rest(model: nn.Module) -> nn.Module:
     return copied if isinstance(copied, fx.GraphModule) else copied.eval()
 
 
-def _exported(
-    model: nn.Module, inputs: tuple[Tensor, ...], dynamic_shapes: Any, example: Sequence[Tensor]
-) -> ExportedProgram:
+def _exported(model: nn.Module, inputs: Example, dynamic_shapes: Any, example: Example) -> ExportedProgram:
     """Export at `inputs`, made of the user's `example`, which errors name."""
     try:
         with _quietly(), _masks_taken_as_they_are(), recurrent_layers_whole():
-            return export(model, inputs, dynamic_shapes=dynamic_shapes)
+            return export(model, inputs.args, inputs.kwargs, dynamic_shapes=dynamic_shapes)
     except Exception as error:  # torch.export raises many unrelated types
         with _quietly():
             raise capture_error(error, model, example) from error

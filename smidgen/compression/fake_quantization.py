@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
+from smidgen.compression.inputs import Batch
 from smidgen.compression.plan import Plan
-from smidgen.compression.program import Batch, FloatProgram
+from smidgen.compression.program import FloatProgram
 from smidgen.compression.structure import COMPUTED, arguments, keeps_scale
 from smidgen.compression.transposed_weight import correlation_weight
 from smidgen.models.recurrent_layers import RECURRENT_LAYERS

@@ -13,7 +13,7 @@ from smidgen.compression.calibration import Calibration
 from smidgen.compression.program import FloatProgram
 from smidgen.compression.recipe import Recipe
 from smidgen.compression.states import state_qparams
-from smidgen.compression.structure import effective_users, keeps_scale, label, op_name, readers
+from smidgen.compression.structure import effective_users, holds_numbers, keeps_scale, label, op_name, readers
 from smidgen.errors import ConfigError
 from smidgen.ir import Quantity
 from smidgen.models.linear_attention import linear_attention
@@ -22,6 +22,7 @@ from smidgen.numerics.quantization import QParams
 
 aten = torch.ops.aten
 
+_LARGEST_INT16 = 32767
 _SCANS = (torch.ops.smidgen.selective_scan.default, torch.ops.smidgen.ssd_scan.default)
 
 
@@ -124,12 +125,25 @@ def _choose(
         return known.get(node.all_input_nodes[0].name)
     if node.name not in calibration.observations:
         return None
+    if node.op == "placeholder" and not node.meta["val"].dtype.is_floating_point:
+        return _whole_numbers(node, calibration) if holds_numbers(node) else None
     users = effective_users(node)
     symmetric = any(_needs_symmetric(user) for user, _ in users)
     dtype = _required_dtype(users)
     if dtype is None:
         dtype = recipe.activation_for(_labels(node))
     return calibration.observations[node.name].qparams(dtype, symmetric=symmetric)
+
+
+def _whole_numbers(node: fx.Node, calibration: Calibration) -> QParams:
+    """Return how an input of whole numbers, or of truth values, is received: as it is."""
+    seen, dtype = calibration.observations[node.name], node.meta["val"].dtype
+    if max(-seen.low, seen.high) > _LARGEST_INT16:
+        raise ConfigError(
+            f"input {node.name} is {dtype} and holds {seen.low:g} to {seen.high:g}; a firmware takes whole numbers of "
+            f"up to {_LARGEST_INT16}. Scale it before the model, and give it as float32"
+        )
+    return QParams(dtype="int8" if dtype in (torch.int8, torch.bool) else "int16", scale=1.0)
 
 
 def _labels(node: fx.Node) -> list[str]:

@@ -4,7 +4,7 @@ Everything that follows (calibration, fake quantisation, lowering) reads this on
 """
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,17 +19,18 @@ from smidgen.compression.capture import (
     export_free,
     export_single,
     functional,
+    output_keys,
     output_positions,
     placeholder_values,
+    register_results,
     with_usable_batch,
 )
 from smidgen.compression.constants import fold_constants, mark_computed
+from smidgen.compression.inputs import Batch, Example
 from smidgen.compression.refusals import Runner, capture_error, refuse_value_dependent
 from smidgen.compression.rewriting import rewrite_by_constants, rewrite_by_shape
 from smidgen.compression.structure import COMPUTED, Structure, analyse
 from smidgen.errors import ConfigError, ExportError
-
-Batch = tuple[Tensor, ...]
 
 #: Largest relative error of a captured program against its module: float32 sums in another order.
 _TOLERANCE = 1e-3
@@ -50,6 +51,7 @@ class FloatProgram:
     input_shapes: tuple[tuple[int, ...], ...]  # without batch
     input_dtypes: tuple[torch.dtype, ...]
     output_names: tuple[str, ...]
+    output_keys: tuple[str, ...]  # what a dictionary or named tuple calls them, empty for others
     output_positions: tuple[int, ...]  # among what the graph returns, which also holds inputs that a model changed
     constants: dict[str, Tensor]
     structure: Structure
@@ -136,37 +138,53 @@ class FloatProgram:
         return value.reshape(1, *(size or 1 for size in self.batch.sample_shape(node.meta["val"])))
 
 
-def import_model(model: nn.Module | ExportedProgram, example_input: Tensor | Batch) -> FloatProgram:
+def import_model(
+    model: nn.Module | ExportedProgram, example_input: Tensor | Sequence[Tensor] | Mapping[str, Tensor]
+) -> FloatProgram:
     """Capture a module at a free batch size, or at a batch of one where its code asks for that.
 
-    Args: model, left untouched (it is copied first); example_input, a tensor or a tuple of them, batch first.
+    Args: model, left untouched (it is copied first); example_input, a tensor, a tuple of them, or tensors by the names
+    of the module's arguments, batch first.
     Raises ExportError where torch.export cannot capture it, or a weight is not finite; UnsupportedError, with the
     user's line, where one sample of a batch reaches another.
     """
-    example = as_batch(example_input)
+    example = Example.of(example_input)
     if isinstance(model, ExportedProgram):
-        _check_example(model, example)
+        _check_example(model, example.values)
         return _imported(with_usable_batch(model, example), example)
     if isinstance(model, torch.jit.ScriptModule):
         raise ExportError("a TorchScript module cannot be exported; give the nn.Module that it was made from")
     if not isinstance(model, nn.Module):
         raise ConfigError(f"expected a torch.nn.Module or an ExportedProgram, got {type(model).__name__}")
+    result = _result_of_one(model, example)
     try:
-        return _faithful(model, _imported(export_free(model, example), example), example)
+        return _faithful(model, _imported(export_free(model, example), example), example, result)
     except ExportError as error:
         try:
-            return _faithful(model, _imported(export_single(model, example), example), example)
+            return _faithful(model, _imported(export_single(model, example), example), example, result)
         except ExportError as second:
             # That code fixes the batch is not why it cannot be captured at a batch of one.
             told = second if isinstance(error.__cause__, UserError) else error
             raise told from told.__cause__
 
 
-def _imported(exported: ExportedProgram, example: Batch) -> FloatProgram:
+def _result_of_one(model: nn.Module, example: Example) -> Any:
+    """Return what the module gives for the first sample, or the error that it raises; torch learns its dataclasses."""
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            result = example.first.run(copy.deepcopy(model).eval())
+    except Exception as error:  # whatever the user's code raises
+        return error
+    register_results(result)
+    return result
+
+
+def _imported(exported: ExportedProgram, example: Example) -> FloatProgram:
     exported = functional(exported)
     graph_module, graph = exported.graph_module, exported.graph_module.graph
     placeholders = placeholder_values(exported)
     names = tuple(str(name) for name in exported.graph_signature.user_inputs)
+    inputs = example.ordered(names)
     batch = free_sizes(graph, names)
     constants = fold_constants(graph_module, placeholders, batch)
     mark_computed(graph, constants)
@@ -184,9 +202,10 @@ def _imported(exported: ExportedProgram, example: Batch) -> FloatProgram:
         graph_module=graph_module,
         placeholders=placeholders,
         input_names=names,
-        input_shapes=tuple(tuple(x.shape[1:]) for x in example),
-        input_dtypes=tuple(x.dtype for x in example),
+        input_shapes=tuple(tuple(x.shape[1:]) for x in inputs),
+        input_dtypes=tuple(x.dtype for x in inputs),
         output_names=tuple(output_node.args[0][position].name for position in positions),
+        output_keys=output_keys(exported),
         output_positions=positions,
         constants=constants,
         structure=analyse(graph, set(constants)),
@@ -202,7 +221,7 @@ def _imported(exported: ExportedProgram, example: Batch) -> FloatProgram:
         return {node.name: value for node, value in runner.env.items() if isinstance(value, Tensor)}
 
     with torch.no_grad():
-        return replace(program, places=locate_batch(program.nodes, batch, constants, record, example))
+        return replace(program, places=locate_batch(program.nodes, batch, constants, record, inputs))
 
 
 def _check_example(exported: ExportedProgram, example: Batch) -> None:
@@ -223,15 +242,13 @@ def _check_example(exported: ExportedProgram, example: Batch) -> None:
             )
 
 
-def _faithful(model: nn.Module, program: FloatProgram, example: Batch) -> FloatProgram:
-    """Return the program if it gives what the module gives for one sample; raise ExportError if not."""
-    first = tuple(x[:1] for x in example)
+def _faithful(model: nn.Module, program: FloatProgram, example: Example, result: Any) -> FloatProgram:
+    """Return the program if it gives the module's `result` for one sample; raise ExportError if not."""
+    first = example.first
+    if isinstance(result, Exception):
+        raise capture_error(result, model, first) from result
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
-        try:
-            result = copy.deepcopy(model).eval()(*(x.clone() for x in first))
-        except Exception as error:  # whatever the user's code raises
-            raise capture_error(error, model, first) from error
-        results = program._results(first, Runner(program.graph_module))
+        results = program._results(first.ordered(program.input_names), Runner(program.graph_module))
     expected = [value for value in pytree.tree_leaves(result) if isinstance(value, Tensor)]
     found = [results[position] for position in program.output_positions]
     for index, (value, other) in enumerate(zip(expected, found, strict=True)):
@@ -244,24 +261,3 @@ def _faithful(model: nn.Module, program: FloatProgram, example: Batch) -> FloatP
                 "remove branches on the batch size"
             )
     return program
-
-
-def as_batch(inputs: Any) -> Batch:
-    """Return a tensor or a sequence of tensors as a tuple of tensors."""
-    values = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs) if isinstance(inputs, Iterable) else ()
-    if not values or not all(isinstance(value, Tensor) for value in values):
-        raise ConfigError("inputs must be a tensor or a tuple of tensors, batch first")
-    return values
-
-
-def batches(data: Any, size: int = 256) -> Iterator[Batch]:
-    """Yield batches of at most `size` from a tensor, a tuple of tensors, or an iterable of either."""
-    if isinstance(data, Tensor) or (isinstance(data, tuple) and all(isinstance(value, Tensor) for value in data)):
-        whole = as_batch(data)
-        for start in range(0, whole[0].shape[0], size):
-            yield tuple(value[start : start + size] for value in whole)
-        return
-    if not isinstance(data, Iterable):
-        raise ConfigError(f"expected a tensor, a tuple of tensors or an iterable of such, got {type(data).__name__}")
-    for part in data:
-        yield as_batch(part)

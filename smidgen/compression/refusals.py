@@ -5,16 +5,17 @@ import linecache
 import os
 import re
 import sysconfig
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from types import FrameType, TracebackType
 from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
+from torch import fx, nn
 from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode, free_unbacked_symbols
 from torch.nn.utils.rnn import PackedSequence
 
+from smidgen.compression.inputs import Example
 from smidgen.compression.structure import TORCH_FOLDER, unsupported
 from smidgen.errors import ExportError
 
@@ -63,7 +64,7 @@ class _Place:
     is_packed: bool = False  # a sequence packed by pack_padded_sequence is at hand
 
 
-def capture_error(error: Exception, model: nn.Module, example: Sequence[Tensor]) -> ExportError:
+def capture_error(error: Exception, model: nn.Module, example: Example) -> ExportError:
     """Return the ExportError that stands for what torch.export raised on a module for an example."""
     copied = copy.deepcopy(model).eval()
     failed = _own_failure(copied, example)
@@ -72,7 +73,7 @@ def capture_error(error: Exception, model: nn.Module, example: Sequence[Tensor])
     where = f" ({place.source_line})" if place.source_line else ""
     who = f"{name}.{place.module_path}" if place.module_path else name
     if failed is not None:
-        shapes = ", ".join(str(tuple(x.shape)) for x in example)
+        shapes = ", ".join(str(tuple(x.shape)) for x in example.values)
         return ExportError(
             f"{who} fails on the example input of shape {shapes}: {_first_words(failed)}{where}. Give an example that "
             "the model takes, batch first, and write x.shape[0] or -1 where its code fixes the batch size"
@@ -133,11 +134,11 @@ def _reason(error: Exception, model: nn.Module, place: _Place) -> str:
     return f"torch.export says {_first_words(error)}"
 
 
-def _own_failure(model: nn.Module, example: Sequence[Tensor]) -> Exception | None:
+def _own_failure(model: nn.Module, example: Example) -> Exception | None:
     """Return the error of the module itself on the example, None where it computes."""
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            model(*(x.clone() for x in example))
+            example.run(model)
     except Exception as error:  # whatever the user's code raises
         return error
     return None

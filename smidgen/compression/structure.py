@@ -84,6 +84,12 @@ PADS = frozenset({aten.constant_pad_nd.default, aten.pad.default})
 LAYOUT = MOVES | SPLITS | PADS | {operator.getitem}
 
 
+#: Operators that take indices behind their first argument; an embedding has them as its second.
+_LOOKUPS = frozenset({
+    aten.embedding.default, aten.gather.default, aten.index.Tensor, aten.index_select.default, aten.one_hot.default,
+    aten.take.default, aten.take_along_dim.default,
+})  # fmt: skip
+
 #: Splits that can stand behind a linear layer.
 _LAST_AXIS_SPLITS = (
     aten.split.Tensor, aten.split_with_sizes.default, aten.chunk.default, aten.tensor_split.sections,
@@ -179,6 +185,14 @@ def arguments(node: fx.Node) -> dict[str, Any]:
     schema = node.target._schema  # type: ignore[union-attr]
     given = dict(zip((argument.name for argument in schema.arguments), node.args, strict=False)) | node.kwargs
     return {argument.name: given.get(argument.name, argument.default_value) for argument in schema.arguments}
+
+
+def holds_numbers(node: fx.Node) -> bool:
+    """True unless every reader of a tensor of whole numbers looks something up by them, as by token ids."""
+    return any(
+        user.target not in _LOOKUPS or (operand is user.args[0] and user.target is not aten.embedding.default)
+        for user, operand in effective_users(node)
+    )
 
 
 def readers(node: fx.Node) -> list[fx.Node]:

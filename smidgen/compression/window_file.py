@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from smidgen.compression.program import Batch
+from smidgen.compression.inputs import Batch
 from smidgen.errors import ConfigError, nearest
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from smidgen.compression import FloatProgram, Plan
 from smidgen.compression.fake_quantization import record_fake_quantized
-from smidgen.compression.program import Batch
+from smidgen.compression.inputs import Batch
 from smidgen.compression.structure import label
 from smidgen.fidelity.noise import sqnr_db
 from smidgen.ir import Graph, Op, Tensor, interpret

@@ -165,12 +165,12 @@ def _check_params(op: Op, expected: Mapping[str, tuple[str, str]], y: Tensor) ->
 
 
 def _check_param_sizes(op: Op, expected: Mapping[str, tuple[str, str]], x: Operands, y: Tensor) -> None:
-    if not expected:
-        return
-    if not (x[0].shape and y.shape):
+    letters = {letter for _, axes in expected.values() for letter in axes}
+    if letters & {"i", "o", "n"} and not (x[0].shape and y.shape):
         raise GraphError(f"{op.name}: {op.kind} works along the last axis, {x[0].name} has none")
+    last = [tensor.shape[-1] if tensor.shape else 1 for tensor in (x[0], y, x[-1])]
     sizes = {
-        "i": x[0].shape[-1], "o": y.shape[-1], "n": x[-1].shape[-1], "k": tables.INT16_KNOTS,
+        "i": last[0], "o": last[1], "n": last[2], "k": tables.INT16_KNOTS,
         "t": tables.INT16_KNOTS if x[0].dtype == "int16" else tables.INT8_ENTRIES,
     }  # fmt: skip
     for role, (_, axes) in expected.items():

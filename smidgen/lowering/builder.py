@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 from torch import fx
 
 from smidgen.compression import FloatProgram, Plan
-from smidgen.compression.structure import module_path, op_name, unsupported
+from smidgen.compression.structure import holds_numbers, module_path, op_name, unsupported
 from smidgen.errors import GraphError, UnsupportedError
 from smidgen.ir.graph import Attribute, Op, Quantity, Tensor
 from smidgen.numerics.quantization import QParams
 
 Floats = NDArray[np.float64]
+
+#: Types in which indices are received.
+_INDEX_TYPES = {torch.int8: "int8", torch.int16: "int16"}
 
 #: How truth values are held in integers: 0 and 1.
 TRUTH = QParams(dtype="int8", scale=1.0)
@@ -85,13 +88,13 @@ class Builder:
         if self.is_float:
             return None
         dtype = node.meta["val"].dtype
+        if node.name in self.plan.qparams:
+            return self.plan.qparams[node.name]
         if dtype == torch.bool:
             return TRUTH
         if not dtype.is_floating_point:
             raise self.unsupported(node, f"its result is {dtype}; use it within a function of one and the same tensor")
-        if node.name not in self.plan.qparams:
-            raise self.unsupported(node, "no range was observed for it during calibration")
-        return self.plan.qparams[node.name]
+        raise self.unsupported(node, "no range was observed for it during calibration")
 
     def quantization(self, node: fx.Node, *tensors: Tensor) -> list[QParams]:
         """Return how tensors of `node` are quantised; raise UnsupportedError where one is not."""
@@ -214,7 +217,12 @@ class Builder:
 
     def input(self, node: fx.Node) -> None:
         """Add the tensor of an input, with what the user said of its numbers."""
-        tensor = self.output(node)
+        dtype = node.meta["val"].dtype
+        if dtype.is_floating_point or holds_numbers(node):
+            tensor = self.output(node)
+        else:
+            tensor = self.add_tensor(node.name, self.shape(node), None, dtype=_INDEX_TYPES.get(dtype, "int32"))
+            self.values[node.name] = tensor.name
         quantity = self.plan.quantities.get(node.name, Quantity())
         self.tensors[tensor.name] = replace(tensor, quantity=quantity)
 

@@ -1,13 +1,11 @@
 """Walk the float program once and write the integer (or float32) graph."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from types import FunctionType
 
 import torch
 from torch import fx
 
-from smidgen.codegen.c_text import is_parameter_name
 from smidgen.compression import FloatProgram, Plan
 from smidgen.compression.rewriting import REWRITTEN
 from smidgen.errors import UnsupportedError
@@ -31,6 +29,7 @@ from smidgen.lowering import (
 )
 from smidgen.lowering.advice import instead_of
 from smidgen.lowering.builder import Builder, Rule
+from smidgen.lowering.ports import name_ports, with_own_outputs
 from smidgen.lowering.supported import SupportedOperator, describe
 
 _FAMILIES = (
@@ -74,47 +73,13 @@ def lower(program: FloatProgram, plan: Plan, *, name: str) -> Graph:
     for output in program.output_names:
         if output not in builder.values:
             raise UnsupportedError(f"output {output} is computed from weights alone; return it apart from the model")
-    graph = Graph(
-        name=name,
-        inputs=tuple(builder.values[input_name] for input_name in program.input_names),
-        outputs=tuple(builder.values[output_name] for output_name in program.output_names),
-        tensors=builder.tensors,
-        ops=tuple(builder.ops),
-    )
-    graph = _name_ports(graph)
+    inputs = [builder.values[input_name] for input_name in program.input_names]
+    outputs = [builder.values[output_name] for output_name in program.output_names]
+    tensors, ops, outputs = with_own_outputs(builder.tensors, builder.ops, inputs, outputs)
+    graph = Graph(name=name, inputs=tuple(inputs), outputs=tuple(outputs), tensors=tensors, ops=tuple(ops))
+    graph = name_ports(graph, program.output_keys)
     check_graph(graph)
     return graph
-
-
-def _name_ports(graph: Graph) -> Graph:
-    """Give inputs and outputs names that can be parameters of a C function.
-
-    Outputs are "output", or "output_0", "output_1", ...; an input keeps its name unless that has a meaning in C.
-    """
-    if set(graph.inputs) & set(graph.outputs):
-        raise UnsupportedError(f"graph {graph.name} returns an input unchanged; remove that output")
-    if len(set(graph.outputs)) < len(graph.outputs):
-        raise UnsupportedError(f"graph {graph.name} returns one tensor twice; return it once")
-    names = ["output"] if len(graph.outputs) == 1 else [f"output_{i}" for i in range(len(graph.outputs))]
-    renamed = dict(zip(graph.outputs, names, strict=True))
-    for name in graph.tensors:
-        if (name in names and name not in graph.outputs) or (name in graph.inputs and not is_parameter_name(name)):
-            renamed[name] = f"{name}_in" if name in graph.inputs else f"{name}_inner"
-    tensors = (replace(tensor, name=renamed.get(name, name)) for name, tensor in graph.tensors.items())
-    ops = (
-        replace(
-            op, inputs=tuple(renamed.get(x, x) for x in op.inputs), output=renamed.get(op.output, op.output),
-            more=tuple(renamed.get(name, name) for name in op.more),
-        )
-        for op in graph.ops
-    )  # fmt: skip
-    return replace(
-        graph,
-        inputs=tuple(renamed.get(name, name) for name in graph.inputs),
-        outputs=tuple(names),
-        tensors={tensor.name: tensor for tensor in tensors},
-        ops=tuple(ops),
-    )
 
 
 def supported_operators() -> list[str]:

@@ -31,6 +31,8 @@ _TOLERANCE = {"int8": 0.5, "int16": 8.0}
 _LEAST_JUMP = 2
 #: Error from which a bend gets a table of its own, and how much of the range it may then take.
 _BEND_TOLERANCE, _BEND_REACH = 64.0, 1 / 16
+#: Mean error, as a part of the function's range, from which a table is none.
+_LOST = 0.02
 _DOMAIN: Integers = np.arange(-32767, 32768)
 
 
@@ -113,6 +115,13 @@ class _Maker:
         if error.max() > tolerance and (jump := _largest_jump(exact)) is not None and self._parts < _MOST_PARTS:
             self._add_parted(y, function, int(_DOMAIN[jump]))
             return
+        seen = error[self._seen.covers(self._source.dequantize(_DOMAIN))]
+        if seen.size and seen.mean() > _LOST * np.ptp(exact):
+            raise self._builder.unsupported(
+                self._node,
+                f"it changes too often for a table of int16, which would be off by {seen.mean() * y.qparams.scale:g} "
+                "on average; round or compare in fewer places, or declare what it reads int8",
+            )
         bent = np.abs(_DOMAIN[(error > _BEND_TOLERANCE) & self._seen.covers(self._source.dequantize(_DOMAIN))])
         if bent.size and bent.max() <= _BEND_REACH * 32768:
             self._add_magnified(y, function, int(bent.max()) + 1)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from smidgen.budget import require_budget
 from smidgen.codegen import emit
 from smidgen.compression import FloatProgram
-from smidgen.compression.program import Batch, as_batch
+from smidgen.compression.inputs import Batch, as_batch
 from smidgen.delivery import Delivery, save_delivery
 from smidgen.errors import ConfigError
 from smidgen.fidelity import Divergence, find_divergence

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from smidgen.compression import FloatProgram
-from smidgen.compression.program import Batch, as_batch
+from smidgen.compression.inputs import Batch, as_batch
 from smidgen.errors import ConfigError
 from smidgen.ir import Graph, interpret_frames
 from smidgen.passes import FrameGraph

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from smidgen.compression import FloatProgram, import_model
-from smidgen.compression.program import as_batch, batches
+from smidgen.compression.inputs import as_batch, batches
 from smidgen.errors import ConfigError, ExportError, UnsupportedError
 
 
