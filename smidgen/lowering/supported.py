@@ -32,7 +32,8 @@ class SupportedOperator:
 def describe(rules: Mapping[object, Rule]) -> list[SupportedOperator]:
     """Return what a table of lowering rules supports, one entry for each operator of torch, sorted by name.
 
-    Our own functions, which rewriting puts in the place of several operators, are none of torch's. Functions of one tensor need no rule in integers: a chain of them folds to one table over int8 or int16.
+    Our own functions, which rewriting puts in the place of several operators, are none of torch's. Functions of one
+    tensor need no rule in integers: a chain of them folds to one table over int8 or int16.
     """
     by_name: dict[str, list[object]] = {}
     targets = {*rules, *POINTWISE, *REWRITTEN}
