@@ -1,12 +1,14 @@
-"""Recordings of people in homes, real and simulated, and what models are fed from them."""
+"""Recordings of people in homes, real and simulated, of spoken digits, and what models are fed from them."""
 
 from smidgen.data.decisions import Decisions, decide
 from smidgen.data.frames import Frames, to_frames
+from smidgen.data.log_mel import LogMelConfig, log_mel
 from smidgen.data.recording import NOT_HEARD_DBM, UNLABELLED, Recording
 from smidgen.data.recording_file import load_recording, save_recording
 from smidgen.data.simulate import Home, simulate_home
 from smidgen.data.sphere import load_sphere
 from smidgen.data.splits import Split, leave_one_out, validation_split
+from smidgen.data.spoken_digits import Utterance, load_spoken_digits, split_by_take
 from smidgen.data.windows import Windows, concatenate, make_windows
 
 __all__ = [
@@ -15,17 +17,22 @@ __all__ = [
     "Decisions",
     "Frames",
     "Home",
+    "LogMelConfig",
     "Recording",
     "Split",
+    "Utterance",
     "Windows",
     "concatenate",
     "decide",
     "leave_one_out",
     "load_recording",
     "load_sphere",
+    "load_spoken_digits",
+    "log_mel",
     "make_windows",
     "save_recording",
     "simulate_home",
+    "split_by_take",
     "to_frames",
     "validation_split",
 ]

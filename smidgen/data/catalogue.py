@@ -12,6 +12,7 @@ from smidgen.data.decisions import decide
 from smidgen.data.recording import UNLABELLED, Recording
 from smidgen.data.recording_file import load_recording
 from smidgen.data.sphere import FOLDER, load_sequence, sequence_folders
+from smidgen.data.spoken_digits import count_spoken_digits
 from smidgen.errors import DataError
 
 
@@ -21,19 +22,31 @@ class DataSet:
 
     name: str
     about: str
-    folder: str | None  # under the data root; None: needs no files
+    count: Callable[[Path], int] | None  # recordings under the data root, 0 where it is not here; None: needs no files
+
+
+def _count_sequences(root: Path) -> int:
+    try:
+        return len(sequence_folders(root))
+    except DataError:
+        return 0
 
 
 DATA_SETS = (
     DataSet(
         name="simulated",
         about="homes drawn from a seed: 7 rooms, 4 access points",
-        folder=None,
+        count=None,
     ),
     DataSet(
         name="sphere",
         about="a real house, SPHERE Challenge: 9 rooms, 4 access points",
-        folder=FOLDER,
+        count=_count_sequences,
+    ),
+    DataSet(
+        name="spoken-digits",
+        about="Free Spoken Digit Dataset: 10 digits, 6 speakers, the keyword spotter's benchmark",
+        count=count_spoken_digits,
     ),
 )
 
@@ -64,16 +77,6 @@ class Check:
             },
             "counts": {**r.counts, **decide(r).counts},
         }
-
-
-def n_recordings(data_set: DataSet, root: Path) -> int | None:
-    """Return how many recordings of a data set lie under `root`; None where it needs no files."""
-    if data_set.folder is None:
-        return None
-    try:
-        return len(sequence_folders(root))
-    except DataError:
-        return 0
 
 
 def check_path(path: Path) -> list[Check]:

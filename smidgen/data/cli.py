@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from smidgen.data.catalogue import DATA_SETS, Check, check_path, n_recordings
+from smidgen.data.catalogue import DATA_SETS, Check, check_path
 from smidgen.data.recording_file import save_recording
 from smidgen.data.simulate import simulate_home
 from smidgen.errors import DataError
@@ -31,7 +31,11 @@ def list_data_sets(root: Root = None, as_json: Json = False) -> None:
         raise DataError(f"{root}: expected the folder that holds the data sets, found no such folder. Check --root.")
     place = root or Path("data")
     rows = [
-        {"name": data_set.name, "about": data_set.about, "recordings": n_recordings(data_set, place)}
+        {
+            "name": data_set.name,
+            "about": data_set.about,
+            "recordings": None if data_set.count is None else data_set.count(place),
+        }
         for data_set in DATA_SETS
     ]
     if as_json:

@@ -3,6 +3,7 @@
 from smidgen.models.attention import CausalSelfAttention
 from smidgen.models.classifier import MODEL_NAMES, ClassifierConfig, LastStep, RoomClassifier, build_model
 from smidgen.models.gru import GRUConfig, GRUEncoder
+from smidgen.models.keyword import KeywordConfig, KeywordSpotter
 from smidgen.models.mamba import MambaBlock, MambaBlockConfig, MambaConfig, MambaEncoder, MambaMixer
 from smidgen.models.mamba_backbone import MambaBackbone, MambaBackboneConfig
 from smidgen.models.pretrained import PretrainedModel, load_model
@@ -24,6 +25,8 @@ __all__ = [
     "ClassifierConfig",
     "GRUConfig",
     "GRUEncoder",
+    "KeywordConfig",
+    "KeywordSpotter",
     "LastStep",
     "MambaBackbone",
     "MambaBackboneConfig",

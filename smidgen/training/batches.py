@@ -20,14 +20,23 @@ SCORING_BATCH = 512
 
 def training_batches(windows: Windows, *, batch_size: int, seed: int) -> DataLoader[tuple[Tensor, ...]]:
     """Return batches (rssi, motion, room, label) in an order drawn from the seed and the epoch; a rest is left out."""
-    order = EpochOrder(len(windows), batch_size=batch_size, seed=seed)
-    return DataLoader(_dataset(windows), sampler=order, batch_size=None)
+    return shuffled_batches(_dataset(windows), batch_size=batch_size, seed=seed)
 
 
 def scoring_batches(windows: Windows) -> DataLoader[tuple[Tensor, ...]]:
     """Return batches (rssi, motion, room, label) of every window, in order."""
-    parts = torch.arange(len(windows)).split(SCORING_BATCH)  # type: ignore[no-untyped-call]
-    return DataLoader(_dataset(windows), sampler=parts, batch_size=None)
+    return ordered_batches(_dataset(windows))
+
+
+def shuffled_batches(examples: TensorDataset, *, batch_size: int, seed: int) -> DataLoader[tuple[Tensor, ...]]:
+    """Return batches of examples in an order drawn from the seed and the epoch; a rest is left out."""
+    return DataLoader(examples, sampler=EpochOrder(len(examples), batch_size=batch_size, seed=seed), batch_size=None)
+
+
+def ordered_batches(examples: TensorDataset) -> DataLoader[tuple[Tensor, ...]]:
+    """Return batches of all examples, in order."""
+    parts = torch.arange(len(examples)).split(SCORING_BATCH)  # type: ignore[no-untyped-call]
+    return DataLoader(examples, sampler=parts, batch_size=None)
 
 
 def fingerprint(windows: Windows) -> str:
@@ -41,9 +50,9 @@ def fingerprint(windows: Windows) -> str:
 class EpochOrder(Sampler[Tensor]):
     """The indices (b,) of each batch of an epoch."""
 
-    def __init__(self, n_windows: int, *, batch_size: int, seed: int) -> None:
-        self.n_windows = n_windows
-        self.batch_size = min(batch_size, n_windows)
+    def __init__(self, n_examples: int, *, batch_size: int, seed: int) -> None:
+        self.n_examples = n_examples
+        self.batch_size = min(batch_size, n_examples)
         self.seed = seed
         self.epoch = 0
 
@@ -52,13 +61,13 @@ class EpochOrder(Sampler[Tensor]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return self.n_windows // self.batch_size
+        return self.n_examples // self.batch_size
 
     def __iter__(self) -> Iterator[Tensor]:
         # A generator: the order is drawn at the first batch. Lightning resumes by making the iterator before it sets
         # the epoch.
         draw = generator(seed=self.seed, stream=Stream.SHUFFLE, index=self.epoch)
-        order = torch.randperm(self.n_windows, generator=draw)
+        order = torch.randperm(self.n_examples, generator=draw)
         whole = order[: len(self) * self.batch_size]
         yield from whole.reshape(-1, self.batch_size)
 

@@ -17,6 +17,7 @@ import safetensors.torch
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from safetensors import SafetensorError
+from torch import nn
 
 from smidgen.errors import CheckpointError, ConfigError
 from smidgen.models import ClassifierConfig, RoomClassifier
@@ -60,26 +61,32 @@ def read_result(run_folder: Path) -> dict[str, float]:
     return read_json(run_folder / RESULT)
 
 
-def save_model(model: RoomClassifier, run_folder: Path) -> None:
+def save_model(model: nn.Module, run_folder: Path) -> None:
     """Write the final weights; config.json beside them says how to build the model."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     write_whole(run_folder / WEIGHTS, safetensors.torch.save(tensors))
 
 
 def load_model(run_folder: Path) -> RoomClassifier:
-    """Return the trained model of a complete run, in evaluation mode.
+    """Return the trained model of a complete run of a room classifier, in evaluation mode; errors as `load_weights`."""
+    model = RoomClassifier(_model_config(run_folder / CONFIG))
+    load_weights(model, run_folder)
+    return model
+
+
+def load_weights(model: nn.Module, run_folder: Path) -> None:
+    """Give `model` the weights of a complete run, and put it into evaluation mode.
 
     Raises: CheckpointError where the run is missing, not complete, damaged, or of another shape than its config says.
     """
     path = run_folder / WEIGHTS
-    model = RoomClassifier(_model_config(run_folder / CONFIG))
     if not path.exists():
         raise CheckpointError(f"{run_folder} has no {WEIGHTS}: its training is not complete. Repeat it to resume.")
     try:
         model.load_state_dict(safetensors.torch.load(path.read_bytes()))
     except (SafetensorError, RuntimeError) as error:
         raise CheckpointError(f"{path} does not hold the weights of {model.config}: {error}") from error
-    return model.eval()
+    model.eval()
 
 
 class WholeFileCheckpointIO(TorchCheckpointIO):

@@ -7,22 +7,19 @@ from smidgen.training.augmentation import AugmentationConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingConfig:
-    """How a room classifier is trained: AdamW (Loshchilov & Hutter 2019) under a one-cycle schedule (Smith 2018).
+class OptimizationConfig:
+    """AdamW (Loshchilov & Hutter 2019) under a one-cycle schedule (Smith 2018), for any classifier.
 
     The rate ends at zero, so the last weights are the ones to keep: no epoch is picked by its score.
     """
 
     seed: int = 0
     epochs: int = 15
-    batch_size: int = 64  # windows
+    batch_size: int = 64  # examples
     learning_rate: float = 1e-2  # at the peak of the cycle
     weight_decay: float = 0.05  # on matrices only
     gradient_clip: float = 1.0  # L2 norm
-    class_weight_power: float = 0.5  # 0 weighs each window alike, 1 each room alike
-    step_weight: float = 0.3  # of the loss over earlier steps, against 1 for the decision at the last
     label_smoothing: float = 0.05
-    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
@@ -31,9 +28,24 @@ class TrainingConfig:
         for name in ("learning_rate", "gradient_clip"):
             if not getattr(self, name) > 0.0:
                 raise ConfigError(f"training: {name} must be positive, got {getattr(self, name)}")
-        for name in ("seed", "weight_decay", "step_weight"):
+        for name in ("seed", "weight_decay"):
             if not getattr(self, name) >= 0:
                 raise ConfigError(f"training: {name} must not be negative, got {getattr(self, name)}")
-        for name in ("class_weight_power", "label_smoothing"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise ConfigError(f"training: {name} must lie in [0, 1], got {getattr(self, name)}")
+        if not 0.0 <= self.label_smoothing <= 1.0:
+            raise ConfigError(f"training: label_smoothing must lie in [0, 1], got {self.label_smoothing}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingConfig(OptimizationConfig):
+    """How a room classifier is trained."""
+
+    class_weight_power: float = 0.5  # 0 weighs each window alike, 1 each room alike
+    step_weight: float = 0.3  # of the loss over earlier steps, against 1 for the decision at the last
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+
+    def __post_init__(self) -> None:
+        OptimizationConfig.__post_init__(self)
+        if not self.step_weight >= 0:
+            raise ConfigError(f"training: step_weight must not be negative, got {self.step_weight}")
+        if not 0.0 <= self.class_weight_power <= 1.0:
+            raise ConfigError(f"training: class_weight_power must lie in [0, 1], got {self.class_weight_power}")

@@ -4,36 +4,21 @@ All that is random (order of windows, augmentation) follows from the seed and th
 same weights, bit for bit, as one that was never interrupted on the same machine.
 """
 
-import logging
 import time
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from smidgen.data import Windows
 from smidgen.errors import DataError
 from smidgen.models import RoomClassifier
 from smidgen.training.batches import fingerprint, scoring_batches, training_batches
-from smidgen.training.checkpoint import (
-    CHECKPOINT,
-    WholeFileCheckpointIO,
-    is_complete,
-    load_model,
-    open_run,
-    read_result,
-    save_model,
-    save_result,
-)
+from smidgen.training.checkpoint import is_complete, load_weights, open_run, read_result
 from smidgen.training.config import TrainingConfig
 from smidgen.training.losses import class_weights
 from smidgen.training.room_training import RoomTraining
+from smidgen.training.run import fit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,11 +65,13 @@ def train(
     )
     resumed_at = config.epochs
     if not is_complete(run_folder):
-        with _quiet(), _one_thread():
-            resumed_at, scores = _fit(model, windows, config, run_folder, progress=progress, accelerator=accelerator)
-        save_result(run_folder, scores)
-        save_model(model, run_folder)  # last: its presence says that the run is complete
-    model.load_state_dict(load_model(run_folder).state_dict())
+        batches = training_batches(train_windows, batch_size=config.batch_size, seed=config.seed)
+        label = torch.from_numpy(train_windows.label).long()
+        weight = class_weights(label, n_rooms=model.config.n_rooms, power=config.class_weight_power)
+        module = RoomTraining(model, config, weight=weight, n_steps=config.epochs * len(batches))
+        scoring = None if validation_windows is None else scoring_batches(validation_windows)
+        resumed_at = fit(module, batches, scoring, run_folder, progress=progress, accelerator=accelerator)
+    load_weights(model, run_folder)
     scores = read_result(run_folder)
     return TrainingResult(
         model=model.eval(),
@@ -94,51 +81,6 @@ def train(
         validation_macro_f1=scores.get("validation_macro_f1"),
         validation_accuracy=scores.get("validation_accuracy"),
     )
-
-
-def _fit(
-    model: RoomClassifier,
-    windows: dict[str, Windows],
-    config: TrainingConfig,
-    run_folder: Path,
-    *,
-    progress: bool,
-    accelerator: str,
-) -> tuple[int, dict[str, float]]:
-    """Run Lightning from the last whole checkpoint, if any; return the epoch it began at and the last scores."""
-    batches = training_batches(windows["train"], batch_size=config.batch_size, seed=config.seed)
-    label = torch.from_numpy(windows["train"].label).long()
-    weight = class_weights(label, n_rooms=model.config.n_rooms, power=config.class_weight_power)
-    module = RoomTraining(model, config, weight=weight, n_steps=config.epochs * len(batches))
-    checkpoint = run_folder / CHECKPOINT
-    trainer = pl.Trainer(
-        max_epochs=config.epochs,
-        gradient_clip_val=config.gradient_clip,
-        accelerator=accelerator,
-        devices=1,
-        logger=[CSVLogger(run_folder, name="logs/csv"), TensorBoardLogger(run_folder, name="logs/tensorboard")],
-        callbacks=[
-            ModelCheckpoint(
-                dirpath=checkpoint.parent,
-                filename=checkpoint.stem,
-                save_on_train_epoch_end=True,
-                enable_version_counter=False,
-            )
-        ],
-        plugins=[WholeFileCheckpointIO()],
-        log_every_n_steps=len(batches),
-        num_sanity_val_steps=0,
-        enable_progress_bar=progress,
-        enable_model_summary=False,
-    )
-    trainer.fit(
-        module,
-        batches,
-        scoring_batches(windows["validation"]) if "validation" in windows else None,
-        ckpt_path=checkpoint if checkpoint.exists() else None,
-    )
-    scores = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("validation_")}
-    return module.first_epoch, scores
 
 
 def _check_windows(model: RoomClassifier, windows: Windows, part: str) -> None:
@@ -152,28 +94,3 @@ def _check_windows(model: RoomClassifier, windows: Windows, part: str) -> None:
             raise DataError(f"the model was built for {expected} {what}, the {part} windows have {found}")
     if not len(windows):
         raise DataError(f"there are no {part} windows: every decision was dropped, see their counts {windows.counts}")
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Train on one thread: models this small gain nothing from more, and two runs can go side by side."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Leave out what Lightning tells on every run (hardware found, no workers, folder not empty): it is on purpose."""
-    logger = logging.getLogger("lightning.pytorch")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="lightning")
-        try:
-            yield
-        finally:
-            logger.setLevel(level)

@@ -18,7 +18,8 @@ def test_list_tells_what_is_here(tmp_path):
     (tmp_path / "sphere_challenge" / "train" / "00001").mkdir(parents=True)
     for root, found in ((tmp_path, 1), (tmp_path / "sphere_challenge" / "train", 0)):
         listed = json.loads(smidgen("data", "list", "--root", root, "--json").stdout)
-        assert {row["name"]: row["recordings"] for row in listed} == {"simulated": None, "sphere": found}
+        counted = {row["name"]: row["recordings"] for row in listed}
+        assert counted == {"simulated": None, "sphere": found, "spoken-digits": 0}
     assert "not here" in smidgen("data", "list", "--root", tmp_path / "sphere_challenge" / "train").stdout
 
 
