@@ -1,7 +1,7 @@
 """Small graphs for tests, without torch: operators with parameters from random weights, one graph with every operator,
 and a strategy for random ones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any
 
@@ -47,11 +47,16 @@ STRIDED = Window(size=(3, 2), stride=(2, 1), dilation=(1, 2), pad_before=(1, 1),
 UPSAMPLING = Window(size=(2, 3), input_dilation=(2, 1), pad_before=(1, 1), pad_after=(1, 1))
 
 
+#: Writes the body of a loop: a maker and the names of its inputs -> next states, what is emitted.
+LoopStep = Callable[["GraphMaker", list[str]], tuple[list[str], list[str]]]
+
+
 class GraphMaker:
     """Adds operators; each method returns the name of its result. Real numbers stay within a few units."""
 
-    def __init__(self, name: str = "tiny", seed: int = 0, *, is_step: bool = False) -> None:
-        self._name = name
+    def __init__(self, name: str = "tiny", seed: int = 0, *, is_step: bool = False, scope: str = "") -> None:
+        """Begin a graph; `scope` stands in front of the names of its ops, as those of a loop's body must have one."""
+        self._name, self._scope = name, scope
         self._is_step = is_step
         self._random = np.random.default_rng(seed)
         self._inputs: list[str] = []
@@ -270,8 +275,10 @@ class GraphMaker:
         attrs = {**integer_attributes(p), "chain": p.chain, **attrs}
         return self._op("selective_scan", [u, delta, B, C], x[0].shape, y, arrays, attrs)
 
-    def recurrent(self, kind: str, x: str, *, first: bool = False, last_cell: bool = False, **flags: bool) -> str:
-        """Add gru, lstm or rnn over projected gates (t, gates * h), from constant states where `first`."""
+    def recurrent(
+        self, kind: str, x: str, *, first: bool | str = False, last_cell: bool = False, **flags: bool
+    ) -> str:  # fmt: skip
+        """Add gru, lstm or rnn over projected gates (t, gates * h), from constant states or a computed one."""
         source = self.tensors[x]
         states = [HIDDEN, INT16] if kind == "lstm" else [HIDDEN]
         rows = source.shape[1]
@@ -279,7 +286,9 @@ class GraphMaker:
         real, bias = self._random.normal(size=(rows, width)), self._random.normal(size=rows)
         attrs: dict[str, Attribute] = {"reverse": False, **({"relu": False} if kind == "rnn" else {}), **flags}
         inputs = [x]
-        if first:
+        if isinstance(first, str):
+            inputs.append(first)
+        elif first:
             qparams = [None] * len(states) if source.is_float else states
             inputs += [self.constant(f"{x}_first_{i}", width, qparams=p) for i, p in enumerate(qparams)]
         params: dict[str, Array] = {"weight": real.astype(np.float32), "bias": bias.astype(np.float32)}
@@ -298,6 +307,33 @@ class GraphMaker:
             kind, inputs, (source.shape[0], width), None if source.is_float else HIDDEN, params, attrs,
             more=[self._tensor(f"{x}_cell", (width,), None if source.is_float else INT16)] if last_cell else [],
         )  # fmt: skip
+
+    def loop(
+        self, frames: Sequence[str], step: LoopStep, *, states: Sequence[Tensor], whole: Sequence[str] = (),
+        firsts: Mapping[int, str] | None = None, lasts: Sequence[int] = (), reverse: bool = False,
+    ) -> list[str]:  # fmt: skip
+        """Add a loop along `frames`, (t, ...) each, whose body `step` writes; return what it emits, then last states.
+
+        Args: states, what they look like; whole, read by every step; firsts, by index what is there before the first
+        step instead of 0; step, which gets a maker and the names of frames, states and whole tensors, and returns the
+        next states and what is emitted.
+        """
+        inner = GraphMaker(f"{self._name}_body", seed=len(self._ops), scope=f"loop.{len(self._ops)}.")
+        given = [replace(self.tensors[name], shape=self.tensors[name].shape[1:]) for name in frames]
+        given += [*states, *(self.tensors[name] for name in whole)]
+        names = [inner.input(f"in{i}", *x.shape, qparams=x.qparams) for i, x in enumerate(given)]
+        nexts, emitted = step(inner, names)
+        body, count = inner.graph(*nexts, *emitted), self.tensors[frames[0]].shape[0]
+        results = [((count, *body[name].shape), body[name].qparams) for name in emitted]
+        results += [(states[index].shape, states[index].qparams) for index in lasts]
+        more = [self._tensor(f"more{len(self.tensors)}_{i}", *result) for i, result in enumerate(results[1:])]
+        first = firsts or {}
+        attrs: dict[str, Attribute] = {
+            "frames": len(frames), "states": len(states), "firsts": tuple(first), "lasts": tuple(lasts),
+            "reverse": reverse,
+        }  # fmt: skip
+        y = self._op("loop", [*frames, *whole, *first.values()], *results[0], attrs=attrs, more=more, body=body)
+        return [y, *more]
 
     def transpose(self, x: str, *permutation: int) -> str:
         """Add a transposition."""
@@ -474,12 +510,13 @@ class GraphMaker:
         attrs: Mapping[str, Attribute] | None = None,
         dtype: str | None = None,
         more: Sequence[str] = (),
+        body: Graph | None = None,
     ) -> str:
         y = self._tensor(f"t{len(self.tensors)}", shape, qparams, dtype=dtype)
         self._ops.append(
             Op(
-                name=f"{kind}.{len(self._ops)}", kind=kind, inputs=tuple(x), output=y, params=params or {},
-                attrs=attrs or {}, more=tuple(more),
+                name=f"{self._scope}{kind}.{len(self._ops)}", kind=kind, inputs=tuple(x), output=y, params=params or {},
+                attrs=attrs or {}, more=tuple(more), body=body,
             )
         )  # fmt: skip
         return y
@@ -520,6 +557,35 @@ def every_reduction(m: GraphMaker, x: str) -> str:
     return total
 
 
+def every_loop(m: GraphMaker, x: str, *, reverse: bool = False) -> list[str]:
+    """Add a loop along x (t, c) with every part of one; return what it emits, (t, 3) and (t, c), and a last state (c,).
+
+    A gated unit within a step, a smoothed state from a constant, and the largest value so far.
+    """
+    width = m.tensors[x].shape[1]
+    wide, narrow = (None, None) if m.tensors[x].is_float else (INT16, INT8)
+    dtype = "int16" if wide else "float32"
+    states = [
+        Tensor(name="", shape=(width,), dtype=dtype, qparams=qparams) for qparams in (wide and HIDDEN, wide, wide)
+    ]
+
+    def step(body: GraphMaker, names: list[str]) -> tuple[list[str], list[str]]:
+        frame, unit, smooth, largest, decay = names
+        gates = body.linear(body.reshape(frame, 1, width), 3 * width, INT16)
+        gated = body.reshape(body.recurrent("gru", gates, first=unit), width)
+        smoothed = body.binary("add", body.binary("mul", smooth, decay, wide), gated, wide)
+        output = body.linear(smoothed, 3)
+        return [gated, smoothed, body.binary("maximum", largest, smoothed, wide)], [
+            output,
+            body.reshape(smoothed, width),
+        ]
+
+    whole, first = (m.constant(f"{name}_{x}", width, qparams=wide) for name in ("decay", "first"))
+    results = m.loop([x], step, states=states, whole=[whole], firsts={1: first}, lasts=[2], reverse=reverse)
+    assert m.tensors[results[0]].qparams == narrow
+    return results
+
+
 def relative_bias(*shape: int) -> NDArray[np.float64]:
     """Return a bias of attention that falls along its last axis, every third pair hidden."""
     bias = np.linspace(0.0, -4.0, int(np.prod(shape))).reshape(shape)
@@ -555,8 +621,10 @@ def every_integer_operator() -> Graph:
     projected = m.linear(m.recurrent("gru", m.linear(divided, 12, INT16)), 16, INT16)
     hidden = m.recurrent("lstm", projected, first=True, last_cell=True, reverse=True)
     rectified = m.recurrent("rnn", m.linear(hidden, 4, INT16), relu=True)
+    emitted, smoothed, largest = every_loop(m, rectified, reverse=True)
+    rectified = m.binary("add", m.linear(emitted, 4, HIDDEN), smoothed, HIDDEN)
     turned = m.strided_slice(m.take(m.pad(m.transpose(rectified, 1, 0), 1, 1, 0), 1, 3, 0, 6), 1, 2, -1, 3)
-    last = m.reshape(m.slice(turned, 1, 0, 1), 4)
+    last = m.binary("add", m.reshape(m.slice(turned, 1, 0, 1), 4), largest, INT16)
     summary = m.binary("add", m.mean(turned, 1, INT16), every_reduction(m, hidden), INT16)
     scores = m.linear(m.binary("add", last, summary, INT8), 5)
     return m.graph(scores, m.argmax(scores, 0), hidden, f"{projected}_cell", m.argmax(hidden, 1, "argmin"))
@@ -591,8 +659,10 @@ def every_float_operator() -> Graph:
     projected = m.linear(m.recurrent("gru", m.linear(gated, 12)), 16)
     hidden = m.recurrent("lstm", projected, first=True, last_cell=True, reverse=True)
     rectified = m.recurrent("rnn", m.linear(hidden, 4), relu=True)
+    emitted, smoothed, largest = every_loop(m, rectified)
+    rectified = m.binary("add", m.linear(emitted, 4), smoothed, None)
     turned = m.strided_slice(m.take(m.pad(m.transpose(rectified, 1, 0), 1, 1, 0, 0.5), 1, 3, 0, 6), 1, 2, -1, 3)
-    last = m.reshape(m.slice(turned, 1, 0, 1), 4)
+    last = m.binary("add", m.reshape(m.slice(turned, 1, 0, 1), 4), largest, None)
     summary = m.binary("add", m.mean(turned, 1), every_reduction(m, hidden), None)
     scores = m.linear(m.binary("add", last, summary, None), 5)
     return m.graph(scores, m.argmax(scores, 0), hidden, f"{projected}_cell", m.argmax(hidden, 1, "argmin"))
@@ -617,6 +687,8 @@ def every_step_operator(name: str = "steps", *, is_float: bool = False) -> Graph
     hidden = m.recurrent("gru", m.linear(m.reshape(attended, 1, 4), 12, wide))
     hidden = m.recurrent("lstm", m.linear(hidden, 16, wide), first=True, last_cell=True)
     hidden = m.recurrent("rnn", m.linear(hidden, 4, wide))
+    emitted, smoothed, _ = every_loop(m, hidden)
+    hidden = m.binary("add", m.linear(emitted, 4, wide), smoothed, wide)
     graph = m.graph(m.linear(hidden, 5, wide), frame_limit=200)
     ops = (*graph.ops[:-1], replace(graph.ops[-1], clock=Clock(stride=3, offset=2)))
     check_graph(replace(graph, ops=ops))

@@ -19,7 +19,9 @@ _WORDS_OF_CPP = """
 bool catch class delete explicit export friend mutable namespace new operator private protected public template this
 throw try typename using virtual
 """
-_NAMES_IN_USE = "answer arena constant crc ctx frame i state status"  # by the generated functions
+_NAMES_IN_USE = "answer arena constant crc ctx frame i state status t"  # by the generated functions
+#: Ports of the bodies of loops, which are variables of the generated functions.
+_BODY_PORT = r"(frame|state|whole|next|emitted)_\d+"
 
 #: What a parameter of the generated functions cannot be called.
 RESERVED = frozenset(f"{_WORDS_OF_C} {_WORDS_OF_CPP} {_NAMES_IN_USE}".split())
@@ -36,7 +38,8 @@ _TAKEN_FILES = frozenset({
 def is_parameter_name(name: str) -> bool:
     """True if `name` can be a parameter of the generated functions."""
     legal = re.fullmatch(r"[A-Za-z]\w*", name, flags=re.ASCII) is not None
-    return legal and name not in RESERVED and name not in _kernel_functions()
+    free = name not in RESERVED and name not in _kernel_functions() and not re.fullmatch(_BODY_PORT, name)
+    return legal and free
 
 
 def is_program_name(name: str) -> bool:

@@ -60,7 +60,8 @@ def emit(graph: Graph, plan: MemoryPlan, *, known_inputs: Sequence[NDArray[Any]]
     functions = [function for function in functions if function.call.statements]
     known = KnownAnswer(graph, constants, known_inputs)
     name = graph.name
-    kernels = kernel_text([*(function.call.kernel for function in functions), "crc32"])
+    needed = (kernel for function in functions for kernel in (function.call.kernel, *function.call.more_kernels))
+    kernels = kernel_text([*needed, "crc32"])
     return Program(
         name=name,
         files={

@@ -18,12 +18,12 @@ class Constants:
         self._names: dict[tuple[str, bytes], str] = {}
         self._of_params: dict[tuple[str, str], str] = {}
         self.arrays: dict[str, NDArray[Any]] = {}
-        for op in graph.ops:
+        for home, op in graph.nested_ops():
             for name in op.inputs:
-                data = graph[name].data
+                data = home[name].data
                 if data is not None:
                     self._add(name, data)
-            for role, array in stored_form(graph, op).items():
+            for role, array in stored_form(home, op).items():
                 self._of_params[op.name, role] = self._add(f"{op.name}_{role}", array)
 
     def _add(self, label: str, array: NDArray[Any]) -> str:

@@ -1,7 +1,7 @@
 """A static graph of operators on tensors without batch axis, in execution order."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -70,6 +70,7 @@ class Op:
     `name` follows the user's module path, `kind` is a key of `ir.ops.OP_SPECS`, `params` are its constant arrays by
     role (weight, bias, multiplier, table, ...) and `attrs` its scalars. In a step graph it runs when `clock` ticks.
     `more` are results beside `output`, such as the last state of a recurrence; empty where nobody reads them.
+    `body` is what a loop runs at each step, None for every other kind.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Op:
     attrs: Mapping[str, Attribute] = field(default_factory=dict)
     clock: Clock = EVERY_FRAME
     more: tuple[str, ...] = ()
+    body: "Graph | None" = None
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -154,16 +156,25 @@ class Graph:
         used = {*self.inputs, *self.outputs, *(name for op in ops for name in (*op.inputs, *op.outputs))}
         return replace(self, ops=ops, tensors={name: tensors[name] for name in tensors if name in used})
 
+    def nested_ops(self) -> Iterator[tuple["Graph", Op]]:
+        """Yield every op with the graph in which it stands, those of a loop's body behind the loop."""
+        for op in self.ops:
+            yield self, op
+            if op.body is not None:
+                yield from op.body.nested_ops()
+
     @property
     def parameter_bytes(self) -> int:
-        """Bytes of all constants, tables included; shared arrays count once."""
+        """Bytes of all constants, tables and those of bodies included; shared arrays count once."""
+        bodies = [op.body for _, op in self.nested_ops() if op.body is not None]
         arrays = {
             (array.dtype.str, array.tobytes()): array.nbytes
             for array in (
-                *(array for op in self.ops for array in op.params.values()),
-                *(tensor.data for tensor in self.tensors.values() if tensor.data is not None),
+                *(array for _, op in self.nested_ops() for array in op.params.values()),
+                *(tensor.data for graph in (self, *bodies) for tensor in graph.tensors.values()
+                  if tensor.data is not None),
             )
-        }
+        }  # fmt: skip
         return sum(arrays.values())
 
 

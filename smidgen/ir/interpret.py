@@ -1,12 +1,13 @@
 """The bit-exact reference: runs a graph over a batch in numpy. Host C, emulated C and wasm must equal its bytes."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from smidgen.errors import GraphError
-from smidgen.ir.graph import Graph, Op
-from smidgen.ir.ops import OP_SPECS, Array, states_of
+from smidgen.ir.graph import Graph
+from smidgen.ir.ops import OP_SPECS, Array
+from smidgen.ir.ops.evaluation import constant_values, evaluate_ops, evaluate_window, initial_states
 
 
 def interpret(graph: Graph, inputs: Sequence[Array]) -> dict[str, Array]:
@@ -15,8 +16,9 @@ def interpret(graph: Graph, inputs: Sequence[Array]) -> dict[str, Array]:
     Args: inputs, one array (B, *shape) of the input's type for each graph input, same B.
     Raises GraphError for a wrong number, shape or type of inputs, or an illegal value.
     """
-    checked = _checked_inputs(graph, inputs)
-    return _run(graph, graph.ops, checked, lambda op, values: initial_states(graph, op, len(inputs[0]), values))
+    values = _known(graph, _checked_inputs(graph, inputs))
+    evaluate_window(OP_SPECS, graph, values)
+    return values
 
 
 class Stepper:
@@ -30,8 +32,11 @@ class Stepper:
     def reset(self) -> None:
         """Begin again, as before the first frame."""
         self._frame = 0
-        constants = _constants(self._graph, self._batch)
-        self._states = {op.name: initial_states(self._graph, op, self._batch, constants) for op in self._graph.ops}
+        constants = constant_values(self._graph, self._batch)
+        self._states = {
+            op.name: initial_states(OP_SPECS, self._graph, op, batch=self._batch, values=constants)
+            for op in self._graph.ops
+        }
 
     def step(self, frame: Sequence[Array]) -> dict[str, Array]:
         """Take one frame (batch, *shape) of each input and return, by name, every tensor that came with it.
@@ -45,7 +50,9 @@ class Stepper:
             )
         self._frame += 1
         due = [op for op in self._graph.ops if op.clock.ticks_at(self._frame - 1)]
-        return _run(self._graph, due, _checked_inputs(self._graph, frame), lambda op, _: self._states[op.name])
+        values = _known(self._graph, _checked_inputs(self._graph, frame))
+        evaluate_ops(OP_SPECS, self._graph, due, values, lambda op, _: self._states[op.name])
+        return values
 
 
 def interpret_frames(graph: Graph, recordings: Sequence[Array]) -> dict[str, Array]:
@@ -68,48 +75,9 @@ def interpret_frames(graph: Graph, recordings: Sequence[Array]) -> dict[str, Arr
     }
 
 
-def initial_states(graph: Graph, op: Op, batch: int, values: Mapping[str, Array]) -> list[Array]:
-    """Return the states of an op at reset, each (batch, *shape); integers as int64, in which the reference computes.
-
-    Args: values, of the tensors that are known then: in a window all that stand before the op, in a step graph the
-    constants.
-    """
-    states = []
-    for state in states_of(graph, op):
-        array = np.full((batch, *state.shape), state.initial, np.float32 if state.dtype == "float32" else np.int64)
-        if state.first is not None:
-            array[...] = values[state.first]
-        states.append(array)
-    return states
-
-
-def _constants(graph: Graph, batch: int) -> dict[str, Array]:
-    return {
-        tensor.name: np.broadcast_to(tensor.data, (batch, *tensor.shape))
-        for tensor in graph.tensors.values()
-        if tensor.data is not None
-    }
-
-
-def _run(
-    graph: Graph, ops: Iterable[Op], inputs: Sequence[Array],
-    states: Callable[[Op, Mapping[str, Array]], list[Array]],
-) -> dict[str, Array]:  # fmt: skip
-    """Evaluate ops in order; `states` gives the arrays in which an op finds and leaves its states."""
-    values = _constants(graph, len(inputs[0])) | dict(zip(graph.inputs, inputs, strict=True))
-    for op in ops:
-        x, y = graph.operands(op), graph[op.output]
-        arrays = [values[name] for name in op.inputs]
-        if any(tensor.is_float for tensor in x):
-            form = OP_SPECS[op.kind].float32
-        else:
-            form = OP_SPECS[op.kind].integer
-            arrays = [array.astype(np.int64) for array in arrays]
-        assert form is not None, f"{op.name}: check_graph lets no {op.kind} of this arithmetic pass"
-        results = form.evaluate(op, x, y, [*arrays, *states(op, values)])
-        for name, result in zip(op.outputs, results if isinstance(results, tuple) else (results,), strict=False):
-            values[name] = result.astype(graph[name].dtype)
-    return values
+def _known(graph: Graph, inputs: Sequence[Array]) -> dict[str, Array]:
+    """Return what is known before the first op: constants and inputs."""
+    return constant_values(graph, len(inputs[0])) | dict(zip(graph.inputs, inputs, strict=True))
 
 
 def _checked_inputs(graph: Graph, inputs: Sequence[Array]) -> list[Array]:

@@ -32,26 +32,7 @@ def save_graph(graph: Graph, folder: str | Path) -> None:
 def graph_files(graph: Graph) -> Mapping[str, bytes]:
     """Return the contents of the graph's files by name: the same graph gives the same bytes."""
     arrays: dict[str, np.ndarray[Any, Any]] = {}
-    for tensor in graph.tensors.values():
-        if tensor.data is not None:
-            arrays[f"tensor/{tensor.name}"] = np.ascontiguousarray(tensor.data)
-    for op in graph.ops:
-        for role, array in op.params.items():
-            arrays[f"op/{op.name}/{role}"] = np.ascontiguousarray(array)
-    document = {
-        "format": FORMAT_VERSION,
-        "name": graph.name,
-        "is_step": graph.is_step,
-        "frame_limit": graph.frame_limit,
-        "inputs": graph.inputs,
-        "outputs": graph.outputs,
-        "tensors": [_tensor_document(tensor) for tensor in graph.tensors.values()],
-        "ops": [
-            {"name": op.name, "kind": op.kind, "inputs": op.inputs, "output": op.output, "attrs": dict(op.attrs),
-             "params": sorted(op.params), "clock": asdict(op.clock), **({"more": op.more} if op.more else {})}
-            for op in graph.ops
-        ],
-    }  # fmt: skip
+    document = {"format": FORMAT_VERSION, **_graph_document(graph, "", arrays)}
     return {"graph.safetensors": save(arrays), "graph.json": (json.dumps(document, indent=1) + "\n").encode()}
 
 
@@ -77,7 +58,7 @@ def _numbered(graph: Graph) -> Graph:
         ops=tuple(
             replace(
                 op, inputs=tuple(names[name] for name in op.inputs), output=names[op.output],
-                more=tuple(names[name] for name in op.more),
+                more=tuple(names[name] for name in op.more), body=None if op.body is None else _numbered(op.body),
             )
             for op in graph.ops
         ),
@@ -92,20 +73,42 @@ def load_graph(folder: str | Path) -> Graph:
         arrays = load_file(folder / "graph.safetensors")
         if document["format"] != FORMAT_VERSION:
             raise GraphError(f"{folder}: graph format {document['format']}, this version reads {FORMAT_VERSION}")
-        tensors = [_read_tensor(entry, arrays) for entry in document["tensors"]]
-        graph = Graph(
-            name=document["name"],
-            inputs=tuple(document["inputs"]),
-            outputs=tuple(document["outputs"]),
-            tensors={tensor.name: tensor for tensor in tensors},
-            ops=tuple(_read_op(entry, arrays) for entry in document["ops"]),
-            is_step=document["is_step"],
-            frame_limit=document["frame_limit"],
-        )
+        graph = _read_graph(document, "", arrays)
         check_graph(graph)
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise GraphError(f"{folder} holds no readable graph (graph.json, graph.safetensors): {error!r}") from error
     return graph
+
+
+def _graph_document(graph: Graph, prefix: str, arrays: dict[str, np.ndarray[Any, Any]]) -> dict[str, Any]:
+    """Return the structure of a graph and add its arrays, under names that begin with `prefix`."""
+    for tensor in graph.tensors.values():
+        if tensor.data is not None:
+            arrays[f"{prefix}tensor/{tensor.name}"] = np.ascontiguousarray(tensor.data)
+    for op in graph.ops:
+        for role, array in op.params.items():
+            arrays[f"{prefix}op/{op.name}/{role}"] = np.ascontiguousarray(array)
+    return {
+        "name": graph.name,
+        "is_step": graph.is_step,
+        "frame_limit": graph.frame_limit,
+        "inputs": graph.inputs,
+        "outputs": graph.outputs,
+        "tensors": [_tensor_document(tensor) for tensor in graph.tensors.values()],
+        "ops": [_op_document(op, prefix, arrays) for op in graph.ops],
+    }
+
+
+def _op_document(op: Op, prefix: str, arrays: dict[str, np.ndarray[Any, Any]]) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "name": op.name, "kind": op.kind, "inputs": op.inputs, "output": op.output, "attrs": dict(op.attrs),
+        "params": sorted(op.params), "clock": asdict(op.clock),
+    }  # fmt: skip
+    if op.more:
+        document["more"] = op.more
+    if op.body is not None:
+        document["body"] = _graph_document(op.body, f"{prefix}body/{op.name}/", arrays)
+    return document
 
 
 def _tensor_document(tensor: Tensor) -> dict[str, Any]:
@@ -119,11 +122,24 @@ def _tensor_document(tensor: Tensor) -> dict[str, Any]:
     return document
 
 
-def _read_tensor(entry: dict[str, Any], arrays: dict[str, np.ndarray[Any, Any]]) -> Tensor:
+def _read_graph(document: dict[str, Any], prefix: str, arrays: dict[str, np.ndarray[Any, Any]]) -> Graph:
+    tensors = [_read_tensor(entry, prefix, arrays) for entry in document["tensors"]]
+    return Graph(
+        name=document["name"],
+        inputs=tuple(document["inputs"]),
+        outputs=tuple(document["outputs"]),
+        tensors={tensor.name: tensor for tensor in tensors},
+        ops=tuple(_read_op(entry, prefix, arrays) for entry in document["ops"]),
+        is_step=document["is_step"],
+        frame_limit=document["frame_limit"],
+    )
+
+
+def _read_tensor(entry: dict[str, Any], prefix: str, arrays: dict[str, np.ndarray[Any, Any]]) -> Tensor:
     qparams = None
     if "scale" in entry:
         qparams = QParams(dtype=entry["dtype"], scale=entry["scale"], zero_point=entry["zero_point"])
-    data = arrays[f"tensor/{entry['name']}"] if entry.get("constant") else None
+    data = arrays[f"{prefix}tensor/{entry['name']}"] if entry.get("constant") else None
     return Tensor(
         name=entry["name"],
         shape=tuple(entry["shape"]),
@@ -136,15 +152,16 @@ def _read_tensor(entry: dict[str, Any], arrays: dict[str, np.ndarray[Any, Any]])
     )
 
 
-def _read_op(entry: dict[str, Any], arrays: dict[str, np.ndarray[Any, Any]]) -> Op:
+def _read_op(entry: dict[str, Any], prefix: str, arrays: dict[str, np.ndarray[Any, Any]]) -> Op:
     attrs = {key: tuple(value) if isinstance(value, list) else value for key, value in entry["attrs"].items()}
     return Op(
         name=entry["name"],
         kind=entry["kind"],
         inputs=tuple(entry["inputs"]),
         output=entry["output"],
-        params={role: arrays[f"op/{entry['name']}/{role}"] for role in entry["params"]},
+        params={role: arrays[f"{prefix}op/{entry['name']}/{role}"] for role in entry["params"]},
         attrs=attrs,
         clock=Clock(**entry["clock"]),
         more=tuple(entry.get("more", ())),
+        body=_read_graph(entry["body"], f"{prefix}body/{entry['name']}/", arrays) if "body" in entry else None,
     )

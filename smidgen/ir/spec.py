@@ -11,6 +11,7 @@ from smidgen.errors import GraphError
 from smidgen.ir.clock import EVERY_FRAME
 from smidgen.ir.graph import DTYPE_BYTES, Graph, Op, Tensor
 from smidgen.ir.ops import OP_SPECS, Operands, element_limit
+from smidgen.ir.ops.loop import check_ports
 from smidgen.ir.ops.op_spec import Legal
 from smidgen.numerics import tables
 
@@ -23,7 +24,7 @@ def check_graph(graph: Graph) -> None:
     known = {*graph.inputs, *constants}
     for name, tensor in graph.tensors.items():
         _check_tensor(name, tensor)
-    _check_unique([op.name for op in graph.ops], "op name")
+    _check_unique([op.name for _, op in graph.nested_ops()], "op name")
     _check_unique(
         [*graph.inputs, *constants, *(name for op in graph.ops for name in op.outputs)], "tensor to be written"
     )
@@ -100,6 +101,8 @@ def _check_op(graph: Graph, op: Op) -> None:
     spec = OP_SPECS[op.kind]
     if len(op.inputs) != (spec.arity or max(1, len(op.inputs))):
         raise GraphError(f"{op.name}: {op.kind} takes {spec.arity or 'one or more'} inputs, got {len(op.inputs)}")
+    if (op.body is None) == (op.kind == "loop"):
+        raise GraphError(f"{op.name}: a loop has a body, and nothing else has; found {op.kind}")
     x, y, more = graph.operands(op), graph[op.output], tuple(graph[name] for name in op.more)
     is_float = any(tensor.is_float for tensor in x)
     if any(tensor.is_float != is_float for tensor in (*x, y, *more) if not (tensor is y and spec.gives_indices)):
@@ -121,6 +124,15 @@ def _check_op(graph: Graph, op: Op) -> None:
         raise GraphError(f"{op.name}: beside its output {op.kind} gives {spec.more(op, x, y)}, declared is {declared}")
     _check_param_sizes(op, form.legal_params(op), x, y)
     form.prove(op, x, y)
+    if op.body is not None:
+        _check_body(op, op.body, x, (y, *more))
+
+
+def _check_body(op: Op, body: Graph, x: Operands, results: Operands) -> None:
+    if body.is_step:
+        raise GraphError(f"{op.name}: its body {body.name} is a step graph; the loop carries its states")
+    check_graph(body)
+    check_ports(op, x, results)
 
 
 def _check_same_type(op: Op, x: Operands, y: Tensor) -> None:

@@ -5,13 +5,15 @@ from smidgen.numerics.quantization import QParams
 
 
 def graph_text(graph: Graph) -> str:
-    """Return one line an input, an operator and an output."""
+    """Return one line an input, an operator and an output; the body of a loop stands under it."""
     lines = [f"graph {graph.name}"]
     lines += [f"  input  {_describe(graph[name])}" for name in graph.inputs]
     for op in graph.ops:
         operands = ", ".join(op.inputs)
         results = ", ".join(_describe(graph[name]) for name in op.outputs)
         lines.append(f"  {op.name}: {op.kind}({operands}) -> {results}")
+        if op.body is not None:
+            lines += [f"    {line}" for line in graph_text(op.body).splitlines()]
     lines += [f"  output {_describe(graph[name])}" for name in graph.outputs]
     return "\n".join(lines) + "\n"
 

@@ -20,13 +20,16 @@ _Rule = Callable[[Graph, Op], Graph | None]
 
 
 def fold(graph: Graph, *, keep_rows: bool = False) -> Graph:
-    """Return an equal graph on which no rule applies any more.
+    """Return an equal graph on which no rule applies any more, nor on the bodies of its loops.
 
     `keep_rows`: do not take the last of the rows of an op in place of the last of its operands' rows, so that constants
     keep all of theirs: what a graph of another length is written from.
     """
     rules = tuple(_cut_rows_behind if keep_rows and rule is _slice_before_rowwise else rule for rule in _RULES)
     graph = _drop_dead(graph)
+    graph = replace(
+        graph, ops=tuple(op if op.body is None else replace(op, body=fold(op.body)) for op in graph.ops)
+    )  # fmt: skip
     while True:
         smaller = next((new for op in graph.ops for rule in rules if (new := rule(graph, op)) is not None), None)
         if smaller is None:
@@ -41,7 +44,8 @@ def _drop_dead(graph: Graph) -> Graph:
     kept = []
     for op in reversed(graph.ops):
         if any(name in needed for name in op.outputs):
-            kept.append(op if any(name in needed for name in op.more) else replace(op, more=()))
+            keeps_more = op.body is not None or any(name in needed for name in op.more)
+            kept.append(op if keeps_more else replace(op, more=()))
             needed.update(op.inputs)
     return graph.with_ops(reversed(kept))
 

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from smidgen.errors import GraphError
 from smidgen.ir.graph import DTYPE_BYTES, Graph, Op, State, Tensor
 from smidgen.ir.ops import OP_SPECS, states_of
-
-ALIGNMENT = 4
+from smidgen.passes.loop_memory import ALIGNMENT, aligned, loop_buffers
 
 _Span = tuple[str, int, int]  # region, first byte, one past the last
 
@@ -26,7 +25,10 @@ class Placement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryPlan:
-    """Placements by tensor, those of states and scratch by op, and what decided the size of the arena."""
+    """Placements by tensor, those of states and scratch by op, and what decided the size of the arena.
+
+    `bodies` are the plans of loops' bodies, by op: their arena is the part of the loop's scratch behind its buffers.
+    """
 
     placements: Mapping[str, Placement]
     states: Mapping[str, Mapping[str, Placement]]  # by op and role: state bytes in a step graph, the arena in a window
@@ -36,6 +38,7 @@ class MemoryPlan:
     state_bytes: int
     lower_bound_bytes: int  # the largest sum of live bytes in this order of ops
     peak_op: str
+    bodies: Mapping[str, "MemoryPlan"]
 
 
 @dataclass(slots=True)
@@ -75,33 +78,37 @@ def plan_memory(graph: Graph) -> MemoryPlan:
             if owner not in fixed:
                 block = storages.setdefault(owner, _Storage(graph[name].n_bytes, index, index))
                 block.last = max(block.last, last_use.get(name, index))
+    bodies = {op.name: plan_memory(op.body) for op in graph.ops if op.body is not None}
+    scratch_bytes = {op.name: size for op in graph.ops if (size := _scratch_bytes(graph, op, bodies))}
     # The states of a window's op live as long as its scratch, and stand in front of it.
     working = {
         op.name: _Storage(size, i, i)
         for i, op in enumerate(graph.ops)
-        if (size := (0 if graph.is_step else _state_bytes(graph, op)) + _scratch_bytes(graph, op))
+        if (size := (0 if graph.is_step else _state_bytes(graph, op)) + scratch_bytes.get(op.name, 0))
     }
 
     blocks = [*storages.values(), *working.values()]
     _place(blocks)
-    live = [sum(_aligned(b.n_bytes) for b in blocks if b.first <= i <= b.last) for i in range(len(graph.ops))]
+    live = [sum(aligned(b.n_bytes) for b in blocks if b.first <= i <= b.last) for i in range(len(graph.ops))]
     peak = max(range(len(graph.ops)), key=lambda i: live[i], default=0)
     placements = {}
     for name, (owner, offset) in home.items():
         block_offset = storages[owner].offset if owner in storages else fixed[owner].offset
         region = "arena" if owner in storages else fixed[owner].region
         placements[name] = Placement(region=region, offset=block_offset + offset)
-    states, scratch, state_bytes = _place_states(graph, {name: block.offset for name, block in working.items()})
+    states, state_bytes = _place_states(graph, {name: block.offset for name, block in working.items()})
+    scratch = {name: working[name].offset + working[name].n_bytes - size for name, size in scratch_bytes.items()}
     plan = MemoryPlan(
         placements=placements,
         states=states,
         scratch=scratch,
         views=frozenset(views)
         | {op.name for op in graph.ops if op.kind == "reshape" and home[op.output] == home[op.inputs[0]]},
-        arena_bytes=max((_aligned(b.offset + b.n_bytes) for b in blocks), default=0),
+        arena_bytes=max((aligned(b.offset + b.n_bytes) for b in blocks), default=0),
         state_bytes=state_bytes,
         lower_bound_bytes=max(live, default=0),
         peak_op=graph.ops[peak].name if graph.ops else "",
+        bodies=bodies,
     )
     check_plan(graph, plan)
     return plan
@@ -113,6 +120,9 @@ def check_plan(graph: Graph, plan: MemoryPlan) -> None:
     Independent of how the plan was made: it replays the ops over a shadow of the memory, in which each byte carries a
     label of its own for every value that is written.
     """
+    for op in graph.ops:
+        if op.body is not None:
+            check_plan(op.body, plan.bodies[op.name])
     memory = {name: np.zeros(graph[name].n_bytes, np.int64) for name in (*graph.inputs, *graph.outputs)}
     memory["arena"] = np.zeros(plan.arena_bytes, np.int64)
     memory["state"] = np.zeros(plan.state_bytes, np.int64)
@@ -212,9 +222,10 @@ def _working_spans(graph: Graph, plan: MemoryPlan, op: Op) -> dict[str, _Span]:
     if not graph.is_step:
         for state in states_of(graph, op):
             spans[f"its state {state.role}"] = _span(plan.states[op.name][state.role], state.n_bytes)
-    if _scratch_bytes(graph, op):
+    size = _scratch_bytes(graph, op, plan.bodies)
+    if size:
         start = plan.scratch[op.name]
-        spans["its scratch"] = ("arena", start, start + _scratch_bytes(graph, op))
+        spans["its scratch"] = ("arena", start, start + size)
     return spans
 
 
@@ -289,51 +300,44 @@ def _in_place_owner(
     return owner if all(home[name][0] != owner for name in op.inputs[1:]) else None
 
 
-def _place_states(
-    graph: Graph, working: Mapping[str, int]
-) -> tuple[dict[str, dict[str, Placement]], dict[str, int], int]:
-    """Return the placements of states and scratch by op, and the bytes of state.
+def _place_states(graph: Graph, working: Mapping[str, int]) -> tuple[dict[str, dict[str, Placement]], int]:
+    """Return the placements of states by op, and the bytes of state.
 
     States of a step graph follow each other in the state bytes; those of a window stand at the op's `working` bytes in
-    the arena, with the scratch behind them.
+    the arena, in front of its scratch.
     """
     states: dict[str, dict[str, Placement]] = {}
-    scratch: dict[str, int] = {}
     state_bytes = 0
     for op in graph.ops:
         region, offset = ("state", state_bytes) if graph.is_step else ("arena", working.get(op.name, 0))
         places = {}
         for state in states_of(graph, op):
             places[state.role] = Placement(region=region, offset=offset)
-            offset += _aligned(state.n_bytes)
+            offset += aligned(state.n_bytes)
         if places:
             states[op.name] = places
         if graph.is_step:
-            state_bytes, offset = offset, working.get(op.name, 0)
-        if _scratch_bytes(graph, op):
-            scratch[op.name] = offset
-    return states, scratch, state_bytes
+            state_bytes = offset
+    return states, state_bytes
 
 
 def _results_in_states(graph: Graph) -> dict[str, Placement]:
     """Return the placements of the tensors that stand in the bytes of a state."""
     if not graph.is_step:
         return {}
-    states, _, _ = _place_states(graph, {})
+    states, _ = _place_states(graph, {})
     kept = ((op, OP_SPECS[op.kind].result_state) for op in graph.ops)
     return {op.output: states[op.name][role] for op, role in kept if role is not None}
 
 
-def _scratch_bytes(graph: Graph, op: Op) -> int:
+def _scratch_bytes(graph: Graph, op: Op, bodies: Mapping[str, MemoryPlan]) -> int:
+    if op.body is not None:
+        return loop_buffers(op, graph.operands(op)).arena + bodies[op.name].arena_bytes
     return OP_SPECS[op.kind].scratch_bytes(op, graph.operands(op), graph[op.output])
 
 
 def _state_bytes(graph: Graph, op: Op) -> int:
-    return sum(_aligned(state.n_bytes) for state in states_of(graph, op))
-
-
-def _aligned(n_bytes: int) -> int:
-    return (n_bytes + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
+    return sum(aligned(state.n_bytes) for state in states_of(graph, op))
 
 
 def _place(blocks: list[_Storage]) -> None:
@@ -348,7 +352,7 @@ def _place(blocks: list[_Storage]) -> None:
         placed: list[tuple[_Storage, int]] = []
         for block in sorted(blocks, key=order):
             placed.append((block, _first_fit(block, placed)))
-        results.append((max((offset + _aligned(b.n_bytes) for b, offset in placed), default=0), placed))
+        results.append((max((offset + aligned(b.n_bytes) for b, offset in placed), default=0), placed))
     for block, offset in min(results, key=lambda result: result[0])[1]:
         block.offset = offset
 
@@ -359,5 +363,5 @@ def _first_fit(block: _Storage, placed: list[tuple[_Storage, int]]) -> int:
         if other.first <= block.last and block.first <= other.last:
             if offset + block.n_bytes <= start:
                 break
-            offset = max(offset, start + _aligned(other.n_bytes))
+            offset = max(offset, start + aligned(other.n_bytes))
     return offset

@@ -33,9 +33,8 @@ class CausalGraph(FrameGraph):
         self.tracks = {name: Track(axis=axis, clock=EVERY_FRAME) for name, axis in self.input_axes.items()}
         for op in self.window.ops:
             track = self._track(op)
-            self.tracks[op.output] = track
-            # Further results are last states: what a recurrence holds so far.
-            self.tracks |= dict.fromkeys(op.more, Track(axis=None, clock=track.clock))
+            more = TIME_RULES[op.kind].more(replace(self._timed(op), result=track))
+            self.tracks |= dict(zip(op.outputs, (track, *more), strict=True))
         self.step = self._write_step()
 
     def at_length(self, frames: int) -> Graph:

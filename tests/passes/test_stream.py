@@ -11,7 +11,7 @@ from causal_graphs import (
     causal_graphs,
     recording,
 )
-from graphs import INT8, INT16, SYMMETRIC, Array, GraphMaker, relative_bias, samples
+from graphs import INT8, INT16, SYMMETRIC, Array, GraphMaker, every_loop, relative_bias, samples
 from hypothesis import given, settings
 
 from smidgen.codegen import emit
@@ -31,6 +31,26 @@ def on_the_host(graph: CausalGraph, inputs: list[Array]) -> dict[str, Array]:
     program = emit(graph.step, plan_memory(graph.step), known_inputs=[array[:3] for array in frames])
     outputs = HostModel(program).run(frames)
     return {name: values[None] for name, values in zip(graph.step.outputs, outputs, strict=True)}
+
+
+def looped(reverse: bool = False) -> Graph:
+    m = GraphMaker("looped")
+    x = m.input("x", STEPS, 4, qparams=INT16)
+    emitted, smoothed, _ = every_loop(m, m.conv1d(x, 4, y=INT16), reverse=reverse)
+    return m.graph(m.binary("add", m.linear(emitted, 4, INT16), smoothed, INT16), m.linear(smoothed, 2))
+
+
+def test_loops_stream() -> None:
+    """What a loop emits, from constant and zero states, is a step's for a step, in the reference and in C."""
+    stream = causal(looped())
+    assert_steps_equal_windows(stream, EVERY_LENGTH)
+    assert_steps_equal_windows(stream, EVERY_LENGTH, run=on_the_host)
+
+
+def test_loops_from_the_end_look_ahead() -> None:
+    """A loop that runs backwards is refused by name."""
+    with pytest.raises(StreamingError, match=r"loop\.1 \(loop\) runs from the last step to the first"):
+        causal(looped(reverse=True))
 
 
 # ---- equality --------------------------------------------------------------------------------------------------------

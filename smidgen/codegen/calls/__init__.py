@@ -3,12 +3,15 @@
 Sizes are literals, so the compiler specialises each call.
 """
 
+from dataclasses import replace
+
 from smidgen.codegen.c_text import BITS, bit_pattern, signed, unsigned
 from smidgen.codegen.calls import (
     attention,
     cached_attention,
     layout,
     linear_attention,
+    loop,
     matmul,
     normalization,
     pointwise,
@@ -43,6 +46,8 @@ def call_for(site: Site) -> Call:
     """Return the C of one op; a view of bytes that already stand in place has no statements."""
     if site.op.name in site.plan.views:
         return Call(kernel="memory", statements=())
+    if site.op.body is not None:
+        return loop.loop(site, _invocation)
     emitters = _FLOAT if any(tensor.is_float for tensor in site.x) else _INTEGER
     if site.op.kind not in emitters:
         raise GraphError(f"{site.op.name}: {site.op.kind} has no C kernel for {site.x[0].dtype}")
@@ -52,6 +57,12 @@ def call_for(site: Site) -> Call:
 def reset_statements(site: Site) -> tuple[str, ...]:
     """Return the C that sets the states of an op to what they are before the first element along time."""
     return tuple(_reset_statement(site, state) for state in states_of(site.graph, site.op))
+
+
+def _invocation(site: Site) -> Call:
+    """Return the C of an op whose states begin anew each time that it runs."""
+    made = call_for(site)
+    return replace(made, statements=(*reset_statements(site), *made.statements))
 
 
 def _reset_statement(site: Site, state: State) -> str:

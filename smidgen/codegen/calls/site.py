@@ -14,10 +14,11 @@ _TYPED = {"int8": "s8", "int16": "s16", "int32": "s32", "float32": "f32"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """Statements of one operator and the kernel file they need."""
+    """Statements of one operator and the kernel file they need; a loop needs `more_kernels`, those of its body."""
 
     kernel: str
     statements: tuple[str, ...]
+    more_kernels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

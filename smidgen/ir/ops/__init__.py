@@ -9,6 +9,7 @@ from smidgen.ir.ops import (
     convolution,
     layout,
     linear_attention,
+    loop,
     matmul,
     normalization,
     pointwise,
@@ -24,7 +25,7 @@ from smidgen.ir.ops.op_spec import Array, Form, Operands, OpSpec
 
 __all__ = ["OP_SPECS", "Array", "Form", "OpSpec", "Operands", "element_limit", "states_of"]
 
-OP_SPECS: Mapping[str, OpSpec] = {
+_SPECS: dict[str, OpSpec] = {
     **projections.SPECS,
     **matmul.SPECS,
     **convolution.SPECS,
@@ -41,6 +42,9 @@ OP_SPECS: Mapping[str, OpSpec] = {
     **cached_attention.SPECS,
     **linear_attention.SPECS,
 }
+_SPECS["loop"] = loop.loop_spec(_SPECS)
+
+OP_SPECS: Mapping[str, OpSpec] = _SPECS
 
 
 def states_of(graph: Graph, op: Op) -> tuple[State, ...]:

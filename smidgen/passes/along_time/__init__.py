@@ -3,6 +3,7 @@
 from smidgen.passes.along_time import (
     attention,
     layout,
+    loop,
     matmul,
     normalization,
     pointwise,
@@ -22,6 +23,7 @@ TIME_RULES: Rules = {
     **sliding.RULES,
     **attention.RULES,
     **recurrences.RULES,
+    **loop.RULES,
     **reductions.RULES,
     **normalization.RULES,
     **matmul.RULES,
