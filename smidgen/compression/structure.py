@@ -188,10 +188,11 @@ def arguments(node: fx.Node) -> dict[str, Any]:
 
 
 def holds_numbers(node: fx.Node) -> bool:
-    """True unless every reader of a tensor of whole numbers looks something up by them, as by token ids."""
+    """True if a reader of a tensor of whole numbers computes with them; to look something up, as by token ids, is not."""
     return any(
         user.target not in _LOOKUPS or (operand is user.args[0] and user.target is not aten.embedding.default)
         for user, operand in effective_users(node)
+        if user.op != "output"
     )
 
 

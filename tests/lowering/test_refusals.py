@@ -33,7 +33,7 @@ class Function(nn.Module):
 
 CASES: dict[str, tuple[Callable[..., object], tuple[nn.Module, ...], str]] = {
     "unknown operator": (lambda m, x: torch.atan(x), (), r":atan: operator aten.atan.default has no lowering"),
-    "unknown layer": (lambda m, x: m.layers[0](x, x), (nn.Bilinear(4, 4, 2),), "layers.0:bilinear.* has no lowering"),
+    "unknown layer": (lambda m, x: m.layers[0](x), (nn.Fold((1, 5), (1, 2)),), "layers.0:col2im.* has no lowering"),
     "three axes": (
         lambda m, x: m.layers[0](x[:, :, :, None, None]), (nn.Conv3d(6, 2, 1),), ":conv3d: .*aten.conv3d.default has"
     ),

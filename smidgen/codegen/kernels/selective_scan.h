@@ -43,6 +43,8 @@ SMIDGEN_KERNEL void selective_scan_q(const void *u, const smidgen_s16 *delta, co
                     decay = scan_decay(step_delta, decay_multiplier[(head * n) + k], decay_shift);
                 } else if ((chain != 0U) && (k > 0U)) {
                     decay = (int32_t)rounded_shift_s64((int64_t)decay * first, 31);
+                } else {
+                    /* All states of a head share its decay; the first of a chain is the decay itself. */
                 }
                 const int32_t kept = multiply_high_rounded(state[i] * 2, decay);
                 const int32_t added = multiply_high_rounded(drive, (int32_t)B[(group * n) + k] * 65536);

@@ -157,10 +157,11 @@ def made_of(name: str) -> list[fx.Node]:
 
 @pytest.mark.parametrize("name", SPELLINGS)
 def test_a_spelling_becomes_a_recurrence(name: str) -> None:
-    """No product of scores with values is left, nor a running sum of matrices."""
-    targets = [node.target for node in made_of(name)]
-    assert targets.count(linear_attention) == 1
-    assert not {torch.ops.aten.bmm.default, torch.ops.aten.matmul.default} & set(targets)
+    """No product of matrices is left, only of vectors, nor a running sum of matrices."""
+    aten, nodes = torch.ops.aten, made_of(name)
+    assert sum(node.target is linear_attention for node in nodes) == 1
+    products = [node.meta["val"].shape for node in nodes if node.target in (aten.bmm.default, aten.matmul.default)]
+    assert all(shape[-2:] == (1, 1) for shape in products)
     ranks = [node.meta["val"].dim() for node in made_of(name) if node.target is torch.ops.aten.cumsum.default]
     assert all(rank < 5 for rank in ranks)
 
