@@ -157,5 +157,7 @@ def test_batches_cut_and_pass_on() -> None:
         ((4, 2), (4, 3)),
     ]
     assert [len(batch) for batch in batches([(x, y), x])] == [2, 1]
-    with pytest.raises(ConfigError, match="inputs must be a tensor, a tuple of tensors, or tensors by name, batch first"):
+    with pytest.raises(
+        ConfigError, match="inputs must be a tensor, a tuple of tensors, or tensors by name, batch first"
+    ):
         as_batch([1.0])
