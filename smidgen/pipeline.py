@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.export import ExportedProgram
 
-from smidgen.codegen import emit
+from smidgen.codegen import check_program_name, emit
 from smidgen.compression import FloatProgram, Input, Plan, Recipe, calibrate, find_recipe, import_model, make_plan
 from smidgen.compression.inputs import as_batch, batches
 from smidgen.firmware import MEASURED_WINDOWS, Firmware, quantize_inputs
@@ -138,6 +138,7 @@ def _lowered(
     clock: "_StageClock",
 ) -> _Lowered:
     """Import, calibrate and lower; arguments as for `compile`."""
+    check_program_name(name)
     with clock.stage("import"):
         float_program = model if isinstance(model, FloatProgram) else import_model(_loaded(model, trust), example_input)
         example = as_batch(example_input, float_program.input_names)

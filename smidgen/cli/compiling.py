@@ -46,7 +46,12 @@ def compile(
     """Compile a model to C and deliver a folder that every build system takes."""
     if not stream:
         _refuse({"--time-axis": time_axis}, "a program that runs windows has no axis of time; add --stream")
-    if (source / "job.json").exists() or not (source.exists() or source.suffix == ".pt2"):
+    if not source.exists():
+        raise ConfigError(
+            f"{source}: there is no such file or folder; give a .pt2 file, a model's folder, or a run folder that "
+            "`smidgen train` makes"
+        )
+    if (source / "job.json").exists():
         given = {
             "--calibration": calibration,
             "--example": example,

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from smidgen.errors import ConfigError
+
 C_TYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "float32": "float"}
 BITS = {"int8": 8, "int16": 16, "int32": 32, "float32": 32}
 
@@ -42,9 +44,14 @@ def is_parameter_name(name: str) -> bool:
     return legal and free
 
 
-def is_program_name(name: str) -> bool:
-    """True if `name` can prefix C symbols and name the program's files."""
-    return re.fullmatch(r"[a-z][a-z0-9_]*", name) is not None and name not in RESERVED | _TAKEN_FILES
+def check_program_name(name: str) -> None:
+    """Raise ConfigError unless `name` can prefix C symbols and name the program's files."""
+    legal = isinstance(name, str) and re.fullmatch(r"[a-z][a-z0-9_]*", name) is not None
+    if not legal or name in RESERVED | _TAKEN_FILES:
+        raise ConfigError(
+            f"the name {name!r} becomes C symbols and file names: use lower-case letters, digits and _, and no word of "
+            "the language or header of its library"
+        )
 
 
 @cache

@@ -13,7 +13,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from smidgen.codegen.bundle import Identity, Layer, Place, Port, Program
-from smidgen.codegen.c_text import array_definition, commentable, identifier, is_parameter_name, is_program_name
+from smidgen.codegen.c_text import array_definition, check_program_name, commentable, identifier, is_parameter_name
 from smidgen.codegen.calls import Call, Site, call_for, reset_statements
 from smidgen.codegen.frames import answer_status, count_frame, counts_frames, ticks
 from smidgen.codegen.header import (
@@ -46,11 +46,7 @@ def emit(graph: Graph, plan: MemoryPlan, *, known_inputs: Sequence[NDArray[Any]]
     the reference's answer it backs the self-test.
     Raises ConfigError if a name cannot stand in C, GraphError if the plan is not sound.
     """
-    if not is_program_name(graph.name):
-        raise ConfigError(
-            f"the name {graph.name!r} becomes C symbols and file names: use lower-case letters, digits and _, and "
-            "no word of the language or header of its library"
-        )
+    check_program_name(graph.name)
     for port in (*graph.inputs, *graph.outputs):
         if not is_parameter_name(port):
             raise ConfigError(f"{port!r} cannot be a parameter of a C function; rename this input or output")
@@ -105,7 +101,7 @@ class _OpFunction:
             result=Place(tensor=y.name, region=placement.region, offset=placement.offset, n_bytes=y.n_bytes),
         )
 
-    def _buffers(self) -> list[str]:
+    def buffers(self) -> list[str]:
         """Return the caller's buffers that the op touches, arena and state first."""
         tensors = (*self.op.inputs, *self.op.outputs)
         regions = {self.plan.placements[name].region for name in tensors} - {"constant"}
@@ -117,9 +113,7 @@ class _OpFunction:
 
     def definition(self) -> str:
         written = {self.plan.placements[name].region for name in self.op.outputs}
-        parameters = ", ".join(
-            parameter(self.graph, region, is_written=region in written) for region in self._buffers()
-        )
+        parameters = ", ".join(parameter(self.graph, region, is_written=region in written) for region in self.buffers())
         begin = () if self.graph.is_step else self.reset
         body = "\n".join(f"    {statement}" for statement in (*begin, *self.call.statements))
         return (
@@ -128,7 +122,7 @@ class _OpFunction:
         )
 
     def invocation(self) -> str:
-        arguments = ", ".join(_MEMORY.get(region, region) for region in self._buffers())
+        arguments = ", ".join(_MEMORY.get(region, region) for region in self.buffers())
         return f"    {self.symbol}({arguments});"
 
     def _comment(self) -> str:
@@ -157,7 +151,7 @@ def _source(
     name, macro = graph.name, graph.name.upper()
     ports = [*graph.inputs, *graph.outputs]
     nulls = " || ".join(f"({pointer} == NULL)" for pointer in ("ctx", *ports))
-    uses_context = counts_frames(graph) or any(set(_MEMORY) & set(function._buffers()) for function in functions)
+    uses_context = counts_frames(graph) or any(set(_MEMORY) & set(function.buffers()) for function in functions)
     return "\n".join(
         [
             f"/* {generated_by(graph, constants)} */",

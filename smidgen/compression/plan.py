@@ -79,6 +79,8 @@ def make_plan(
     Args: calibration, None only for a float32 recipe; inputs, declared inputs by name.
     Raises ConfigError for an unknown input name, missing calibration, or a rule that matches no activation.
     """
+    if not isinstance(inputs, Mapping | None) or not all(isinstance(port, Input) for port in (inputs or {}).values()):
+        raise ConfigError(f"inputs are declared by name, as {{'rssi': Input(dtype='int8')}}, got {inputs!r}")
     declared = dict(inputs or {})
     unknown = set(declared) - set(program.input_names)
     if unknown:

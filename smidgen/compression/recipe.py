@@ -102,6 +102,8 @@ def find_recipe(recipe: str | Path | Recipe) -> Recipe:
         return recipe
     if isinstance(recipe, str) and recipe in RECIPES:
         return RECIPES[recipe]
+    if not isinstance(recipe, str | Path):
+        raise ConfigError(f"a recipe is a Recipe, the name of one or the path of a .toml file, got {recipe!r}")
     path = Path(recipe)
     if path.suffix == ".toml":
         return _read_recipe(path)

@@ -188,7 +188,7 @@ def arguments(node: fx.Node) -> dict[str, Any]:
 
 
 def holds_numbers(node: fx.Node) -> bool:
-    """True if a reader of a tensor of whole numbers computes with them; to look something up, as by token ids, is not."""
+    """True if a reader of a tensor of whole numbers computes with them, not if all look up by them, as by token ids."""
     return any(
         user.target not in _LOOKUPS or (operand is user.args[0] and user.target is not aten.embedding.default)
         for user, operand in effective_users(node)

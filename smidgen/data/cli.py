@@ -13,8 +13,8 @@ from rich.table import Table
 
 from smidgen.data.catalogue import DATA_SETS, Check, check_path
 from smidgen.data.recording_file import save_recording
-from smidgen.data.simulate import simulate_home
-from smidgen.errors import DataError
+from smidgen.data.simulate import LONGEST_S, simulate_home
+from smidgen.errors import ConfigError, DataError
 
 app = typer.Typer(help="List data sets, simulate recordings, check recordings.", no_args_is_help=True)
 
@@ -57,6 +57,8 @@ def simulate(
     as_json: Json = False,
 ) -> None:
     """Simulate one recording and write it to a file, whole or not at all."""
+    if not 10.0 <= 60 * minutes <= LONGEST_S:
+        raise ConfigError(f"--minutes must lie between {10 / 60:.2f} and {LONGEST_S / 60:.0f}, got {minutes:g}")
     recording = simulate_home(home_seed).record(seed, duration_s=60 * minutes)
     save_recording(recording, out)
     check = Check(name=recording.name, recording=recording, problem=None)

@@ -22,6 +22,8 @@ def save_delivery(delivery: Delivery, folder: str | Path) -> Path:
     Files of an older delivery that are not made any more are removed; what others put beside them stays. Raises
     DeliveryError, and changes nothing, for a folder of other files, or where one of our files was changed since.
     """
+    if not isinstance(folder, str | Path):
+        raise DeliveryError(f"a folder is a path, got {folder!r}")
     folder = Path(folder)
     files = delivery.files()
     manifest = delivery.manifest(files).to_json()
@@ -44,8 +46,9 @@ def save_delivery(delivery: Delivery, folder: str | Path) -> Path:
 
 def _ours(folder: Path) -> dict[str, frozenset[str]]:
     """Return the hashes that our files in the folder may have, by path; refuse a folder that holds only others'."""
-    if folder.exists() and not folder.is_dir():
-        raise DeliveryError(f"{folder} is a file; choose a new or an empty folder")
+    in_the_way = next((path for path in (folder, *folder.parents) if path.exists()), folder)
+    if in_the_way.exists() and not in_the_way.is_dir():
+        raise DeliveryError(f"{in_the_way} is a file; choose a new or an empty folder")
     journal = folder / _JOURNAL
     ours: dict[str, frozenset[str]] = {}
     if (folder / MANIFEST).exists():

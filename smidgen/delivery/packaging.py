@@ -76,13 +76,15 @@ def _words(program: Program, identity: Identity) -> dict[str, str]:
             for port, output in zip(program.outputs, outputs, strict=True)
         ),
         "entry": program.entry,
+        "known_crc": f"0x{identity.known_answer_crc32:08X}U",
         "known": known[0],
         "known_size": sizes[0],
         "arguments": ", ".join(
             [*(f"&{symbol}[frame * {size}]" for symbol, size in zip(known, sizes, strict=True)), *outputs]
         ),
         "crc_of_outputs": "\n".join(
-            f"                crc = crc32_update(crc, {output}, (uint32_t)sizeof({output}));" for output in outputs
+            f"                crc_of_pass = crc32_update(crc_of_pass, {output}, (uint32_t)sizeof({output}));"
+            for output in outputs
         ),
     }
 

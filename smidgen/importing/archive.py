@@ -71,6 +71,8 @@ def _members(path: Path) -> dict[str, bytes]:
                 raise zipfile.BadZipFile("it does not begin with its first member")
             if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries) or len(set(names)) < len(names):
                 raise ExportError(f"{path}: its members are compressed or doubled, which torch never writes. {_AGAIN}")
+            if sum(entry.file_size for entry in entries) > path.stat().st_size:  # members share bytes: a zip bomb
+                raise zipfile.BadZipFile("its members are together larger than the file")
             content = {name: archive.read(name) for name in names}
     except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
         raise ExportError(f"{path} is no readable .pt2 file: {error}. It is damaged or cut short. {_AGAIN}") from error

@@ -251,6 +251,6 @@ def _files(folder: Path) -> tuple[Path, Mapping[str, object]]:
 
 def _configured_eps(config: Mapping[str, object]) -> float:
     eps = next((config[key] for key in _EPS_KEYS if key in config), _NORM_EPS)
-    if not isinstance(eps, int | float):
-        raise CheckpointError(f"config.json: the epsilon of the norms must be a number, found {eps!r}")
+    if isinstance(eps, bool) or not isinstance(eps, int | float) or not 0.0 < eps < 1.0:
+        raise CheckpointError(f"config.json: the epsilon of the norms must be a number in (0, 1), found {eps!r}")
     return float(eps)

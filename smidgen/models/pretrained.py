@@ -59,15 +59,19 @@ class PretrainedModel(nn.Module):
         are not those of the config.
         """
         folder = Path(folder)
-        model = _built(folder / CONFIG)
-        if not isinstance(model, cls):
-            raise CheckpointError(f"{folder} holds a {type(model).__name__}, asked for a {cls.__name__}")
+        kind, config = _described(folder / CONFIG)
+        if not issubclass(kind, cls):
+            raise CheckpointError(f"{folder} holds a {kind.__name__}, asked for a {cls.__name__}")
         path = folder / WEIGHTS
         try:
             state = safetensors.torch.load(path.read_bytes())
         except (OSError, SafetensorError) as error:
             raise CheckpointError(f"{path} holds no readable weights: {error}; save the model again") from error
-        _require_same_tensors(path, model.state_dict(), state)
+        _require_sizes_within(folder / CONFIG, asdict(config), sum(tensor.numel() for tensor in state.values()))
+        with torch.device("meta"):  # takes no memory, whatever sizes the config asks for
+            outline = kind.from_config(config)
+        _require_same_tensors(path, outline.state_dict(), state)
+        model: Self = kind.from_config(config)
         model.load_state_dict(state)
         return model.eval()
 
@@ -86,7 +90,8 @@ class _Document:
     torch_version: str
 
 
-def _built(path: Path) -> PretrainedModel:
+def _described(path: Path) -> tuple[type[PretrainedModel], Any]:
+    """Return the class that `config.json` names, and its config."""
     try:
         document = json.loads(path.read_bytes())
     except OSError as error:
@@ -110,9 +115,18 @@ def _built(path: Path) -> PretrainedModel:
         if head.model not in classes:
             raise CheckpointError(f"{path}: there is no model {head.model!r}; {nearest(head.model, classes)}")
         kind = classes[head.model]
-        return kind.from_config(from_json(kind.config_class, config, f"{path}: config", exact=True))
+        return kind, from_json(kind.config_class, config, f"{path}: config", exact=True)
     except DataError as error:
         raise CheckpointError(str(error)) from error
+
+
+def _require_sizes_within(path: Path, config: Mapping[str, Any], n_weights: int) -> None:
+    """Refuse a size beyond the number of weights: no model of ours has one, and some sizes count layers to be built."""
+    for name, size in config.items():
+        if isinstance(size, Mapping):
+            _require_sizes_within(path, size, n_weights)
+        elif isinstance(size, int) and size > n_weights:
+            raise CheckpointError(f"{path}: {name} is {size}, and there are {n_weights} weights beside it")
 
 
 def _require_same_tensors(path: Path, expected: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor]) -> None:

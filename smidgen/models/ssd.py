@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from smidgen.errors import ConfigError
+from smidgen.models.pretrained import PretrainedModel
 from smidgen.models.ssd_scan import ssd_scan
 
 SMALLEST_STEP = 1e-3
@@ -50,11 +51,14 @@ class SSDConfig:
         return self.d_inner // self.d_head
 
 
-class SSDEncoder(nn.Module):
+class SSDEncoder(PretrainedModel):
     """Features (b, t, d_input) to hidden states (b, t, D), causal: row t depends on rows up to t only."""
+
+    config_class = SSDConfig
 
     def __init__(self, config: SSDConfig) -> None:
         super().__init__()
+        self.config = config
         self.d_model = config.d_model
         self.in_proj = nn.Linear(config.d_input, config.d_model)
         self.layers = nn.ModuleList(SSDBlock(config) for _ in range(config.n_layers))

@@ -31,6 +31,8 @@ def find_target(name: str) -> Target:
 
     Raises ConfigError that names the nearest one.
     """
+    if not isinstance(name, str):
+        raise ConfigError(f"a target is found by its name, a str, got {name!r}; a Target of your own is taken as it is")
     by_key = {_key(known): target for known, target in TARGETS.items()}
     by_key.update({_key(family): TARGETS[part] for family, part in FAMILIES.items()})
     if _key(name) not in by_key:

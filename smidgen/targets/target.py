@@ -41,8 +41,8 @@ class Target:
 
     def __post_init__(self) -> None:
         for what, value in (("flash", self.flash_bytes), ("RAM", self.ram_bytes), ("clock", self.clock_hz)):
-            if value is not None and value < 1:
-                raise ConfigError(f"target {self.name} needs a positive {what}, got {value}")
+            if value is not None and (type(value) is not int or value < 1):
+                raise ConfigError(f"target {self.name} needs a positive whole number for its {what}, got {value!r}")
 
     @property
     def is_board(self) -> bool:

@@ -49,7 +49,7 @@ def test_simulate_writes_a_recording_that_loads(tmp_path):
         ((), 2, "Missing option '--out'"),
         (("--out", "a.csv", "--minuts", 2), 2, "No such option: --minuts"),
         (("--out", "a.csv", "--minutes", "long"), 2, "Invalid value for '--minutes'"),
-        (("--out", "a.csv", "--minutes", 0), 1, "duration_s must lie between 10 and 7200 s, got 0.0"),
+        (("--out", "a.csv", "--minutes", 0), 1, "--minutes must lie between 0.17 and 120, got 0"),
         (("--out", "a.csv", "--home-seed", -1), 1, "home seed must be 0 or more, got -1"),
         (("--out", "a.parquet", "--minutes", 1), 1, "written as .csv or .csv.gz, found the ending '.parquet'"),
         (("--out", "nowhere/a.csv", "--minutes", 1), 1, "nowhere/a.csv: could not be written"),

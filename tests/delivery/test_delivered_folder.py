@@ -95,6 +95,10 @@ def test_a_folder_of_other_files_is_refused(tmp_path: Path) -> None:
     assert len(contents(tmp_path)) == 4
     with pytest.raises(DeliveryError, match=r"a\.txt is a file; choose a new or an empty folder"):
         save_delivery(FIRST, tmp_path / "a.txt")
+    with pytest.raises(DeliveryError, match=r"a\.txt is a file; choose a new or an empty folder"):
+        save_delivery(FIRST, tmp_path / "a.txt" / "below")
+    with pytest.raises(DeliveryError, match="a folder is a path, got None"):
+        save_delivery(FIRST, None)  # type: ignore[arg-type]
 
 
 def test_another_manifest_is_not_ours(tmp_path: Path) -> None:

@@ -61,6 +61,22 @@ def test_make_builds_and_proves(folder: Path, tmp_path: Path) -> None:
     assert list((folder / "build").iterdir()) == []
 
 
+def test_one_wrong_pass_of_several_is_seen(tmp_path: Path) -> None:
+    """A board that errs once, at the third of its calls, does not print the CRC of the known answer."""
+    folder = save_delivery(delivery_of(small_graph("sometimes")), tmp_path / "sometimes")
+    source = folder / "src" / "sometimes.c"
+    ends = source.read_text().rpartition("    return SOMETIMES_OK;\n}\n\nsometimes_status sometimes_selftest")
+    assert all(ends)
+    (output,) = (port.name for port in delivery_of(small_graph("sometimes")).program.outputs)
+    fault = (
+        f"    {{\n        static int calls;\n        calls++;\n        {output}[0] ^= (calls == 3) ? 1 : 0;\n    }}\n"
+    )
+    source.write_text(ends[0] + fault + "".join(ends[1:]))
+    (tmp_path / "log").write_text(run_tool("make", ["test"], folder))
+    report = read_board_log(tmp_path / "log")
+    assert (report.selftest, report.crc32 == read_manifest(folder).known_answer_crc32) == (0, False)
+
+
 def test_cmake_builds_and_proves(folder: Path, tmp_path: Path) -> None:
     """CMake alone configures, builds without a warning, and ctest runs the self-test."""
     run_tool("cmake", ["-S", folder, "-B", tmp_path / "build", "-DCMAKE_C_FLAGS=-Wall -Wextra -Werror"], tmp_path)

@@ -215,7 +215,10 @@ def test_files_that_are_no_checkpoints_are_refused(tmp_path: Path) -> None:
     [
         ('{"model_type": "falcon_mamba"}', "model_type is 'falcon_mamba'; only 'mamba' has the block that is imported"),
         ('{"hidden_act": "relu"}', "hidden_act is 'relu'; only 'silu'"),
-        ('{"layer_norm_epsilon": "small"}', "the epsilon of the norms must be a number, found 'small'"),
+        ('{"layer_norm_epsilon": "small"}', "the epsilon of the norms must be a number in \\(0, 1\\), found 'small'"),
+        ('{"layer_norm_epsilon": true}', "must be a number in \\(0, 1\\), found True"),
+        ('{"layer_norm_epsilon": -1e-5}', "must be a number in \\(0, 1\\), found -1e-05"),
+        ('{"layer_norm_epsilon": NaN}', "must be a number in \\(0, 1\\), found nan"),
         ("[]", "must hold a JSON object, found list"),
         ("{", "is not JSON"),
     ],

@@ -280,6 +280,21 @@ def test_a_tensor_that_claims_more_than_is_stored_is_refused(path: Path, tmp_pat
         load_checked_pt2(edited)
 
 
+def test_members_that_share_bytes_are_refused(path: Path, tmp_path: Path) -> None:
+    """A small file whose table of contents names one large member again and again would fill the memory."""
+    content = bytearray(stored(("model/a", b"x" * 4096), ("model/b", b"y")))
+    start = content.index(b"PK\x01\x02")  # the first entry of the table of contents
+    second = content.index(b"PK\x01\x02", start + 4)
+    length, name_length = second - start, len("model/a")
+    entry = content[start:second]
+    entry[46 : 46 + name_length] = b"model/b"
+    content[second : second + length] = entry
+    copy = tmp_path / path.name
+    copy.write_bytes(content)
+    with pytest.raises(ExportError, match=r"is no readable \.pt2 file"):
+        load_checked_pt2(copy)
+
+
 def test_a_checked_load_takes_only_what_compiles(tmp_path: Path) -> None:
     """An operator that Smidgen has no rule for is not loaded at all."""
 

@@ -23,6 +23,8 @@ from smidgen.models import (
     MambaMixer,
     PretrainedModel,
     RoomClassifier,
+    SSDConfig,
+    SSDEncoder,
     TransformerConfig,
     TransformerEncoder,
     build_model,
@@ -49,6 +51,7 @@ MODELS: dict[str, tuple[Callable[[], PretrainedModel], tuple[torch.Tensor, ...]]
     "TransformerEncoder": (
         lambda: TransformerEncoder(TransformerConfig(d_input=4, n_positions=9, d_model=8)), (FEATURES,)
     ),
+    "SSDEncoder": (lambda: SSDEncoder(SSDConfig(d_input=4, d_model=8, d_head=4)), (FEATURES,)),
     "GRUEncoder": (lambda: GRUEncoder(GRUConfig(d_input=4, d_model=8)), (FEATURES,)),
     "RoomClassifier": (room_classifier, (FEATURES[..., :2], FEATURES[..., 2:3])),
     "LastStep": (lambda: LastStep(room_classifier()), (FEATURES[..., :2], FEATURES[..., 2:3])),
@@ -117,6 +120,8 @@ def edit_config(**changes: object) -> Callable[[Path], object]:
         (edit_config(d_model="4"), r"config\.d_model: expected a whole number, found '4'"),
         (edit_config(d_model=0), r"config: GRUConfig: d_model must be at least 1, got 0"),
         (edit_config(d_model=16), r"in_proj\.weight is torch\.float32 \(8, 4\), its config asks .* \(16, 4\)"),
+        (edit_config(d_model=10**7), r"d_model is 10000000, and there are \d+ weights beside it"),
+        (edit_config(n_layers=10**9), r"n_layers is 1000000000, and there are \d+ weights beside it"),
         (edit_config(n_layers=2), r"missing gru\.bias_hh_l1, .*; unknown none"),
         (lambda folder: (folder / "model.safetensors").unlink(), "holds no readable weights: .*No such file"),
         (lambda folder: (folder / "model.safetensors").write_bytes(b"x" * 99), "holds no readable weights"),

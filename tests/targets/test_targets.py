@@ -1,6 +1,7 @@
 """Targets are found by the names that people use, and what is known of them is consistent."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -88,9 +89,9 @@ def test_time_and_energy_follow_from_the_datasheet() -> None:
     assert (core.latency_us(1), core.energy_uj(1)) == (None, None)
 
 
-@pytest.mark.parametrize("wrong", [{"flash_bytes": 0}, {"ram_bytes": -1}, {"clock_hz": 0}])
-def test_an_impossible_target_is_refused(wrong: dict[str, int]) -> None:
-    """Sizes and clocks are positive."""
+@pytest.mark.parametrize("wrong", [{"flash_bytes": 0}, {"ram_bytes": -1}, {"clock_hz": 0}, {"flash_bytes": 2.5e5}])
+def test_an_impossible_target_is_refused(wrong: dict[str, Any]) -> None:
+    """Sizes and clocks are positive whole numbers."""
     with pytest.raises(ConfigError, match="target rp2040 needs a positive"):
         replace(find_target("rp2040"), **wrong)
     with pytest.raises(ConfigError, match="must be positive"):

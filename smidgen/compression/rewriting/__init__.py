@@ -10,6 +10,7 @@ from smidgen.compression.rewriting.attention import fuse_attention
 from smidgen.compression.rewriting.batch_norm import scale_instead_of_batch_norm
 from smidgen.compression.rewriting.channel_scaling import merge_channel_scaling
 from smidgen.compression.rewriting.cumulative_attention import fuse_cumulative_attention
+from smidgen.compression.rewriting.identities import drop_identities
 from smidgen.compression.rewriting.linear_attention import fuse_linear_attention
 from smidgen.compression.rewriting.products import merge_constant_products, unify_products
 from smidgen.compression.rewriting.projections import part_projections
@@ -40,6 +41,7 @@ def rewrite_by_shape(graph: fx.Graph) -> bool:
     changed = False
     for rewritten in (
         part_recurrent_layers(graph),
+        drop_identities(graph),
         merge_constant_products(graph),
         unify_reductions(graph),
         scale_instead_of_batch_norm(graph),

@@ -42,7 +42,7 @@ static void @name@_print_hexadecimal(const @name@_board *board, const char *key,
 {
 @outputs@
     @name@_status status;
-    uint32_t crc = 0xFFFFFFFFU;
+    uint32_t crc = @known_crc@; /* of a pass that differs from the known answer, the last if several do */
     uint32_t least = 0xFFFFFFFFU;
     uint32_t most = 0U;
     if ((ctx == NULL) || (board == NULL) || (board->ticks == NULL) || (board->print == NULL)) {
@@ -53,7 +53,7 @@ static void @name@_print_hexadecimal(const @name@_board *board, const char *key,
         status = @name@_selftest(ctx);
     }
     for (uint32_t pass = 0U; pass < @NAME@_REPORT_PASSES; pass++) {
-        crc = 0xFFFFFFFFU;
+        uint32_t crc_of_pass = 0xFFFFFFFFU;
         (void)@name@_reset(ctx);
         for (uint32_t frame = 0U; frame < @NAME@_REPORT_FRAMES; frame++) {
             const uint32_t start = board->ticks();
@@ -65,6 +65,8 @@ static void @name@_print_hexadecimal(const @name@_board *board, const char *key,
 @crc_of_outputs@
             }
         }
+        crc_of_pass ^= 0xFFFFFFFFU;
+        crc = (crc_of_pass != @known_crc@) ? crc_of_pass : crc;
     }
     board->print("smidgen", "@log_format@");
     board->print("name", "@name@");
@@ -72,7 +74,7 @@ static void @name@_print_hexadecimal(const @name@_board *board, const char *key,
     board->print("model_sha256", @NAME@_MODEL_SHA256);
     board->print("weights_sha256", @NAME@_WEIGHTS_SHA256);
     @name@_print_decimal(board, "selftest", (uint32_t)status);
-    @name@_print_hexadecimal(board, "crc32", crc ^ 0xFFFFFFFFU);
+    @name@_print_hexadecimal(board, "crc32", crc);
     @name@_print_decimal(board, "calls", @NAME@_REPORT_PASSES * @NAME@_REPORT_FRAMES);
     board->print("ticks_unit", board->ticks_unit);
     @name@_print_decimal(board, "ticks_min", least);
