@@ -38,7 +38,7 @@ def add_parameters(a: QParams, b: QParams, y: QParams, *, factor: float = 1.0) -
     int8 operands keep every term in 32 bits; with an int16 operand the sum takes 64.
     """
     wide = "int16" in (a.dtype, b.dtype)
-    multiplier_bits, largest_shift = (30, 46) if wide else (21, 22)
+    multiplier_bits, largest_shift = (30, 46) if wide else (21, 16)
     ratios = (a.scale / y.scale, factor * b.scale / y.scale)
     shift = min(multiplier_bits - math.frexp(max(map(abs, ratios)))[1], largest_shift)
     if shift < 1:

@@ -19,6 +19,102 @@ SMIDGEN_KERNEL uint32_t odd_bytes(uint32_t word)
     return (uint32_t)__builtin_arm_sxtb16((int32_t)((word >> 8) | (word << 24)));
 }
 
+/* Bytes 0 and 2, or 1 and 3, of a word as two int16, times 256. */
+SMIDGEN_KERNEL uint32_t even_bytes_256(uint32_t word)
+{
+    return (word << 8) & 0xFF00FF00U;
+}
+
+SMIDGEN_KERNEL uint32_t odd_bytes_256(uint32_t word)
+{
+    return word & 0xFF00FF00U;
+}
+
+/* Bytes 0 and 2, or 1 and 3, of a word added to two int16. */
+SMIDGEN_KERNEL uint32_t add_even_bytes(uint32_t halves, uint32_t word)
+{
+    return (uint32_t)__builtin_arm_sxtab16((int32_t)halves, (int32_t)word);
+}
+
+SMIDGEN_KERNEL uint32_t add_odd_bytes(uint32_t halves, uint32_t word)
+{
+    return (uint32_t)__builtin_arm_sxtab16((int32_t)halves, (int32_t)((word >> 8) | (word << 24)));
+}
+
+/* One int16 in both halves. */
+SMIDGEN_KERNEL uint32_t twice(int32_t value)
+{
+    return ((uint32_t)value & 0xFFFFU) * 0x10001U;
+}
+
+/* The product of the low, or of the high, halves of two words. */
+SMIDGEN_KERNEL int32_t low_product(uint32_t a, uint32_t b)
+{
+    return (int32_t)(int16_t)(uint16_t)a * (int32_t)(int16_t)(uint16_t)b;
+}
+
+SMIDGEN_KERNEL int32_t high_product(uint32_t a, uint32_t b)
+{
+    return ((int32_t)a >> 16) * ((int32_t)b >> 16);
+}
+
+/* sum + ((factor * half) >> 16) with the low or the high half of `halves`. */
+SMIDGEN_KERNEL int32_t add_low_product(int32_t sum, int32_t factor, uint32_t halves)
+{
+    return __builtin_arm_smlawb(factor, (int32_t)halves, sum);
+}
+
+SMIDGEN_KERNEL int32_t add_high_product(int32_t sum, int32_t factor, uint32_t halves)
+{
+    return __builtin_arm_smlawt(factor, (int32_t)halves, sum);
+}
+
+/* The low or the high halves of two words in one. */
+SMIDGEN_KERNEL uint32_t low_halves(int32_t first, int32_t second)
+{
+    return ((uint32_t)first & 0xFFFFU) | ((uint32_t)second << 16);
+}
+
+SMIDGEN_KERNEL uint32_t high_halves(int32_t first, int32_t second)
+{
+    return ((uint32_t)first >> 16) | ((uint32_t)second & 0xFFFF0000U);
+}
+
+/* Four int8 in one word from two words of two int16, the values plus 128, saturated. */
+SMIDGEN_KERNEL uint32_t saturate_four(uint32_t even, uint32_t odd)
+{
+    const uint32_t low = (uint32_t)__builtin_arm_usat16((int32_t)even, 8);
+    const uint32_t high = (uint32_t)__builtin_arm_usat16((int32_t)odd, 8);
+    return (low | (high << 8)) ^ 0x80808080U;
+}
+
+/* Load or store a word, on a multiple of four or not, and step to the next: one instruction, where compilers that see
+ * the pointers move keep an index and add it. */
+SMIDGEN_KERNEL uint32_t load_next(const smidgen_s8 **x)
+{
+    uint32_t word;
+    __asm__ volatile("ldr %0, [%1], #4" : "=r"(word), "+r"(*x) : : "memory");
+    return word;
+}
+
+SMIDGEN_KERNEL void store_next(smidgen_s8 **y, uint32_t word)
+{
+    __asm__ volatile("str %1, [%0], #4" : "+r"(*y) : "r"(word) : "memory");
+}
+
+/* sum + floor(a * b / 2^32 + 1/2). */
+SMIDGEN_KERNEL int32_t add_rounded_product(int32_t sum, int32_t a, int32_t b)
+{
+    __asm__("smmlar %0, %1, %2, %3" : "=r"(sum) : "r"(a), "r"(b), "r"(sum));
+    return sum;
+}
+
+/* LDM, STM, LDRD and STRD fault off a multiple of four, on which the arena's tensors are, but not all of a caller's. */
+SMIDGEN_KERNEL uint32_t is_word_aligned(const void *p)
+{
+    return (((uintptr_t)p % 4U) == 0U) ? 1U : 0U;
+}
+
 #else
 #define SMIDGEN_HAS_DSP 0
 #endif

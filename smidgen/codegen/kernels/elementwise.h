@@ -3,6 +3,7 @@
 #ifndef SMIDGEN_ELEMENTWISE_H
 #define SMIDGEN_ELEMENTWISE_H
 
+#include "dsp.h"
 #include "fixed_point.h"
 #include "roots.h"
 #include "walk.h"
@@ -18,14 +19,77 @@ SMIDGEN_KERNEL int32_t sum_q(int32_t a, int32_t b, uint32_t narrow, int32_t mult
                      32767);
 }
 
+/* int8 of one shape, in multipliers of 16 fraction bits; `offset` has the half of the rounding. */
+SMIDGEN_SHARED void add_s8(const smidgen_s8 *a, const smidgen_s8 *b, smidgen_s8 *y, uint32_t count, int32_t multiplier_a,
+                           int32_t multiplier_b, int32_t offset)
+{
+#if SMIDGEN_HAS_DSP
+    const int32_t factor_a = multiplier_a * 256;
+    const int32_t factor_b = multiplier_b * 256;
+    const int32_t biased = offset + (128 << 16);
+    SMIDGEN_ROLLED
+    for (; count >= 4U; count -= 4U) {
+        const uint32_t four_a = load_next(&a);
+        const uint32_t four_b = load_next(&b);
+        const uint32_t even_a = even_bytes_256(four_a);
+        const uint32_t odd_a = odd_bytes_256(four_a);
+        const uint32_t even_b = even_bytes_256(four_b);
+        const uint32_t odd_b = odd_bytes_256(four_b);
+        const int32_t sum_0 = add_low_product(add_low_product(biased, factor_a, even_a), factor_b, even_b);
+        const int32_t sum_1 = add_low_product(add_low_product(biased, factor_a, odd_a), factor_b, odd_b);
+        const int32_t sum_2 = add_high_product(add_high_product(biased, factor_a, even_a), factor_b, even_b);
+        const int32_t sum_3 = add_high_product(add_high_product(biased, factor_a, odd_a), factor_b, odd_b);
+        store_next(&y, saturate_four(high_halves(sum_0, sum_2), high_halves(sum_1, sum_3)));
+    }
+    SMIDGEN_ROLLED
+#endif
+    for (uint32_t i = 0U; i < count; i++) {
+        y[i] = (int8_t)saturate_s8(((a[i] * multiplier_a) + (b[i] * multiplier_b) + offset) >> 16);
+    }
+}
+
 SMIDGEN_KERNEL void add_q(const void *a, const void *b, void *y, uint32_t ni, uint32_t nj, uint32_t nk, uint32_t nl,
                           uint32_t ai, uint32_t aj, uint32_t ak, uint32_t al, uint32_t bi, uint32_t bj, uint32_t bk,
                           uint32_t bl, uint32_t a_bits, uint32_t b_bits, uint32_t y_bits, int32_t multiplier_a,
                           int32_t multiplier_b, int64_t offset, int32_t shift)
 {
     const uint32_t narrow = ((a_bits == 8U) && (b_bits == 8U)) ? 1U : 0U;
+    if ((narrow != 0U) && (y_bits == 8U) && (shift == 16) && (SMIDGEN_IS_ONE_RUN)) {
+        add_s8((const smidgen_s8 *)a, (const smidgen_s8 *)b, (smidgen_s8 *)y, nl, multiplier_a, multiplier_b,
+               (int32_t)offset + (1 << 15));
+        return;
+    }
     SMIDGEN_WALK_PAIRS(store_q(
         y, to, sum_q(load_q(a, p, a_bits), load_q(b, q, b_bits), narrow, multiplier_a, multiplier_b, offset, shift), y_bits))
+}
+
+/* int8 of one shape, y = sat(zero_y + floor((a - zero_a)(b - zero_b) multiplier / 2^32 + 1/2)). */
+SMIDGEN_SHARED void mul_s8(const smidgen_s8 *a, const smidgen_s8 *b, smidgen_s8 *y, uint32_t count, int32_t zero_a,
+                           int32_t zero_b, int32_t zero_y, int32_t multiplier)
+{
+#if SMIDGEN_HAS_DSP
+    const uint32_t minus_a = twice(-zero_a);
+    const uint32_t minus_b = twice(-zero_b);
+    const int32_t biased = zero_y + 128;
+    SMIDGEN_ROLLED
+    for (; count >= 4U; count -= 4U) {
+        const uint32_t four_a = load_next(&a);
+        const uint32_t four_b = load_next(&b);
+        const uint32_t even_a = add_even_bytes(minus_a, four_a);
+        const uint32_t odd_a = add_odd_bytes(minus_a, four_a);
+        const uint32_t even_b = add_even_bytes(minus_b, four_b);
+        const uint32_t odd_b = add_odd_bytes(minus_b, four_b);
+        const int32_t value_0 = add_rounded_product(biased, low_product(even_a, even_b), multiplier);
+        const int32_t value_1 = add_rounded_product(biased, low_product(odd_a, odd_b), multiplier);
+        const int32_t value_2 = add_rounded_product(biased, high_product(even_a, even_b), multiplier);
+        const int32_t value_3 = add_rounded_product(biased, high_product(odd_a, odd_b), multiplier);
+        store_next(&y, saturate_four(low_halves(value_0, value_2), low_halves(value_1, value_3)));
+    }
+    SMIDGEN_ROLLED
+#endif
+    for (uint32_t i = 0U; i < count; i++) {
+        y[i] = (int8_t)saturate_s8(multiply_high_rounded((a[i] - zero_a) * (b[i] - zero_b), multiplier) + zero_y);
+    }
 }
 
 /* y = sat(zero_y + requantize((a - zero_a)(b - zero_b))). */
@@ -34,6 +98,10 @@ SMIDGEN_KERNEL void mul_q(const void *a, const void *b, void *y, uint32_t ni, ui
                           uint32_t bl, uint32_t a_bits, uint32_t b_bits, uint32_t y_bits, int32_t zero_a, int32_t zero_b,
                           int32_t zero_y, int32_t multiplier, int32_t shift)
 {
+    if ((a_bits == 8U) && (b_bits == 8U) && (y_bits == 8U) && (shift == 0) && (SMIDGEN_IS_ONE_RUN)) {
+        mul_s8((const smidgen_s8 *)a, (const smidgen_s8 *)b, (smidgen_s8 *)y, nl, zero_a, zero_b, zero_y, multiplier);
+        return;
+    }
     SMIDGEN_WALK_PAIRS(store_q(
         y, to,
         requantize((load_q(a, p, a_bits) - zero_a) * (load_q(b, q, b_bits) - zero_b), multiplier, shift) + zero_y, y_bits))

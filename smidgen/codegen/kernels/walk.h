@@ -27,6 +27,9 @@
         }                                                                                                                   \
     }
 
+/* Whether the walk is one run over two operands of the result's shape. */
+#define SMIDGEN_IS_ONE_RUN (((ni * nj * nk) == 1U) && (al == 1U) && (bl == 1U))
+
 /* The same for three operands; `r` is the element of c, with the parameters ci..cl. */
 #define SMIDGEN_WALK_TRIPLES(statement)                                                                                     \
     {                                                                                                                       \

@@ -1,0 +1,90 @@
+"""The fast forms of sums, products and tables of int8 give the bytes of their twins on cores with and without DSP."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from graphs import GraphMaker
+from kernel_library import kernel_files
+from numpy.typing import NDArray
+
+from smidgen.codegen import emit
+from smidgen.codegen.bundle import Program
+from smidgen.ir import Graph, interpret
+from smidgen.numerics.quantization import QParams
+from smidgen.passes import plan_memory
+from smidgen.targets import find_target
+from smidgen.verification import Emulator, build_image
+
+CORES = ("cortex-m4", "cortex-m33", "cortex-m3", "cortex-m0plus", "rv32imc")
+
+
+def int8(scale: float, zero_point: int) -> QParams:
+    """Return parameters of an int8 tensor."""
+    return QParams(dtype="int8", scale=scale, zero_point=zero_point)
+
+
+def pointwise_graph() -> Graph:
+    """Return sums, products and tables of as many elements as blocks and their rests need, in many scales."""
+    maker = GraphMaker("pointwise", seed=1)
+    outputs = []
+    for count in (1, 3, 4, 21, 64, 67):
+        a = maker.input(f"a{count}", count, qparams=int8(0.031, -3 if count % 2 else -128))
+        b = maker.input(f"b{count}", count, qparams=int8(0.02 * count, 127 if count % 2 else 5))
+        outputs += [
+            maker.binary("add", a, b, int8(0.04 * count, -7)), maker.binary("add", a, b, int8(0.002, 100)),
+            maker.binary("mul", a, b, int8(0.01 * count, 11)), maker.binary("mul", a, b, int8(2.0**-9, -128)),
+            maker.table(a, int8(2.0**-7, 3)),
+        ]  # fmt: skip
+    return maker.graph(*outputs)
+
+
+def hostile_inputs(graph: Graph) -> list[NDArray[np.int8]]:
+    """Return random samples, samples of the two ends only, and all of one end."""
+    random = np.random.default_rng(1)
+    inputs = []
+    for shape in (graph[name].shape for name in graph.inputs):
+        drawn = random.integers(-128, 128, (4, *shape)), random.choice([-128, 127], (4, *shape))
+        inputs.append(np.concatenate([*drawn, np.full((1, *shape), -128), np.full((1, *shape), 127)]).astype(np.int8))
+    return inputs
+
+
+def run_on_core(core: str, program: Program, inputs: list[NDArray[np.int8]]) -> list[NDArray[np.generic]]:
+    """Return what a program answers on an emulated core."""
+    target = replace(find_target(core), ram_bytes=1 << 20, flash_bytes=1 << 20)
+    return list(Emulator(build_image(program, target), program).run(inputs))
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_cores_equal_the_reference(core: str) -> None:
+    """Random and extreme inputs; scales of both kinds, those of the fast forms and others."""
+    graph = pointwise_graph()
+    assert {op.attrs["shift"] == 16 for op in graph.ops if op.kind == "add"} == {True, False}
+    assert {op.attrs["shift"] == 0 for op in graph.ops if op.kind == "mul"} == {True, False}
+    inputs = hostile_inputs(graph)
+    expected = interpret(graph, inputs)
+    program = emit(graph, plan_memory(graph), known_inputs=[array[0] for array in inputs])
+    for name, actual in zip(graph.outputs, run_on_core(core, program, inputs), strict=True):
+        np.testing.assert_array_equal(expected[name], actual)
+
+
+@pytest.mark.parametrize(
+    ("header", "right", "wrong"),
+    [
+        ("dsp.h", "^ 0x80808080U", "^ 0x80808000U"),
+        ("dsp.h", "smmlar", "smmla"),
+        ("elementwise.h", "offset + (128 << 16)", "offset + (127 << 16)"),
+        ("table.h", '%[c], lsl #16', '%[c], lsl #8'),
+    ],
+    ids=["sign", "rounding", "bias", "place"],
+)  # fmt: skip
+def test_a_fault_in_the_fast_form_is_caught(header: str, right: str, wrong: str) -> None:
+    """A DSP form that puts bytes together, rounds or saturates in another way is told from the twin."""
+    assert kernel_files()[header].count(right) == 1
+    graph = pointwise_graph()
+    inputs = hostile_inputs(graph)
+    expected = interpret(graph, inputs)
+    program = emit(graph, plan_memory(graph), known_inputs=[array[0] for array in inputs])
+    files = {name: text.replace(right, wrong) for name, text in program.files.items()}
+    found = run_on_core("cortex-m4", replace(program, files=files), inputs)
+    assert any(np.any(expected[name] != actual) for name, actual in zip(graph.outputs, found, strict=True))
