@@ -126,6 +126,7 @@ def _layer(draw: st.DrawFn, m: GraphMaker, x: str, kind: str, width: int, y: QPa
             return m.linear(m.reshape(columns, steps, m.tensors[columns].size // steps), width, y)
         case "summary":
             groups = m.group_norm(x, 1, spatial=0, y=y)
+            groups = m.softmax(groups, y=y) if draw(st.booleans()) else m.log_softmax(groups, y)
             best = m.reshape(m.extreme("max", groups, 1), steps, 1)
             return m.linear(m.binary("add", best, m.reshape(m.second_moment(x, y=y), steps, 1), y), width, y)
         case "product":

@@ -32,6 +32,7 @@ from smidgen.numerics.recurrent import HIDDEN, recurrent_parameters
 from smidgen.numerics.reduction import mean_parameters, sum_parameters
 from smidgen.numerics.rotary import rotary_parameters
 from smidgen.numerics.scan import scan_parameters
+from smidgen.numerics.softmax import log_softmax_parameters, softmax_parameters
 from smidgen.numerics.tables import table_entries
 from smidgen.numerics.window import Window
 
@@ -444,6 +445,18 @@ class GraphMaker:
         p = matmul_parameters(first.qparams, second.qparams, y, first.shape[-1])
         return self._op("matmul", [a, b], shape, y, attrs={**attrs, **asdict(p)})
 
+    def softmax(self, x: str, seen: str | None = None, y: QParams = INT16) -> str:
+        """Add a softmax of each row, of what `seen` marks alone."""
+        source, operands = self.tensors[x], [x] if seen is None else [x, seen]
+        attrs = integer_attributes(softmax_parameters(source.qparams, y)) if source.qparams else {}
+        return self._op("softmax", operands, source.shape, y if source.qparams else None, attrs=attrs)
+
+    def log_softmax(self, x: str, y: QParams = INT16) -> str:
+        """Add the logarithm of a softmax of each row."""
+        source = self.tensors[x]
+        attrs = integer_attributes(log_softmax_parameters(source.qparams, y)) if source.qparams else {}
+        return self._op("log_softmax", [x], source.shape, y if source.qparams else None, attrs=attrs)
+
     def second_moment(self, x: str, *, centred: bool = True, root: bool = True, y: QParams = INT16) -> str:
         """Add a variance, a standard deviation, or a length of each row."""
         source = self.tensors[x]
@@ -552,6 +565,9 @@ def every_reduction(m: GraphMaker, x: str) -> str:
     normed = m.matmul(m.matmul(pairs, m.reshape(pairs, 1, *m.tensors[pairs].shape)), normed)
     normed = m.reshape(normed, *m.tensors[x].shape)
     total = m.sum(normed, 0, INT16)
+    seen = m.pointwise(x, "gt_scalar", scalar=-0.1) if m.tensors[x].is_float else m.steps(x)
+    weights = m.binary("add", m.softmax(m.log_softmax(normed), seen), m.softmax(normed), y)
+    total = m.binary("add", total, m.sum(weights, 0, INT16), y)
     for other in (m.extreme("max", normed, 0), m.extreme("min", x, 0), m.second_moment(m.transpose(normed, 1, 0))):
         total = m.binary("add", total, other, y)
     return total
@@ -719,7 +735,7 @@ def graphs(draw: st.DrawFn, *, layout_only: bool = False) -> Graph:
         m.input(f"x{i}", *draw(st.lists(sizes, min_size=2, max_size=3)), qparams=draw(st.sampled_from([INT8, INT16])))
     kinds = ["transpose", "reshape", "slice", "concat", "strided_slice", "take", "pad"]
     computing = ["linear", "table", "add", "mul", "div", "choice", "norm", "rescale", "mean", "conv1d"]
-    computing += ["image", "pool", "reduce", "moment", "groups", "product"]
+    computing += ["image", "pool", "reduce", "moment", "groups", "product", "weights"]
     kinds += ["rowwise"] if layout_only else computing
     results = []
     for _ in range(draw(st.integers(1, 12))):
@@ -787,6 +803,11 @@ def _random_operator(draw: st.DrawFn, m: GraphMaker, x: str, kind: str) -> str:
             return m.second_moment(x, centred=draw(st.booleans()), root=draw(st.booleans()), y=y)
         case "product" if len(shape) > 1 and m.tensors[x].zero_point == 0:
             return m.matmul(x, x, transposed=True, y=y)
+        case "weights":
+            if draw(st.booleans()):
+                return m.log_softmax(x, y)
+            seen = m.steps(x) if qparams == INT16 else m.rescale(x, TRUTH)
+            return m.softmax(x, draw(st.sampled_from([None, seen])), y)
         case "groups":
             groups = draw(st.sampled_from([n for n in range(1, shape[-1] + 1) if shape[-1] % n == 0]))
             return m.group_norm(x, groups, spatial=draw(st.integers(0, len(shape) - 1)), y=y)

@@ -16,6 +16,7 @@ _FUNCTIONS = {
     "tanh_gate": (("int64",), "tanh_gate(a0[i])", "int32"),
     "sigmoid_gate": (("int64",), "sigmoid_gate(a0[i])", "int32"),
     "exp2_negative": (("int32",), "exp2_negative(a0[i])", "int32"),
+    "logarithm": (("int64",), "logarithm((uint64_t)a0[i])", "int32"),
     "reciprocal_mantissa": (("int64",), "reciprocal((uint64_t)a0[i]).mantissa", "int32"),
     "reciprocal_exponent": (("int64",), "reciprocal((uint64_t)a0[i]).exponent", "int32"),
     "reciprocal_sqrt_mantissa": (("int64",), "reciprocal_sqrt((uint64_t)a0[i]).mantissa", "int32"),

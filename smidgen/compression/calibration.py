@@ -11,12 +11,14 @@ from torch import Tensor, fx
 
 from smidgen.compression.inputs import batches
 from smidgen.compression.program import FloatProgram
-from smidgen.compression.structure import described
+from smidgen.compression.structure import LAYOUT, PADS, PICKS, described
 from smidgen.errors import ConfigError
 from smidgen.models.recurrent_layers import lstm, lstm_cell_peak
 from smidgen.models.selective_scan import selective_scan_states
 from smidgen.models.ssd_scan import ssd_scan_states
 from smidgen.numerics.quantization import QParams, qparams_for_range
+
+aten = torch.ops.aten
 
 #: int16 leaves a bit free for values beyond those of calibration; int8 cannot spare one.
 _INT16_HEADROOM = 2.0
@@ -40,6 +42,8 @@ class Observation:
 
     def widened(self, value: Tensor, node: fx.Node) -> "Observation":
         """Return the observation that also holds a node's `value`; raise ConfigError if that is not finite."""
+        if not value.numel():
+            return self
         low, high = value.min().item(), value.max().item()
         if not (np.isfinite(low) and np.isfinite(high)):
             raise ConfigError(
@@ -96,14 +100,20 @@ class _Observer(fx.Interpreter):
         self.observations: dict[str, Observation] = {}
         self.state_peaks: dict[str, NDArray[np.float64]] = {}
         self._constants = program.constants
+        self._infinite: set[fx.Node] = set()  # nodes that a mask makes infinite where it hides
 
     def run_node(self, node: fx.Node) -> Any:
         result = super().run_node(node)
         is_activation = node.op != "output" and node.name not in self._constants
         is_input = node.op == "placeholder"  # of whole numbers too
         if is_activation and isinstance(result, Tensor) and (result.is_floating_point() or is_input):
+            if self._hides(node):
+                self._infinite.add(node)
+                result_seen = result[~result.isinf()]  # the ends of the range stand for infinity
+            else:
+                result_seen = result.double() if is_input else result
             seen = self.observations.get(node.name, _NOTHING)
-            self.observations[node.name] = seen.widened(result.double() if is_input else result, node)
+            self.observations[node.name] = seen.widened(result_seen, node)
         if node.target in _SCAN_STATES:
             args, _ = self.fetch_args_kwargs_from_env(node)
             self._see_state(node, _scan_peaks(_SCAN_STATES[node.target], *args))
@@ -112,8 +122,30 @@ class _Observer(fx.Interpreter):
             self._see_state(node, np.array([lstm_cell_peak(*args)]))
         return result
 
+    def _hides(self, node: fx.Node) -> bool:
+        """True for a node that puts infinity in place of what a mask hides, or passes on what such a node holds."""
+        if node.target in _PASSES:
+            return any(parent in self._infinite for parent in node.all_input_nodes)
+        if node.target not in _REPLACES:
+            return False
+        args, kwargs = self.fetch_args_kwargs_from_env(node)
+        return any(_is_infinite(value) for value in (*args, *kwargs.values()))
+
     def _see_state(self, node: fx.Node, peaks: NDArray[np.float64]) -> None:
         self.state_peaks[node.name] = np.maximum(peaks, self.state_peaks.get(node.name, 0.0))
+
+
+#: Operators that may put infinity in place of what a mask hides, or around a tensor.
+_REPLACES = frozenset({
+    aten.masked_fill.Scalar, aten.masked_fill.Tensor, aten.where.self, aten.where.ScalarOther, aten.where.ScalarSelf,
+    aten.add.Tensor, *PADS,
+})  # fmt: skip
+#: Operators whose result holds elements of their operands.
+_PASSES = LAYOUT - PADS | PICKS | {aten.cat.default, aten.stack.default, aten.maximum.default, aten.minimum.default}
+
+
+def _is_infinite(value: Any) -> bool:
+    return bool(value.isinf().any()) if isinstance(value, Tensor) else value in (torch.inf, -torch.inf)
 
 
 _SCAN_STATES: Mapping[Any, Callable[..., Tensor]] = {

@@ -29,9 +29,14 @@ def output_fidelity(name: str, expected: Array, actual: Array) -> OutputFidelity
 
 
 def sqnr_db(expected: Array, actual: Array) -> float:
-    """Return the signal to quantisation noise ratio in dB, infinite where there is no noise."""
-    noise = float(np.sum((np.asarray(expected, np.float64) - actual) ** 2))
-    signal = float(np.sum(np.asarray(expected, np.float64) ** 2))
+    """Return the signal to quantisation noise ratio in dB, infinite where there is no noise.
+
+    What a mask makes infinite is left out: an integer stands for it that is no nearer than another.
+    """
+    shown = np.isfinite(expected)
+    signals = np.asarray(expected, np.float64)[shown]
+    noise = float(np.sum((signals - actual[shown]) ** 2))
+    signal = float(np.sum(signals**2))
     if noise == 0.0:
         return float("inf")
     return 10 * float(np.log10(max(signal, np.finfo(np.float64).tiny) / noise))

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import fx
+from torch.utils import _pytree as pytree
 
 from smidgen.compression.structure import arguments
 from smidgen.lowering.builder import Builder, Floats
@@ -18,6 +19,7 @@ aten = torch.ops.aten
 _EQUALITIES = (aten.eq.Scalar, aten.ne.Scalar)
 #: Relative distance below which a value of the root means a code: float32 knows both to 6e-8.
 _SAME_CODE = 1e-6
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 def lower_chain(builder: Builder, node: fx.Node) -> None:
@@ -94,10 +96,17 @@ def _evaluate(builder: Builder, chain: list[fx.Node], root: fx.Node, real: Float
         return (constant.double() if constant.is_floating_point() else constant).reshape(())
 
     for step in chain:
-        args, kwargs = fx.node.map_arg((step.args, step.kwargs), value)
+        args, kwargs = pytree.tree_map(_finite, fx.node.map_arg((step.args, step.kwargs), value))
         kwargs = {**kwargs, "dtype": torch.float64} if _is_real_conversion(step) else kwargs
         values[step] = step.target(*args, **kwargs)  # type: ignore[operator]
     return values
+
+
+def _finite(argument: Any) -> Any:
+    """Return an argument with a large number for infinity: what a mask hides by it lies at the end of any range."""
+    if isinstance(argument, torch.Tensor) and argument.is_floating_point():
+        return argument.clamp(-_LARGEST, _LARGEST)
+    return min(max(argument, -_LARGEST), _LARGEST) if isinstance(argument, float) else argument
 
 
 def _is_real_conversion(step: fx.Node) -> bool:

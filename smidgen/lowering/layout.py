@@ -184,7 +184,8 @@ def pad(builder: Builder, node: fx.Node) -> None:
         return
     source = node.args[0]
     assert isinstance(source, fx.Node)
-    x, value = builder.operand(source), float(given["value"] or 0.0)
+    largest = float(np.finfo(np.float32).max)
+    x, value = builder.operand(source), min(max(float(given["value"] or 0.0), -largest), largest)
     qparams = x.qparams if pads_zeros(node) else builder.qparams(node)
     x = rescaled(builder, node, x, qparams, builder.op_name(node, ".rescale"))
     fill = float(value) if x.is_float else _zero(x) if qparams is None else int(qparams.quantize(np.asarray(value)))

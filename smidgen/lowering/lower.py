@@ -26,6 +26,7 @@ from smidgen.lowering import (
     recurrences,
     recurrent_layers,
     reductions,
+    softmax,
 )
 from smidgen.lowering.advice import instead_of
 from smidgen.lowering.builder import Builder, Rule
@@ -47,6 +48,7 @@ _FAMILIES = (
     recurrences,
     recurrent_layers,
     reductions,
+    softmax,
 )
 _RULES: Mapping[object, Rule] = {target: rule for family in _FAMILIES for target, rule in family.RULES.items()}
 

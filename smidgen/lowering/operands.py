@@ -55,13 +55,18 @@ def aligned(builder: Builder, node: fx.Node, argument: fx.Node) -> Tensor:
 
 
 def stored(builder: Builder, node: fx.Node, data: Floats, position: int, qparams: QParams | None = None) -> Tensor:
-    """Return a constant tensor; without `qparams` in the type of the result with the finest symmetric scale."""
+    """Return a constant tensor; without `qparams` in the type of the result with the finest symmetric scale.
+
+    The largest number of its type stands for infinity.
+    """
     values = np.atleast_1d(builder.of_sample(node, data))
     while values.ndim > 1 and values.shape[0] == 1:
         values = values[0]
     name = builder.unused(f"{node.name}_constant_{position}")
     if builder.is_float:
-        return builder.add_tensor(name, values.shape, None, data=np.ascontiguousarray(values, np.float32))
+        largest = np.finfo(np.float32).max
+        finite = np.clip(values, -largest, largest)
+        return builder.add_tensor(name, values.shape, None, data=np.ascontiguousarray(finite, np.float32))
     if qparams is None:
         result = builder.qparams(node)
         assert result is not None
@@ -84,10 +89,11 @@ def walkable(builder: Builder, node: fx.Node, tensors: list[Tensor]) -> list[Ten
     shape = np.broadcast_shapes(*(x.shape for x in tensors))
     if len(collapsed(shape, [broadcast_steps(x.shape, shape) for x in tensors])) <= MOST_AXES:
         return tensors
-    return [_expanded(builder, node, x, shape) for x in tensors]
+    return [expanded(builder, node, x, shape) for x in tensors]
 
 
-def _expanded(builder: Builder, node: fx.Node, x: Tensor, shape: tuple[int, ...]) -> Tensor:
+def expanded(builder: Builder, node: fx.Node, x: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Return x copied along its axes of one element to a shape."""
     x = reshaped(builder, node, x, (*[1] * (len(shape) - len(x.shape)), *x.shape))
     for axis, count in enumerate(shape):
         if x.shape[axis] != count:

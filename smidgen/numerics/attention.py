@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 
 from smidgen.errors import GraphError
 from smidgen.numerics.attention_span import AttentionSpan
-from smidgen.numerics.exponential import EXPONENT_BITS, EXPONENT_MAX, exp2_negative, reciprocal
+from smidgen.numerics.exponential import EXPONENT_BITS, EXPONENT_MAX, exp_negative, reciprocal
 from smidgen.numerics.fixed_point import (
     Integers,
     fixed_point,
     integer_range,
-    requantize,
     rounded_shift,
     saturate,
 )
@@ -143,8 +142,8 @@ def attention(
         scores = scores + (added << bias_shift)
     scores = np.where(visible, scores, _UNSEEN)
     difference = np.minimum(scores.max(axis=-1, keepdims=True) - scores, score_limit)
-    exponent = np.minimum(requantize(difference, score_multiplier, score_shift), EXPONENT_MAX)
-    numerator = np.where(visible, rounded_shift(exp2_negative(exponent), 16), 0)  # Q15, one is 32768
+    decay = exp_negative(difference, score_multiplier, score_shift)
+    numerator = np.where(visible, rounded_shift(decay, 16), 0)  # Q15, one is 32768
     total = numerator.sum(axis=-1)
     mantissa, places = reciprocal(np.where(total == 0, NUMERATOR_ONE, total))  # (B, H, T)
     acc = np.einsum("bhij,bjhd->bihd", numerator.astype(np.float64), v.astype(np.float64)).astype(np.int64)

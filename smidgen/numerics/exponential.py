@@ -1,17 +1,18 @@
-"""2**-x by table, reciprocal and reciprocal square root by Newton's method, all in integers.
+"""2**-x and logarithms by table, reciprocal and reciprocal square root by Newton's method, all in integers.
 
 Twin of kernels/exponential.h and kernels/roots.h.
 """
 
 import numpy as np
 
-from smidgen.numerics.fixed_point import Integers
+from smidgen.numerics.fixed_point import Integers, requantize, rounded_shift
 
 EXPONENT_BITS = 24  # fraction bits of the argument of exp2_negative
 EXPONENT_MAX = (31 << EXPONENT_BITS) - 1
 _INDEX_BITS = 7
 _REST_BITS = EXPONENT_BITS - _INDEX_BITS
 _LN2 = 22713  # round(ln 2 * 2**15): with a rest in Q24 it gives rest * ln 2 in Q39
+_LN2_Q31 = 1488522236  # round(ln 2 * 2**31)
 
 #: round(2**31 * 2**(-i/128)), i = 0..127.
 EXP2_TABLE: Integers = np.rint(np.exp2(31 - np.arange(1 << _INDEX_BITS) / (1 << _INDEX_BITS))).astype(np.int64)
@@ -29,6 +30,25 @@ def exp2_negative(x: Integers) -> Integers:
     drop = t - (((t >> 8) * (t >> 8)) >> 16)
     value = left - ((left * drop) >> 31)
     return np.asarray(np.minimum(value >> whole, 2**31 - 1), np.int64)
+
+
+def exp_negative(difference: Integers, multiplier: int, shift: int) -> Integers:
+    """Return e**-x in Q31 for a difference x >= 0; multiplier and shift turn it into an exponent of two in Q24."""
+    return exp2_negative(np.minimum(requantize(difference, multiplier, shift), EXPONENT_MAX))
+
+
+def logarithm(value: Integers) -> Integers:
+    """Return ln(value) in Q24 for 0 < value < 2**62, within 2^-23.
+
+    Size, the entry of the table of 2**-x next above, then -ln(1 - d) = d + d**2 / 2 for the rest.
+    """
+    size = bit_length(value)
+    a = np.where(size > 31, value >> np.maximum(size - 31, 0), value << np.maximum(31 - size, 0))  # Q31 in [0.5, 1)
+    index = np.searchsorted(-EXP2_TABLE, -a, side="right") - 1
+    inverse = np.append(EXP2_TABLE, 1 << 30)[(1 << _INDEX_BITS) - index]  # half of 1 / table[index], Q31
+    d = ((EXP2_TABLE[index] - a) * inverse) >> 30  # Q31, below 2**24
+    whole = (((size << _INDEX_BITS) - index) * _LN2_Q31) >> _INDEX_BITS
+    return rounded_shift(whole - d - ((d * d) >> 32), 31 - EXPONENT_BITS)
 
 
 def reciprocal(value: Integers) -> tuple[Integers, Integers]:

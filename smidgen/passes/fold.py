@@ -186,11 +186,13 @@ def _slice_before_rowwise(graph: Graph, op: Op) -> Graph | None:
     source = _sole_source(graph, op, _ROWWISE) if op.kind == "slice" and op.attrs["axis"] == 0 else None
     if source is None or len(graph[source.output].shape) < 2 or source.attrs.get("axis") == 0:
         return None
+    rank = len(graph[source.output].shape)
     parts = {
         name: _sliced(graph, op, graph[name], axis=0, index=index)
         for index, name in enumerate(dict.fromkeys(source.inputs))
+        if len(graph[name].shape) == rank and graph[name].shape[0] > 1  # others serve every row
     }
-    inputs = tuple(parts[name][0].name for name in source.inputs)
+    inputs = tuple(parts[name][0].name if name in parts else name for name in source.inputs)
     moved = replace(source, inputs=inputs, output=op.output, clock=op.clock)
     computed = [part_op for part, part_op in parts.values() if part.data is None]
     return _swap(graph, {source.name: [], op.name: [*computed, moved]}, [part for part, _ in parts.values()])

@@ -87,6 +87,14 @@ CASES = {
         shape=(2, 5, 4),
         twin=lambda x: float32.matmul(piece(x, 0, 2, 5, 6), piece(x, 60, 2, 4, 6), transposed=True),
     ),
+    "softmax": Case(
+        call="softmax_f32(x, x + 60, y, 6U, 10U, 2U)",
+        shape=(3, 2, 10),
+        twin=lambda x: float32.softmax(piece(x, 0, 3, 2, 10), seen=piece(x, 60, 2, 10)),
+    ),
+    "log_softmax": Case(
+        call="log_softmax_f32(x, y, 6U, 10U)", shape=(6, 10), twin=lambda x: float32.log_softmax(piece(x, 0, 6, 10))
+    ),
     "attention": Case(
         call="attention_f32(x, x + 48, x + 72, x + 84, y, ctx->scratch, "
         "6U, 6U, 2U, 1U, 4U, 2U, 1U, 4U, 0U, 0, 4, 1, -1, 0.5f)",

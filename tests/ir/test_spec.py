@@ -10,6 +10,7 @@ from graphs import (
     INT8,
     INT16,
     SYMMETRIC,
+    TRUTH,
     GraphMaker,
     every_float_operator,
     every_integer_operator,
@@ -133,6 +134,7 @@ TYPES: dict[str, tuple[Spoil, str]] = {
         with_param("attention", "bias", lambda a: a.astype(np.int32)), "bias must be int16 with 2 axes, got int32"
     ),
     "asymmetric matrix": (lambda _: asymmetric_product(), "matmul.0: x must be symmetric, its zero point is 3"),
+    "what counts in int16": (lambda _: wide_truth(), r"seen tells what counts and must be int8, it is int16"),
     "asymmetric q": (
         lambda _: asymmetric_attention(), "attention.0: q must be symmetric, its zero point is 3"
     ),
@@ -263,6 +265,9 @@ SHAPES: dict[str, tuple[Spoil, str]] = {
     "matrices": (with_attr("matmul", "transposed", False), r"\(6, 4\) and \(6, 4\) do not go together, transposed=F"),
     "leading axes": (lambda _: matrices_of_unlike_leading_axes(), r"leading axes \(2,\) and \(3,\) differ; one of"),
     "vectors": (lambda _: product_of_vectors(), r"matrices have two axes at least, got \(4,\) and \(4, 4\)"),
+    "what counts": (lambda _: truth_of_other_rows(), r"\(3, 4\) does not tell for every row of \(6, 4\), or"),
+    "softmax of a scalar": (lambda _: softmax_of_a_scalar(), "softmax works along the last axis, t1 has none"),
+    "softmax of three": (lambda _: softmax_of_three(), "softmax takes one operand, or two, got 3"),
     "groups": (with_attr("group_norm", "groups", 3), r"\(6, 4\) has no 1 axes before channels that part into 3 groups"),
     "places": (with_attr("group_norm", "spatial", 2), r"\(6, 4\) has no 2 axes before channels that part into 2"),
     "moment of a scalar": (lambda _: moment_of_a_scalar(), "second_moment works along the last axis, t1 has none"),
@@ -276,6 +281,10 @@ BOUNDS: dict[str, tuple[Spoil, str]] = {
     "mean": (lambda _: long_mean(), "mean.1: a mean over 131072 elements could overflow, 65538 are most"),
     "average": (lambda _: long_pool(), r"average_pool.0: its sum can reach \d+, it must stay below 2\*\*31"),
     "product": (with_attr("matmul", "prescale", 0), r"matmul.*: a sum of products can reach \d+, it must stay below 2"),
+    "logarithm": (
+        with_attr("log_softmax", "logit_multiplier", 2**54 - 1),
+        r"log_softmax.*: a logarithm can reach \d+, it must stay below 2\*\*63",
+    ),
     "sum": (lambda _: long_sum(), r"sum.1: its sum can reach \d+, it must stay below 2\*\*31"),
     "power of a moment": (with_attr("second_moment", "fraction_bits", 16), r"the power of a row can reach \d+"),
     "power of a group": (with_attr("group_norm", "epsilon", 2**62 - 1), r"group_norm.*: the power of a row can reach"),
@@ -356,6 +365,37 @@ def asymmetric_product() -> Graph:
     x = m.input("x", 4, 4, qparams=SYMMETRIC)
     graph = m.graph(m.matmul(x, x))
     return replace(graph, tensors={**graph.tensors, "x": replace(graph["x"], qparams=INT8)})
+
+
+def masked_softmax() -> Graph:
+    """Return a softmax of which a second operand tells what counts."""
+    m = GraphMaker()
+    x, seen = m.input("x", 6, 4), m.input("seen", 6, 4, qparams=TRUTH)
+    return m.graph(m.softmax(x, seen))
+
+
+def wide_truth() -> Graph:
+    """Return a masked softmax whose truth values are int16."""
+    graph = masked_softmax()
+    return replace(graph, tensors={**graph.tensors, "seen": replace(graph["seen"], dtype="int16", qparams=INT16)})
+
+
+def truth_of_other_rows() -> Graph:
+    """Return a masked softmax with truth values for other rows."""
+    graph = masked_softmax()
+    return replace(graph, tensors={**graph.tensors, "seen": replace(graph["seen"], shape=(3, 4))})
+
+
+def softmax_of_three() -> Graph:
+    """Return a softmax with an operand too many."""
+    graph = masked_softmax()
+    return replace(graph, ops=(replace(graph.ops[0], inputs=("x", "seen", "seen")),))
+
+
+def softmax_of_a_scalar() -> Graph:
+    """Return a softmax of a mean over everything."""
+    m = GraphMaker()
+    return m.graph(m.softmax(m.mean(m.input("x", 4), 0)))
 
 
 def long_sum() -> Graph:

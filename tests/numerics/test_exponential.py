@@ -1,4 +1,4 @@
-"""2^-x, 1/x and 1/sqrt(x) in integers: the stated error over the whole range, and the same integers in C."""
+"""2^-x, ln(x), 1/x and 1/sqrt(x) in integers: the stated error over the whole range, and the same integers in C."""
 
 import math
 from fractions import Fraction
@@ -14,6 +14,7 @@ from smidgen.numerics.exponential import (
     EXPONENT_MAX,
     bit_length,
     exp2_negative,
+    logarithm,
     reciprocal,
     reciprocal_sqrt,
 )
@@ -60,6 +61,17 @@ def test_exp2_negative_in_c_equals_python() -> None:
     """Every integer agrees, the end of the range included."""
     x = exponents()
     np.testing.assert_array_equal(exp2_negative(x), in_c("exp2_negative", x))
+
+
+def test_logarithm_is_within_its_bound_and_equals_c() -> None:
+    """2^-23 for 0 < value < 2^62: every small number, powers of two and their neighbours, and a sweep of all sizes."""
+    random = np.random.default_rng(0)
+    sizes = 2 ** np.arange(1, 62)
+    spread = np.maximum(random.integers(2**61, 2**62, 500_000) >> random.integers(0, 62, 500_000), 1)
+    value = np.concatenate([np.arange(1, 70_000), sizes - 1, sizes, sizes + 1, [2**62 - 1], spread])
+    found = logarithm(value)
+    assert np.abs(found / 2**24 - np.log(value.astype(np.longdouble))).max() <= 2.0**-23
+    np.testing.assert_array_equal(found, in_c("logarithm", value))
 
 
 @given(value=operands)

@@ -79,6 +79,17 @@ def test_transpositions_sink_through_functions_of_elements() -> None:
     assert_same_outputs(graph, folded)
 
 
+def test_a_row_that_serves_all_rows_is_not_cut() -> None:
+    """The last row of a sum with a vector is the last row plus the vector; so are truth values of a softmax."""
+    m = GraphMaker()
+    x, vector = m.input("x", 6, 4, qparams=INT16), m.constant("vector", 4, qparams=INT16)
+    weights = m.softmax(m.binary("add", x, vector, INT16), m.steps(m.constant("row", 1, 4, qparams=INT16)))
+    graph = m.graph(m.slice(weights, 0, 5, 6))
+    folded = fold(graph)
+    assert kinds(folded) == ["steps", "slice", "add", "softmax"]
+    assert_same_outputs(graph, folded)
+
+
 def test_a_product_takes_a_transposed_matrix_as_it_is() -> None:
     """a transpose(b) needs no transposition, nor does a transposition of a transposed matrix; other moves stay."""
     m = GraphMaker()

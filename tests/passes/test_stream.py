@@ -247,6 +247,10 @@ REFUSED: dict[str, tuple[Build, str]] = {
     "a norm over time": (
         lambda m, x: m.group_norm(x, 2), r"group_norm\.0 \(group_norm\) normalises over all steps of the window; norm",
     ),
+    "a softmax over time": (
+        lambda m, x: m.softmax(m.transpose(x, 1, 0)),
+        r"softmax\.1 \(softmax\) weighs the steps of the whole window against each other: it looks ahead. Take it over",
+    ),
     "steps times steps": (
         lambda m, x: m.matmul(m.linear(x, 4, INT16), m.linear(x, 4, INT16), transposed=True),
         r"matmul\.2 \(matmul\) multiplies steps with other steps, which are all known at the end",

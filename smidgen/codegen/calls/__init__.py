@@ -21,6 +21,7 @@ from smidgen.codegen.calls import (
     reductions,
     running,
     sliding,
+    softmax,
     streaming,
 )
 from smidgen.codegen.calls.site import Call, Emitters, Site
@@ -34,11 +35,12 @@ _INTEGER: Emitters = {
     **projections.INTEGER, **pointwise.INTEGER, **normalization.INTEGER, **attention.INTEGER, **recurrences.INTEGER,
     **recurrent_layers.INTEGER, **reductions.INTEGER, **running.INTEGER, **matmul.INTEGER, **sliding.INTEGER,
     **layout.INTEGER, **streaming.STREAMING, **cached_attention.INTEGER, **linear_attention.INTEGER,
+    **softmax.INTEGER,
 }  # fmt: skip
 _FLOAT: Emitters = {
     **projections.FLOAT, **pointwise.FLOAT, **normalization.FLOAT, **attention.FLOAT, **recurrences.FLOAT,
     **recurrent_layers.FLOAT, **reductions.FLOAT, **running.FLOAT, **matmul.FLOAT, **sliding.FLOAT, **layout.FLOAT,
-    **streaming.STREAMING, **cached_attention.FLOAT, **linear_attention.FLOAT,
+    **streaming.STREAMING, **cached_attention.FLOAT, **linear_attention.FLOAT, **softmax.FLOAT,
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-/* 2^-x by table and a second-order polynomial. Twin of numerics/exponential.py. */
+/* 2^-x and logarithms by table and a second-order polynomial. Twin of numerics/exponential.py. */
 #ifndef SMIDGEN_EXPONENTIAL_H
 #define SMIDGEN_EXPONENTIAL_H
 
@@ -35,6 +35,27 @@ SMIDGEN_KERNEL int32_t exp2_negative(int32_t x)
     const uint32_t drop = t - (((t >> 8) * (t >> 8)) >> 16);        /* 1 - e^-t = t - t^2 / 2 + ... */
     const uint32_t value = (left - (uint32_t)(((uint64_t)left * drop) >> 31)) >> ((uint32_t)x >> 24);
     return (int32_t)((value > 0x7FFFFFFFU) ? 0x7FFFFFFFU : value);
+}
+
+/* e^-difference in Q31, difference >= 0; multiplier and shift turn it into an exponent of two in Q24. */
+SMIDGEN_KERNEL int32_t exp_negative(int32_t difference, int32_t multiplier, int32_t shift)
+{
+    return exp2_negative(clamp_s32(requantize(difference, multiplier, shift), 0, SMIDGEN_EXPONENT_MAX));
+}
+
+/* ln(value) in Q24 for 0 < value < 2^62, within 2^-23. */
+SMIDGEN_KERNEL int32_t logarithm(uint64_t value)
+{
+    const int32_t size = 64 - __builtin_clzll(value);
+    const uint32_t a = (uint32_t)((size > 31) ? (value >> (size - 31)) : (value << (31 - size))); /* Q31 in [0.5, 1) */
+    uint32_t index = 0U; /* of the last entry that is not below a */
+    for (uint32_t step = 64U; step > 0U; step >>= 1) {
+        index += (smidgen_exp2_table[index + step] >= a) ? step : 0U;
+    }
+    const uint32_t inverse = (index == 0U) ? 0x40000000U : smidgen_exp2_table[128U - index]; /* half of 1 / entry, Q31 */
+    const int64_t d = (int64_t)(((uint64_t)(smidgen_exp2_table[index] - a) * inverse) >> 30); /* Q31, below 2^24 */
+    const int64_t whole = ((((int64_t)size * 128) - (int64_t)index) * 1488522236) >> 7;       /* ln 2 is 1488522236 */
+    return (int32_t)rounded_shift_s64(whole - d - ((d * d) >> 32), 7);
 }
 
 #endif

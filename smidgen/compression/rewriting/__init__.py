@@ -12,6 +12,7 @@ from smidgen.compression.rewriting.channel_scaling import merge_channel_scaling
 from smidgen.compression.rewriting.cumulative_attention import fuse_cumulative_attention
 from smidgen.compression.rewriting.identities import drop_identities
 from smidgen.compression.rewriting.linear_attention import fuse_linear_attention
+from smidgen.compression.rewriting.masked_softmax import fuse_masked_softmax
 from smidgen.compression.rewriting.products import merge_constant_products, unify_products
 from smidgen.compression.rewriting.projections import part_projections
 from smidgen.compression.rewriting.recurrent_layers import CELLS, LAYERS, part_recurrent_layers
@@ -60,6 +61,7 @@ def rewrite_by_constants(graph: fx.Graph, constants: Constants, batch: BatchAxis
     changed = False
     for rewritten in (
         fuse_attention(graph, constants),
+        fuse_masked_softmax(graph, constants),
         fuse_linear_attention(graph, constants),
         fuse_cumulative_attention(graph),
         fuse_rotary(graph, constants, batch),

@@ -15,12 +15,10 @@ from torch import fx
 
 from smidgen.compression.rewriting.contraction import Operand, value_product
 from smidgen.compression.rewriting.insertion import Insertion
-from smidgen.compression.rewriting.scores import Constants, keeps_pairs, leading_sizes, read_scores, scaled
+from smidgen.compression.rewriting.scores import SOFTMAX, Constants, keeps_pairs, leading_sizes, read_scores, scaled
 from smidgen.compression.structure import LAYOUT, arguments, readers, unsupported
 
 aten = torch.ops.aten
-
-_SOFTMAX = (aten.softmax.int, aten._softmax.default)
 
 
 def fuse_attention(graph: fx.Graph, constants: Constants) -> bool:
@@ -40,7 +38,7 @@ def fuse_attention(graph: fx.Graph, constants: Constants) -> bool:
                     "one length: leave padding and its mask out, or tell the model by an input feature which frames "
                     "are missing",
                 )
-        elif node.target in _SOFTMAX and _fuse(node, constants):
+        elif node.target in SOFTMAX and _fuse(node, constants):
             graph.eliminate_dead_code()
             fused = True
     return fused

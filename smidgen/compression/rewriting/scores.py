@@ -13,7 +13,8 @@ from smidgen.compression.structure import arguments
 aten = torch.ops.aten
 
 #: A score that is replaced by less than this is hidden, whatever the other scores are.
-_HIDES = -1e3
+HIDES = -1e3
+SOFTMAX = (aten.softmax.int, aten._softmax.default)
 _LEADING_RESHAPES = (aten.reshape.default, aten.unsqueeze.default, aten.squeeze.dim)
 
 Constants = Mapping[str, Tensor]
@@ -207,7 +208,7 @@ def _where(node: fx.Node, constants: Constants) -> _Layer | None:
 def _replaced(inner: object, condition: object, by: object, constants: Constants, *, where: bool) -> _Layer | None:
     """Scores that are hidden where a constant condition is `where`."""
     value, mask = number(by, constants), _constant(condition, constants)
-    if mask is None or not isinstance(inner, fx.Node) or inner.name in constants or value is None or value > _HIDES:
+    if mask is None or not isinstance(inner, fx.Node) or inner.name in constants or value is None or value > HIDES:
         return None
     values = (value, 0.0) if where else (0.0, value)
     return _Layer(

@@ -19,6 +19,7 @@ from smidgen.ir.ops import (
     recurrent_layers,
     reductions,
     running,
+    softmax,
     streaming,
 )
 from smidgen.ir.ops.op_spec import Array, Form, Operands, OpSpec
@@ -32,6 +33,7 @@ _SPECS: dict[str, OpSpec] = {
     **pooling.SPECS,
     **pointwise.SPECS,
     **normalization.SPECS,
+    **softmax.SPECS,
     **attention.SPECS,
     **recurrences.SPECS,
     **recurrent_layers.SPECS,

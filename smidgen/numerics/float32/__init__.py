@@ -72,6 +72,7 @@ from smidgen.numerics.float32.rnn import rnn
 from smidgen.numerics.float32.rotary import rotary
 from smidgen.numerics.float32.running import running_extremum, running_mean, running_sum
 from smidgen.numerics.float32.scan import selective_scan
+from smidgen.numerics.float32.softmax import log_softmax, softmax
 
 __all__ = [
     "BINARY",
@@ -107,6 +108,7 @@ __all__ = [
     "log",
     "log1p",
     "log1p_near",
+    "log_softmax",
     "logical_not",
     "lstm",
     "lt_scalar",
@@ -139,6 +141,7 @@ __all__ = [
     "sign",
     "silu",
     "sin",
+    "softmax",
     "softplus",
     "softsign",
     "sqrt",

@@ -7,6 +7,7 @@ from smidgen.passes.along_time.writer import Writer
 
 #: Kinds that mix the elements of their last axis.
 _ALONG_ROWS = ("linear", "rms_norm", "layer_norm")
+_WEIGHTS = ("softmax", "log_softmax")
 
 
 def _element_track(timed: TimedOp) -> Track:
@@ -15,6 +16,16 @@ def _element_track(timed: TimedOp) -> Track:
 
 def _row_track(timed: TimedOp) -> Track:
     return joined_track(timed, rows=True)
+
+
+def _weights_track(timed: TimedOp) -> Track:
+    track = timed.tracks[0]
+    if track is not None and track.axis == len(timed.x[0].shape) - 1:
+        raise timed.refusal(
+            "weighs the steps of the whole window against each other: it looks ahead. Take it over features, or use "
+            "F.scaled_dot_product_attention with is_causal=True"
+        )
+    return joined_track(timed)
 
 
 def write_aligned(timed: TimedOp, writer: Writer) -> None:
@@ -34,4 +45,4 @@ RULES: Rules = {
     kind: TimeRule(track=_row_track if kind in _ALONG_ROWS else _element_track, write=write_aligned)
     for kind, spec in OP_SPECS.items()
     if spec.time == "pointwise"
-}
+} | dict.fromkeys(_WEIGHTS, TimeRule(track=_weights_track, write=write_aligned))
