@@ -20,7 +20,7 @@ from smidgen.importing import load_pt2
 from smidgen.ir import Graph
 from smidgen.lowering import lower
 from smidgen.models import load_model
-from smidgen.passes import CausalGraph, fold, plan_memory
+from smidgen.passes import CausalGraph, fold, plan_memory, schedule
 from smidgen.streaming import StreamingFirmware, check_time_axis, time_axes
 from smidgen.targets import Target, find_target
 
@@ -59,8 +59,8 @@ def compile(
     chosen_target = target if isinstance(target, Target) else find_target(target)
     clock = _StageClock()
     made = _lowered(model, example_input, calibration, find_recipe(recipe), name, inputs, trust, clock)
-    with clock.stage("fold and plan memory"):
-        graph = fold(made.graph)
+    with clock.stage("fold, schedule and plan memory"):
+        graph = schedule(fold(made.graph))
         memory = plan_memory(graph)
     with clock.stage("emit C"):
         program = emit(graph, memory, known_inputs=[array[0] for array in made.windows])

@@ -12,6 +12,7 @@ from smidgen.errors import ConfigError
 
 C_TYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "float32": "float"}
 BITS = {"int8": 8, "int16": 16, "int32": 32, "float32": 32}
+SUFFIXES = {"int8": "s8", "int16": "s16", "int32": "s32", "float32": "f32"}  # of types that may alias, in memory.h
 
 _WORDS_OF_C = """
 auto break case char const continue default do double else enum extern float for goto if inline int long register
@@ -35,6 +36,11 @@ _TAKEN_FILES = frozenset({
     "stdio", "stdlib", "string", "time", "block_counter", "context_bytes", "harness", "host", "host_main",
     "host_trace", "image", "program", "qemu_main",
 })  # fmt: skip
+
+
+def arena_view(dtype: str, memory: str, offset: int) -> str:
+    """Return the typed address of a byte of `memory`, an expression for an array of bytes."""
+    return f"arena_{SUFFIXES[dtype]}({memory}, {offset}U)"
 
 
 def is_parameter_name(name: str) -> bool:

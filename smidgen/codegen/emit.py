@@ -33,7 +33,8 @@ from smidgen.ir.clock import EVERY_FRAME
 from smidgen.ir.graph import Graph, Op, Tensor
 from smidgen.ir.io import graph_sha256
 from smidgen.ir.ops import OP_SPECS
-from smidgen.passes.memory import MemoryPlan, check_plan
+from smidgen.passes.check_plan import check_plan
+from smidgen.passes.memory_plan import MemoryPlan
 
 #: The context's memory by region, in C.
 _MEMORY = {"arena": "ctx->arena.bytes", "state": "ctx->state.bytes"}
@@ -181,7 +182,7 @@ def _source(
             f"    return {answer_status(graph)};",
             "}",
             "",
-            selftest_function(graph, constants, known),
+            selftest_function(graph, plan, constants, known),
         ]
     )
 

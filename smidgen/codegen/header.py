@@ -14,7 +14,7 @@ from smidgen.codegen.weights import Constants
 from smidgen.ir.clock import EVERY_FRAME
 from smidgen.ir.graph import Graph, Tensor
 from smidgen.ir.io import graph_sha256
-from smidgen.passes.memory import MemoryPlan
+from smidgen.passes.memory_plan import MemoryPlan
 
 _COUNTER_BYTES = 4
 

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smidgen.codegen.c_text import C_TYPES, floating, unsigned
+from smidgen.codegen.c_text import C_TYPES, SUFFIXES, arena_view, floating, unsigned
 from smidgen.codegen.header import entry_point
 from smidgen.codegen.weights import Constants
-from smidgen.ir.graph import Graph
+from smidgen.ir.graph import Graph, Tensor
 from smidgen.ir.interpret import interpret, interpret_frames
+from smidgen.passes.memory_plan import MemoryPlan
 
 #: Part of the largest output by which a float self-test may be off, as another compiler may have built it.
 _FLOAT_TOLERANCE = 1e-4
@@ -66,12 +67,14 @@ def constants_table(graph: Graph, constants: Constants) -> list[str]:
     ]
 
 
-def selftest_function(graph: Graph, constants: Constants, known: KnownAnswer) -> str:
+def selftest_function(graph: Graph, plan: MemoryPlan, constants: Constants, known: KnownAnswer) -> str:
     """Return `<name>_selftest`: the CRC of all constants, then the known answer; it leaves a step program reset."""
     name, macro = graph.name, graph.name.upper()
-    lines = [f"{name}_status {name}_selftest({name}_context *ctx)", "{"]
-    for tensor in (graph[output] for output in graph.outputs):
-        lines.append(f"    {C_TYPES[tensor.dtype]} {tensor.name}[{tensor.size}];")
+    lines = [
+        f"{name}_status {name}_selftest({name}_context *ctx)",
+        "{",
+        *(f"    {_output_variable(graph[output], plan)};" for output in graph.outputs),
+    ]
     if graph.is_step:
         lines.append("    uint32_t answer = 0U;")
     if constants.arrays:
@@ -97,6 +100,14 @@ def selftest_function(graph: Graph, constants: Constants, known: KnownAnswer) ->
     else:
         lines += [*_answer(graph, known), f"    return {macro}_OK;"]
     return "\n".join([*lines, "}", ""])
+
+
+def _output_variable(output: Tensor, plan: MemoryPlan) -> str:
+    """Return the declaration of what takes an output: a local array, or a part of the arena where it is large."""
+    if output.name not in plan.known_outputs:
+        return f"{C_TYPES[output.dtype]} {output.name}[{output.size}]"
+    view = arena_view(output.dtype, "ctx->arena.bytes", plan.known_outputs[output.name])
+    return f"smidgen_{SUFFIXES[output.dtype]} *const {output.name} = (ctx == NULL) ? NULL : {view}"
 
 
 def _answer(graph: Graph, known: KnownAnswer) -> list[str]:

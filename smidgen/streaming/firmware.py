@@ -21,7 +21,7 @@ from smidgen.delivery import Delivery, save_delivery
 from smidgen.errors import ConfigError
 from smidgen.fidelity import Divergence, find_divergence
 from smidgen.ir import Graph, Stepper
-from smidgen.passes import CausalGraph, FrameGraph, HoppingGraph, plan_memory
+from smidgen.passes import CausalGraph, FrameGraph, HoppingGraph, plan_memory, schedule
 from smidgen.records import Measurement
 from smidgen.streaming.recordings import Recordings, check_recordings, compare_recordings, in_parts
 from smidgen.streaming.report import StreamReport
@@ -57,7 +57,7 @@ class FrameFirmware(Generic[Frames]):
         self.stream = stream
         self.target = target
         self.recipe_name = recipe_name
-        self.graph: Graph = stream.step
+        self.graph: Graph = schedule(stream.step)
         self.plan = plan_memory(self.graph)
         self._frames = [frames.reshape(-1, *frames.shape[2:]) for frames in stream.frames(windows)]
         known = self._first_frames(self.graph.output_clock.frames_for(_KNOWN_ANSWERS))

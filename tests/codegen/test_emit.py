@@ -32,7 +32,7 @@ from smidgen.errors import ConfigError, GraphError
 from smidgen.ir import Graph, Quantity, interpret
 from smidgen.numerics import linear
 from smidgen.numerics.quantization import QParams
-from smidgen.passes import Placement, fold, plan_memory
+from smidgen.passes import Placement, check_plan, fold, plan_memory
 from smidgen.targets import find_target
 from smidgen.verification import STRICT_FLAGS, Comparison, Emulator, HostModel, build_image, compare, run_isolated
 from smidgen.verification.zig import build
@@ -454,3 +454,24 @@ def test_an_input_may_be_read_in_part_and_another_not_at_all() -> None:
     plan = plan_memory(graph)
     assert Placement(region="x", offset=16) in plan.placements.values()
     assert compare_with_reference(graph, HostModel(program_of(graph)).run).mismatched_bytes == 0
+
+
+def test_large_outputs_of_the_selftest_stand_in_the_arena() -> None:
+    """Not on the stack: where nothing that the last ops read is overwritten, and no byte more than these need."""
+    m = GraphMaker("wide")
+    wide = m.linear(m.linear(m.input("x", 16, 8), 64), 32)
+    graph = m.graph(m.linear(wide, 16))
+    plan, program = plan_memory(graph), program_of(graph)
+    (offset,) = plan.known_outputs.values()
+    assert f"arena_s8(ctx->arena.bytes, {offset}U)" in program.files["wide.c"]
+    emulator = Emulator(build_image(program, find_target("cortex-m4")), program)
+    assert emulator.measure([value[:2] for value in samples(graph, 4)]).stack_bytes <= 256
+    with pytest.raises(GraphError, match="overwrites its operand"):
+        check_plan(graph, replace(plan, known_outputs={graph.outputs[0]: plan.placements[wide].offset}))
+
+
+def test_small_outputs_of_the_selftest_are_local() -> None:
+    """Up to 64 bytes: a model whose last op reads little would pay for them in arena."""
+    m = GraphMaker("wide")
+    plan = plan_memory(m.graph(m.linear(m.input("x", 8, 8), 8)))
+    assert not plan.known_outputs

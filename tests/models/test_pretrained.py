@@ -13,6 +13,8 @@ from smidgen.errors import CheckpointError
 from smidgen.models import (
     GRUConfig,
     GRUEncoder,
+    KeywordConfig,
+    KeywordSpotter,
     LastStep,
     MambaBackbone,
     MambaBackboneConfig,
@@ -52,6 +54,7 @@ MODELS: dict[str, tuple[Callable[[], PretrainedModel], tuple[torch.Tensor, ...]]
         lambda: TransformerEncoder(TransformerConfig(d_input=4, n_positions=9, d_model=8)), (FEATURES,)
     ),
     "SSDEncoder": (lambda: SSDEncoder(SSDConfig(d_input=4, d_model=8, d_head=4)), (FEATURES,)),
+    "KeywordSpotter": (lambda: KeywordSpotter(KeywordConfig(d_input=4, d_model=8, learn_decay=False)), (FEATURES,)),
     "GRUEncoder": (lambda: GRUEncoder(GRUConfig(d_input=4, d_model=8)), (FEATURES,)),
     "RoomClassifier": (room_classifier, (FEATURES[..., :2], FEATURES[..., 2:3])),
     "LastStep": (lambda: LastStep(room_classifier()), (FEATURES[..., :2], FEATURES[..., 2:3])),

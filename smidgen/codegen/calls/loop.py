@@ -7,16 +7,13 @@ byte, else to a buffer that is copied. What the body's ops know of memory is shi
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from smidgen.codegen.c_text import commentable, unsigned
+from smidgen.codegen.c_text import SUFFIXES, arena_view, commentable, unsigned
 from smidgen.codegen.calls.site import Call, Site
 from smidgen.ir.graph import Tensor
 from smidgen.ir.ops.loop import Ports, state_role
 from smidgen.ir.ops.op_spec import integers
 from smidgen.passes.loop_memory import loop_buffers
-from smidgen.passes.memory import MemoryPlan, Placement
-
-_POINTERS = {"int8": "smidgen_s8", "int16": "smidgen_s16", "int32": "smidgen_s32", "float32": "smidgen_f32"}
-_TYPED = {"int8": "s8", "int16": "s16", "int32": "s32", "float32": "f32"}
+from smidgen.passes.memory_plan import MemoryPlan, Placement
 
 
 def loop(site: Site, invocation: Callable[[Site], Call]) -> Call:
@@ -74,7 +71,7 @@ class _Port:
     def declaration(self) -> str:
         """The variable."""
         const = "" if self.is_written else "const "
-        return f"{const}{_POINTERS[self.tensor.dtype]} *const {self.variable} = {self.place};"
+        return f"{const}smidgen_{SUFFIXES[self.tensor.dtype]} *const {self.variable} = {self.place};"
 
     def copied(self, source: str, target: str) -> str:
         """Return the statement that copies the port's bytes."""
@@ -98,7 +95,7 @@ class _Plumbing:
         start = site.plan.scratch.get(site.op.name, 0)
 
         def buffer(port: Tensor) -> str:
-            return f"arena_{_TYPED[port.dtype]}(arena, {start + buffers.offsets[port.name]}U)"
+            return arena_view(port.dtype, "arena", start + buffers.offsets[port.name])
 
         def moving(role: str, index: int, port: Tensor, tensor: Tensor) -> _Port:
             """Return a port that goes along time: a part of a whole tensor, or a buffer beside it."""

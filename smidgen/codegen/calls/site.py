@@ -3,13 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from smidgen.codegen.c_text import BITS, signed, unsigned
+from smidgen.codegen.c_text import BITS, arena_view, signed, unsigned
 from smidgen.codegen.weights import Constants
 from smidgen.ir.graph import DTYPE_BYTES, Graph, Op, Tensor
 from smidgen.ir.ops import states_of
-from smidgen.passes.memory import MemoryPlan
-
-_TYPED = {"int8": "s8", "int16": "s16", "int32": "s32", "float32": "f32"}
+from smidgen.passes.memory_plan import MemoryPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +47,7 @@ class Site:
         """Return the expression for a tensor's address."""
         placement = self.plan.placements[tensor.name]
         if placement.region in ("arena", "state"):
-            return f"arena_{_TYPED[tensor.dtype]}({placement.region}, {placement.offset}U)"
+            return arena_view(tensor.dtype, placement.region, placement.offset)
         if placement.region == "constant":
             assert tensor.data is not None
             return self.constants.symbol(tensor.data)
@@ -61,11 +59,11 @@ class Site:
         """Return the expression for the memory of one of the op's states."""
         placement = self.plan.states[self.op.name][role]
         dtypes = {state.role: state.dtype for state in states_of(self.graph, self.op)}
-        return f"arena_{_TYPED[dtypes[role]]}({placement.region}, {placement.offset}U)"
+        return arena_view(dtypes[role], placement.region, placement.offset)
 
     def scratch(self, dtype: str) -> str:
         """Return the expression for the op's scratch memory."""
-        return f"arena_{_TYPED[dtype]}(arena, {self.plan.scratch[self.op.name]}U)"
+        return arena_view(dtype, "arena", self.plan.scratch[self.op.name])
 
     def param(self, role: str) -> str:
         """Return the C name of a constant array."""

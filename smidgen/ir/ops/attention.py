@@ -187,7 +187,7 @@ SPECS: Mapping[str, OpSpec] = {
         ),
     ),
     "rotary": OpSpec(
-        arity=3, shape=_rotary_shape, time="pointwise", in_place=True, macs=lambda op, x, y: 2 * y.size,
+        arity=3, shape=_rotary_shape, time="pointwise", in_place=1, macs=lambda op, x, y: 2 * y.size,
         integer=Form(
             attrs={"interleaved": bool, "table_bits": rotary.TABLE_BITS, **SCALED},
             prove=_prove_rotary, evaluate=_rotary,

@@ -93,21 +93,21 @@ _INTEGER = Form(params=_PARAMS, attrs=_ATTRS, prove=_prove, evaluate=_norm)
 
 SPECS: Mapping[str, OpSpec] = {
     "rms_norm": OpSpec(
-        arity=1, shape=same_shape, time="pointwise", in_place=True, integer=_INTEGER,
+        arity=1, shape=same_shape, time="pointwise", in_place=1, integer=_INTEGER,
         float32=Form(
             params={"gain": ("float32", "o")}, attrs={"eps": float},
             evaluate=lambda op, x, y, arrays: float32.rms_norm(arrays[0], **float_params(op), **arithmetic_attrs(op)),
         ),
     ),
     "layer_norm": OpSpec(
-        arity=1, shape=same_shape, time="pointwise", in_place=True, integer=_INTEGER,
+        arity=1, shape=same_shape, time="pointwise", in_place=1, integer=_INTEGER,
         float32=Form(
             params=_FLOAT_PARAMS, attrs={"eps": float},
             evaluate=lambda op, x, y, arrays: float32.layer_norm(arrays[0], **float_params(op), **arithmetic_attrs(op)),
         ),
     ),
     "group_norm": OpSpec(
-        arity=1, shape=_group_shape, time="whole", in_place=True,
+        arity=1, shape=_group_shape, time="whole", in_place=1,
         integer=Form(
             params=_PARAMS, attrs={**_ATTRS, **_GROUPS}, prove=_prove_group, evaluate=_group_norm,
         ),

@@ -66,7 +66,7 @@ class OpSpec:
     """The static side of one kind of operator; an arithmetic that it does not have is None.
 
     `time`: how the op behaves along the first axis, for the streaming pass (DESIGN section 5).
-    `in_place`: its kernel reads element i of its first input before it writes element i of its output.
+    `in_place`: how many of its inputs, from the first on, its kernel reads at element i before it writes element i.
     `moves`: it only moves elements, so that type and scale stay as they are.
     `gives_indices`: its result is int32 whatever its operands are.
     `states`: what it carries from one element along time to the next.
@@ -81,7 +81,7 @@ class OpSpec:
     time: str
     integer: Form | None = None
     float32: Form | None = None
-    in_place: bool = False
+    in_place: int = 0
     moves: bool = False
     gives_indices: bool = False
     macs: Callable[[Op, Operands, Tensor], int] = lambda op, x, y: 0

@@ -114,26 +114,26 @@ _FLOAT_BINARY = Form(evaluate=_binary)
 
 SPECS: Mapping[str, OpSpec] = {
     "table": OpSpec(
-        arity=1, shape=same_shape, time="pointwise", in_place=True,
+        arity=1, shape=same_shape, time="pointwise", in_place=1,
         integer=Form(params={"table": ("activation", "t")}, evaluate=_table),
     ),
     "steps": OpSpec(
-        arity=1, shape=same_shape, time="pointwise", in_place=True,
+        arity=1, shape=same_shape, time="pointwise", in_place=1,
         integer=Form(
             params={"thresholds": ("int16", "."), "values": ("activation", ".")}, prove=_prove_steps, evaluate=_steps
         ),
     ),
     "pointwise": OpSpec(
-        arity=1, shape=same_shape, time="pointwise", in_place=True,
+        arity=1, shape=same_shape, time="pointwise", in_place=1,
         float32=Form(attrs=_function_attrs, evaluate=_function),
     ),
     "select": OpSpec(
-        arity=3, shape=broadcast_shape, time="pointwise", in_place=True,
+        arity=3, shape=broadcast_shape, time="pointwise", in_place=3,
         integer=Form(prove=_prove_select, evaluate=_select),
         float32=Form(evaluate=lambda op, x, y, arrays: float32.select(*broadcast(y, arrays))),
     ),
     "add": OpSpec(
-        arity=2, shape=broadcast_shape, time="pointwise", in_place=True, float32=_FLOAT_BINARY,
+        arity=2, shape=broadcast_shape, time="pointwise", in_place=2, float32=_FLOAT_BINARY,
         integer=Form(
             attrs={
                 "multiplier_a": range(2**30 + 1), "multiplier_b": range(-(2**30), 2**30 + 1),
@@ -142,24 +142,24 @@ SPECS: Mapping[str, OpSpec] = {
             prove=_prove_add, evaluate=_add,
         ),
     ),
-    "sub": OpSpec(arity=2, shape=broadcast_shape, time="pointwise", in_place=True, float32=_FLOAT_BINARY),
+    "sub": OpSpec(arity=2, shape=broadcast_shape, time="pointwise", in_place=2, float32=_FLOAT_BINARY),
     "mul": OpSpec(
-        arity=2, shape=broadcast_shape, time="pointwise", in_place=True, float32=_FLOAT_BINARY,
+        arity=2, shape=broadcast_shape, time="pointwise", in_place=2, float32=_FLOAT_BINARY,
         integer=Form(attrs=SCALED, evaluate=_mul),
     ),
     "div": OpSpec(
-        arity=2, shape=broadcast_shape, time="pointwise", in_place=True, float32=_FLOAT_BINARY,
+        arity=2, shape=broadcast_shape, time="pointwise", in_place=2, float32=_FLOAT_BINARY,
         integer=Form(attrs={**SCALED, "shift": elementwise.QUOTIENT_SHIFT}, evaluate=_div),
     ),
     "maximum": OpSpec(
-        arity=2, shape=broadcast_shape, time="pointwise", in_place=True, float32=_FLOAT_BINARY,
+        arity=2, shape=broadcast_shape, time="pointwise", in_place=2, float32=_FLOAT_BINARY,
         integer=_chosen(np.maximum),
     ),
     "minimum": OpSpec(
-        arity=2, shape=broadcast_shape, time="pointwise", in_place=True, float32=_FLOAT_BINARY,
+        arity=2, shape=broadcast_shape, time="pointwise", in_place=2, float32=_FLOAT_BINARY,
         integer=_chosen(np.minimum),
     ),
     "rescale": OpSpec(
-        arity=1, shape=same_shape, time="pointwise", in_place=True, integer=Form(attrs=SCALED, evaluate=_rescale),
+        arity=1, shape=same_shape, time="pointwise", in_place=1, integer=Form(attrs=SCALED, evaluate=_rescale),
     ),
 }  # fmt: skip
