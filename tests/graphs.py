@@ -175,19 +175,20 @@ class GraphMaker:
         multiplier, shift = rescale_parameters(source, y)
         return self._op("rescale", [x], self.tensors[x].shape, y, attrs={"multiplier": multiplier, "shift": shift})
 
-    def norm(self, kind: str, x: str, y: QParams = INT16) -> str:
-        """Add rms_norm or layer_norm."""
+    def norm(self, kind: str, x: str, y: QParams = INT16, *, bias: float | None = None) -> str:
+        """Add rms_norm or layer_norm, with a bias for each channel or one for all."""
         source = self.tensors[x]
         width = source.shape[-1]
-        gain, bias = self._random.uniform(0.5, 1.5, width), self._random.normal(size=width)
+        gain, biases = self._random.uniform(0.5, 1.5, width), self._random.normal(size=width)
+        biases = biases if bias is None else np.full(width, bias)
         if source.is_float:
-            params = {"gain": gain.astype(np.float32), "bias": bias.astype(np.float32)}
+            params = {"gain": gain.astype(np.float32), "bias": biases.astype(np.float32)}
             form = OP_SPECS[kind].float32
             assert form is not None
             params = {role: params[role] for role in form.params}
             return self._op(kind, [x], source.shape, None, params, {"eps": 1e-5})
         assert source.qparams is not None
-        p = norm_parameters(gain, bias, 1e-5, source.qparams, y, centred=kind == "layer_norm")
+        p = norm_parameters(gain, biases, 1e-5, source.qparams, y, centred=kind == "layer_norm")
         params = {"gain": p.gain.astype(np.int16), "bias": p.bias.astype(np.int32)}
         return self._op(kind, [x], source.shape, y, params, integer_attributes(p))
 

@@ -77,8 +77,8 @@ def reciprocal_sqrt(value: Integers) -> tuple[Integers, Integers]:
     a = np.where(shift >= 0, value << np.maximum(shift, 0), value >> np.maximum(-shift, 0))  # Q32
     y = 2425393296 - ((1395864371 * a) >> 32)  # Q30: 2.2588 - 1.3 a
     for _ in range(4):
-        square = (y * y) >> 30
-        y = (y * ((3 << 30) - ((a * square) >> 32))) >> 31
+        square = (y * y) >> 32  # Q28, and so is the next product, so that each fits 32 bits
+        y = (y * ((3 << 28) - ((a * square) >> 32))) >> 29
     return np.minimum(y, 2**31 - 1), half + 30
 
 

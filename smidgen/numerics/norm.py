@@ -1,6 +1,8 @@
 """RMSNorm (Zhang & Sennrich 2019, eq. 4) and LayerNorm (Ba et al. 2016, eq. 4) in integers. Twin of kernels/norm.h.
 
-Deviations have 25 bits, the normalised row is Q30, gains have 16 bits. The input's scale cancels: only eps needs it.
+Deviations have 25 bits, gains 16, and a normalised row as many fraction bits as its products with the gains leave room
+for in 32 bits. The root of a row is one fixed-point number, so that in a row of int8 a normalised element is
+`root * x` and a constant, in 32 bits. The input's scale cancels: only eps needs it.
 """
 
 from dataclasses import asdict, dataclass
@@ -19,16 +21,24 @@ from smidgen.numerics.fixed_point import (
 )
 from smidgen.numerics.quantization import QParams
 
-_NORMALISED_BITS = 30  # of a deviation over the root of the row's power
+NORMALISED_BITS = 30  # at most
+RESULT_BITS = 16  # of a result's fraction, at most
+GAIN_BITS = 16
+_WIDE_ROOT_BITS = 16  # that a root has more where it is multiplied by int16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NormParameters:
-    """y = sat((n * gain) shifted + bias), n the deviation times the reciprocal root of sum(deviation**2) + epsilon."""
+    """y = sat((((n * gain) >> 16) + bias) >> shift), n = (deviation * root) rounded-shifted by root_shift.
+
+    root is 1 / sqrt(sum(deviation**2) + epsilon) with normalised_bits + root_shift fraction bits.
+    """
 
     gain: Integers  # (d,) int16: sqrt(D) and the output's scale folded in
-    bias: Integers  # (d,) int32 in output steps, zero point included
-    gain_shift: int
+    bias: Integers  # (d,) int32 in 2**-shift output steps, zero point and the half of the rounding included
+    normalised_bits: int  # of n, which is at most 1
+    root_shift: int
+    shift: int
     fraction_bits: int  # of a deviation
     epsilon: int  # D * eps in squared units of a deviation
     mean_multiplier: int  # 0 for RMSNorm, which leaves the mean in
@@ -53,18 +63,28 @@ def norm_parameters(
     count = gain.shape[0] if count is None else count
     deviation = deviation_parameters(x, count, centred=centred, eps=eps)
     integer_gain, exponent = signed_fixed_point(
-        gain * np.sqrt(count) / y.scale, 16, "norm gain", largest_exponent=62 - _NORMALISED_BITS
+        gain * np.sqrt(count) / y.scale, GAIN_BITS, "norm gain", largest_exponent=GAIN_BITS
     )
-    integer_bias = np.rint(bias / y.scale).astype(np.int64) + y.zero_point
-    if exponent < -_NORMALISED_BITS or np.abs(integer_bias).max() >= 2**31:
+    steps = bias / y.scale + y.zero_point
+    # Products with the gains take up to 29 bits, and biases as many.
+    room = NORMALISED_BITS - 1 - int(np.ceil(np.abs(steps).max())).bit_length()
+    shift = min(RESULT_BITS, NORMALISED_BITS - GAIN_BITS + exponent, room)
+    if shift < 1:
         raise GraphError(f"norm: its weight or its bias is too large for output scale {y.scale:g}")
     return NormParameters(
         gain=integer_gain,
-        bias=integer_bias,
-        gain_shift=_NORMALISED_BITS + exponent,
+        bias=np.rint(steps * 2.0**shift).astype(np.int64) + (1 << (shift - 1)),
+        normalised_bits=GAIN_BITS + shift - exponent,
+        root_shift=root_shift_of(x.dtype, deviation.fraction_bits),
+        shift=shift,
         **asdict(deviation),
         epsilon=max(1, round(count * eps * (2.0**deviation.fraction_bits / x.scale) ** 2)),
     )
+
+
+def root_shift_of(dtype: str, fraction_bits: int) -> int:
+    """Return how many bits more than a normalised row a root has; for int8 those of a deviation's fraction."""
+    return fraction_bits + (0 if dtype == "int8" else _WIDE_ROOT_BITS)
 
 
 def norm(
@@ -72,7 +92,9 @@ def norm(
     *,
     gain: Integers,
     bias: Integers,
-    gain_shift: int,
+    normalised_bits: int,
+    root_shift: int,
+    shift: int,
     fraction_bits: int,
     epsilon: int,
     mean_multiplier: int,
@@ -90,6 +112,10 @@ def norm(
         axes=axes,
     )  # fmt: skip
     power = (deviation * deviation).sum(axis=axes, keepdims=True) + epsilon
-    root, exponent = reciprocal_sqrt(power)
-    normalised = rounded_shift(deviation * root, exponent - _NORMALISED_BITS)  # at most 2**30 and a few
-    return saturate(rounded_shift(normalised * gain, gain_shift) + bias, dtype)
+    mantissa, exponent = reciprocal_sqrt(power)
+    places = exponent - normalised_bits - root_shift
+    root = rounded_shift(mantissa, np.maximum(places, 0)) << np.maximum(-places, 0)
+    # Beyond this are the roots of rows of one value, which are all mean.
+    root = np.minimum(root, (1 << (31 + root_shift - fraction_bits)) - 1)
+    normalised = rounded_shift(deviation * root, root_shift)
+    return saturate((((normalised * gain) >> GAIN_BITS) + bias) >> shift, dtype)

@@ -1,22 +1,15 @@
 """The fast forms of sums, products and tables of int8 give the bytes of their twins on cores with and without DSP."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from cores import CORES, hostile_inputs, run_on_core
 from graphs import GraphMaker
 from kernel_library import kernel_files
-from numpy.typing import NDArray
 
 from smidgen.codegen import emit
-from smidgen.codegen.bundle import Program
 from smidgen.ir import Graph, interpret
 from smidgen.numerics.quantization import QParams
 from smidgen.passes import plan_memory
-from smidgen.targets import find_target
-from smidgen.verification import Emulator, build_image
-
-CORES = ("cortex-m4", "cortex-m33", "cortex-m3", "cortex-m0plus", "rv32imc")
 
 
 def int8(scale: float, zero_point: int) -> QParams:
@@ -37,22 +30,6 @@ def pointwise_graph() -> Graph:
             maker.table(a, int8(2.0**-7, 3)),
         ]  # fmt: skip
     return maker.graph(*outputs)
-
-
-def hostile_inputs(graph: Graph) -> list[NDArray[np.int8]]:
-    """Return random samples, samples of the two ends only, and all of one end."""
-    random = np.random.default_rng(1)
-    inputs = []
-    for shape in (graph[name].shape for name in graph.inputs):
-        drawn = random.integers(-128, 128, (4, *shape)), random.choice([-128, 127], (4, *shape))
-        inputs.append(np.concatenate([*drawn, np.full((1, *shape), -128), np.full((1, *shape), 127)]).astype(np.int8))
-    return inputs
-
-
-def run_on_core(core: str, program: Program, inputs: list[NDArray[np.int8]]) -> list[NDArray[np.generic]]:
-    """Return what a program answers on an emulated core."""
-    target = replace(find_target(core), ram_bytes=1 << 20, flash_bytes=1 << 20)
-    return list(Emulator(build_image(program, target), program).run(inputs))
 
 
 @pytest.mark.parametrize("core", CORES)
@@ -85,6 +62,5 @@ def test_a_fault_in_the_fast_form_is_caught(header: str, right: str, wrong: str)
     inputs = hostile_inputs(graph)
     expected = interpret(graph, inputs)
     program = emit(graph, plan_memory(graph), known_inputs=[array[0] for array in inputs])
-    files = {name: text.replace(right, wrong) for name, text in program.files.items()}
-    found = run_on_core("cortex-m4", replace(program, files=files), inputs)
+    found = run_on_core("cortex-m4", program, inputs, right=right, wrong=wrong)
     assert any(np.any(expected[name] != actual) for name, actual in zip(graph.outputs, found, strict=True))

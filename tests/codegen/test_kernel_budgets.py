@@ -9,6 +9,8 @@ BUDGETS = {
     ("int8 linear 64x64, one vector", "cortex-m4"): 1.09,
     ("int8 linear 256x256, one vector", "cortex-m4"): 0.95,
     ("int8 linear 20x64 times 64x64", "cortex-m4"): 0.93,
+    ("LayerNorm D=64", "cortex-m4"): 10.31,
+    ("RMSNorm D=64", "cortex-m4"): 8.4,
     ("int8 add", "cortex-m4"): 5.76,
     ("int8 mul", "cortex-m4"): 5.76,
     ("int8 table (tanh)", "cortex-m4"): 2.95,

@@ -17,7 +17,7 @@ from smidgen.numerics.quantization import QParams
 Run = Callable[..., Integers]
 
 SIGNATURES = {
-    "norm_q": "ppppuuuuuuiiilii",
+    "norm_q": "ppppuuuuuuiiiiilii",
     "mean_q": "ppuuuuuiiii",
     "sum_along_q": "ppuuuuuiiii",
     "extremum_q": "ppuuuuu",
@@ -72,8 +72,8 @@ def test_norms(
     expected = norm.norm(x, **shaped, zero_point=x_qparams.zero_point, dtype=y_type, axes=(1, 3))
     constants = (narrow(p.gain, "int16"), narrow(p.bias, "int32"))
     arguments = (
-        *x.shape, *bits(x_type, y_type), x_qparams.zero_point, p.gain_shift, p.fraction_bits, p.epsilon,
-        p.mean_multiplier, p.mean_shift,
+        *x.shape, *bits(x_type, y_type), x_qparams.zero_point, p.normalised_bits, p.root_shift, p.shift,
+        p.fraction_bits, p.epsilon, p.mean_multiplier, p.mean_shift,
     )  # fmt: skip
     actual = run("norm_q", x.shape, y_type, narrow(x, x_type), *constants, None, *arguments)
     np.testing.assert_array_equal(expected, actual)

@@ -289,6 +289,10 @@ BOUNDS: dict[str, tuple[Spoil, str]] = {
     "power of a moment": (with_attr("second_moment", "fraction_bits", 16), r"the power of a row can reach \d+"),
     "power of a group": (with_attr("group_norm", "epsilon", 2**62 - 1), r"group_norm.*: the power of a row can reach"),
     "power of a row": (with_attr("layer_norm", "epsilon", 2**62 - 1), r"the power of a row can reach \d+"),
+    "root of a row": (with_attr("layer_norm", "root_shift", 3), r"root_shift must be \d+ for int"),
+    "bias of a row": (
+        with_param("rms_norm", "bias", lambda bias: np.full_like(bias, 2**31 - 1)), r"a product with its bias can reach"
+    ),
     "mean of a row": (with_attr("layer_norm", "mean_multiplier", 2**31 - 1), "says more than the mean of 4 features"),
     "score": (lambda _: wide_attention(score_prescale=0), r"a score can reach \d+, it must stay below 2\*\*30"),
     "state": (

@@ -2,17 +2,35 @@
 
 from smidgen.codegen.c_text import floating, signed, signed64
 from smidgen.codegen.calls.site import Call, Emitters, Site, bits, call, rows, sizes
-from smidgen.ir.ops.normalization import places
+from smidgen.ir.ops.normalization import places, runs_on_norm_stream
+from smidgen.numerics.norm_stream import one_bias
 
 
 def _norm(site: Site) -> Call:
     x, y = site.x[0], site.y
+    if runs_on_norm_stream(site.op, x, y):
+        return _norm_rows(site)
     arguments = [
         site.at(x), site.param("gain"), site.param("bias"), site.at(y), *_parts(site), *bits(x, y),
-        signed(x.zero_point), *site.signed("gain_shift", "fraction_bits"), signed64(site.integer("epsilon")),
-        *site.signed("mean_multiplier", "mean_shift"),
+        signed(x.zero_point), *site.signed("normalised_bits", "root_shift", "shift"), *_statistics(site),
     ]  # fmt: skip
     return call("norm", "norm_q", arguments)
+
+
+def _norm_rows(site: Site) -> Call:
+    x = site.x[0]
+    bias = one_bias(site.op.params["bias"])
+    arguments = [
+        site.at(x), site.param("stream"), site.at(site.y), *sizes(rows(x), x.shape[-1], bias is None),
+        signed(bias or 0), signed(x.zero_point), *site.signed("normalised_bits"), *_statistics(site),
+    ]  # fmt: skip
+    return call("norm_rows", "norm_rows_s8", arguments)
+
+
+def _statistics(site: Site) -> list[str]:
+    return [
+        *site.signed("fraction_bits"), signed64(site.integer("epsilon")), *site.signed("mean_multiplier", "mean_shift")
+    ]  # fmt: skip
 
 
 def _parts(site: Site) -> list[str]:

@@ -58,6 +58,12 @@ SMIDGEN_KERNEL int32_t high_product(uint32_t a, uint32_t b)
     return ((int32_t)a >> 16) * ((int32_t)b >> 16);
 }
 
+/* sum + the products of the low and of the high halves of two words: one SMLAD. */
+SMIDGEN_KERNEL int32_t add_products(int32_t sum, uint32_t a, uint32_t b)
+{
+    return __builtin_arm_smlad((int32_t)a, (int32_t)b, sum);
+}
+
 /* sum + ((factor * half) >> 16) with the low or the high half of `halves`. */
 SMIDGEN_KERNEL int32_t add_low_product(int32_t sum, int32_t factor, uint32_t halves)
 {

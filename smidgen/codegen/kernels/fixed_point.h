@@ -36,6 +36,16 @@ SMIDGEN_KERNEL int32_t multiply_high_rounded(int32_t a, int32_t b)
     return (int32_t)((((int64_t)a * b) + ((int64_t)1 << 31)) >> 32);
 }
 
+/* floor(a * b / 2^16) for an int16 b: one SMULWB on cores with the DSP extension, else two products of 32 bits. */
+SMIDGEN_KERNEL int32_t multiply_s16_high(int32_t a, int32_t b)
+{
+#if defined(__ARM_FEATURE_DSP)
+    return (int32_t)(((int64_t)a * b) >> 16);
+#else
+    return ((a >> 16) * b) + (((int32_t)((uint32_t)a & 0xFFFFU) * b) >> 16);
+#endif
+}
+
 /* floor(acc * multiplier * 2^(shift - 32) + 1/2), saturated to +-2^30; multiplier >= 0, shift a constant in [-30, 31]. */
 SMIDGEN_KERNEL int32_t requantize(int32_t acc, int32_t multiplier, int32_t shift)
 {

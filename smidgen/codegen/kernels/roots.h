@@ -16,6 +16,11 @@ SMIDGEN_KERNEL int32_t bit_length_u64(uint64_t value)
     return (value == 0U) ? 0 : (64 - __builtin_clzll(value));
 }
 
+SMIDGEN_KERNEL uint32_t multiply_high_u32(uint32_t a, uint32_t b)
+{
+    return (uint32_t)(((uint64_t)a * b) >> 32);
+}
+
 /* 1 / value for 0 < value < 2^62, mantissa in [2^30, 2^31); relative error below 2^-28. */
 SMIDGEN_KERNEL smidgen_scaled reciprocal(uint64_t value)
 {
@@ -38,11 +43,11 @@ SMIDGEN_KERNEL smidgen_scaled reciprocal_sqrt(uint64_t value)
     smidgen_scaled result;
     const int32_t half = (bit_length_u64(value) + 1) >> 1; /* value = a 4^half with a in [0.25, 1) */
     const int32_t shift = 32 - (2 * half);
-    const uint64_t a = (shift >= 0) ? (value << shift) : (value >> -shift); /* Q32 */
-    uint64_t y = 2425393296U - ((1395864371U * a) >> 32);                   /* Q30: 2.2588 - 1.3 a */
+    const uint32_t a = (uint32_t)((shift >= 0) ? (value << shift) : (value >> -shift)); /* Q32 */
+    uint32_t y = 2425393296U - multiply_high_u32(1395864371U, a);                       /* Q30: 2.2588 - 1.3 a */
     for (uint32_t i = 0U; i < 4U; i++) {
-        const uint64_t square = (y * y) >> 30;
-        y = (y * (((uint64_t)3 << 30) - ((a * square) >> 32))) >> 31;
+        const uint32_t square = multiply_high_u32(y, y); /* Q28, and so is the next product */
+        y = (uint32_t)(((uint64_t)y * ((3U << 28) - multiply_high_u32(a, square))) >> 29);
     }
     result.mantissa = (y > 0x7FFFFFFFU) ? 0x7FFFFFFF : (int32_t)y;
     result.exponent = half + 30;

@@ -3,11 +3,12 @@
 import math
 from collections.abc import Mapping
 
+import numpy as np
+
 from smidgen.errors import GraphError
 from smidgen.ir.graph import Op, Tensor
 from smidgen.ir.ops.op_spec import (
     MULTIPLIER,
-    RIGHT_SHIFT,
     SHIFT,
     SIZE,
     Array,
@@ -19,14 +20,16 @@ from smidgen.ir.ops.op_spec import (
     float_params,
     integer,
     prove_deviations,
+    require_below,
     same_shape,
     span,
     wide_params,
 )
-from smidgen.numerics import float32, norm
+from smidgen.numerics import float32, norm, norm_stream
 
 _ATTRS = {
-    "gain_shift": RIGHT_SHIFT, "fraction_bits": range(17), "epsilon": range(1, 2**62),
+    "normalised_bits": range(1, norm.NORMALISED_BITS + 1), "root_shift": range(33),
+    "shift": range(1, norm.RESULT_BITS + 1), "fraction_bits": range(17), "epsilon": range(1, 2**62),
     "mean_multiplier": MULTIPLIER, "mean_shift": SHIFT,
 }  # fmt: skip
 
@@ -43,6 +46,19 @@ def _prove_count(op: Op, x: Operands, count: int) -> None:
         op, count, span(x[0]), fraction_bits=attrs["fraction_bits"], mean_multiplier=attrs["mean_multiplier"],
         mean_shift=attrs["mean_shift"], epsilon=attrs["epsilon"],
     )  # fmt: skip
+    root_shift = norm.root_shift_of(x[0].dtype, attrs["fraction_bits"])
+    if attrs["root_shift"] != root_shift:
+        raise GraphError(f"{op.name}: root_shift must be {root_shift} for {x[0].dtype}, it is {attrs['root_shift']}")
+    gain, bias = (int(np.abs(wide_params(op)[role]).max()) for role in ("gain", "bias"))
+    product = ((2 << attrs["normalised_bits"]) * gain) >> norm.GAIN_BITS  # a normalised element is at most 1 and a few
+    require_below(op, "a product with its bias", product + bias + (128 << norm.RESULT_BITS), 31)
+
+
+def runs_on_norm_stream(op: Op, x: Tensor, y: Tensor) -> bool:
+    """True if the kernel for rows of int8 to int8 takes this norm, whose constants are then one stream."""
+    fits = norm_stream.LEAST_CHANNELS <= x.shape[-1] <= norm_stream.MOST_CHANNELS
+    of_rows = op.kind in ("rms_norm", "layer_norm")
+    return of_rows and fits and x.dtype == y.dtype == "int8" and integer(op, "shift") == norm.RESULT_BITS
 
 
 def _prove(op: Op, x: Operands, y: Tensor) -> None:
