@@ -66,7 +66,7 @@ MOVES = frozenset({
 #: Operators whose results are some of the elements of their first argument, and perhaps where those stood.
 PICKS = frozenset({
     aten.adaptive_max_pool1d.default, aten.adaptive_max_pool2d.default, aten.amax.default, aten.amin.default,
-    aten.max_pool1d.default,
+    aten.cummax.default, aten.cummin.default, aten.max_pool1d.default,
     aten.max_pool1d_with_indices.default, aten.max_pool2d.default, aten.max_pool2d_with_indices.default,
 })  # fmt: skip
 

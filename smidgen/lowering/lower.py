@@ -26,6 +26,7 @@ from smidgen.lowering import (
     recurrences,
     recurrent_layers,
     reductions,
+    running,
     softmax,
 )
 from smidgen.lowering.advice import instead_of
@@ -48,6 +49,7 @@ _FAMILIES = (
     recurrences,
     recurrent_layers,
     reductions,
+    running,
     softmax,
 )
 _RULES: Mapping[object, Rule] = {target: rule for family in _FAMILIES for target, rule in family.RULES.items()}

@@ -8,6 +8,7 @@ from torch import fx
 from smidgen.compression.structure import arguments
 from smidgen.ir.graph import Attribute, Tensor
 from smidgen.ir.spec import integer_attributes
+from smidgen.lowering.axes import axis_last, reordered, reordered_result, restore
 from smidgen.lowering.builder import TRUTH, Builder, Rule
 from smidgen.lowering.operands import aligned, expanded, number, reshaped, stored
 from smidgen.models.masked_softmax import masked_softmax as over_seen
@@ -40,22 +41,18 @@ def _weights(builder: Builder, node: fx.Node, kind: str, source: fx.Node, dim: i
     name = builder.op_name(node)
     x, axis = builder.operand(source), builder.axis(node, source, dim)
     y = builder.output(node)
-    order = (*(other for other in range(len(x.shape)) if other != axis), axis)
-    operands = [_moved(builder, node, x, order, f"{name}.to_last")]
+    order = axis_last(len(x.shape), axis)
+    operands = [reordered(builder, node, x, order, f"{name}.to_last")]
     if seen is not None:
-        operands.append(_moved(builder, node, _shown(builder, node, seen, x), order, f"{name}.seen_to_last"))
-    last = (
-        y if order == tuple(range(len(order))) else builder.add_tensor(f"{name}.y_last", operands[0].shape, y.qparams)
-    )
+        operands.append(reordered(builder, node, _shown(builder, node, seen, x), order, f"{name}.seen_to_last"))
     attrs: dict[str, Attribute] = {}
     if not builder.is_float:
         scales = builder.quantization(node, x, y)
         parameters = log_softmax_parameters if kind == "log_softmax" else softmax_parameters
         attrs = dict(integer_attributes(builder.integers(node, lambda: parameters(*scales))))
-    builder.add_op(node, kind, operands, last, attrs=attrs, name=name)
-    if last is not y:
-        back = tuple(order.index(place) for place in range(len(order)))
-        builder.add_op(node, "transpose", [last], y, attrs={"permutation": back}, name=f"{name}.from_last")
+    found = reordered_result(builder, y, order, name)
+    builder.add_op(node, kind, operands, found, attrs=attrs, name=name)
+    restore(builder, node, found, y, order, name)
 
 
 def _shown(builder: Builder, node: fx.Node, seen: object, x: Tensor) -> Tensor:
@@ -70,15 +67,6 @@ def _shown(builder: Builder, node: fx.Node, seen: object, x: Tensor) -> Tensor:
     first = next((axis for axis, size in enumerate(whole) if size > 1), len(whole))
     shape = tuple(size if axis >= first else 1 for axis, size in enumerate(x.shape))
     return expanded(builder, node, reshaped(builder, node, truth, whole), shape)
-
-
-def _moved(builder: Builder, node: fx.Node, x: Tensor, order: tuple[int, ...], name: str) -> Tensor:
-    """Return x with its axes in another order."""
-    if order == tuple(range(len(order))):
-        return x
-    y = builder.add_tensor(builder.unused(f"{name}_x"), [x.shape[axis] for axis in order], x.qparams, x.dtype)
-    builder.add_op(node, "transpose", [x], y, attrs={"permutation": order}, name=name)
-    return y
 
 
 RULES: Mapping[object, Rule] = {

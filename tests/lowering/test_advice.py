@@ -19,7 +19,7 @@ aten = torch.ops.aten
         (aten._fft_r2c.default, "an nn.Linear with fixed weights"),
         (aten.fake_quantize_per_tensor_affine.default, "give the float model: Smidgen quantises it"),
         (aten.linalg_inv.default, "solve it before export and keep the result as a buffer"),
-        (aten.cumsum.default, "carry it in an nn.GRU|carry what you need in an nn.GRU"),
+        (aten.cumprod.default, "carry what you need in an nn.GRU"),
     ],
     ids=str,
 )

@@ -10,6 +10,7 @@ from smidgen.compression.rewriting.attention import fuse_attention
 from smidgen.compression.rewriting.batch_norm import scale_instead_of_batch_norm
 from smidgen.compression.rewriting.channel_scaling import merge_channel_scaling
 from smidgen.compression.rewriting.cumulative_attention import fuse_cumulative_attention
+from smidgen.compression.rewriting.cumulative_mean import fuse_cumulative_mean
 from smidgen.compression.rewriting.identities import drop_identities
 from smidgen.compression.rewriting.linear_attention import fuse_linear_attention
 from smidgen.compression.rewriting.masked_softmax import fuse_masked_softmax
@@ -64,6 +65,7 @@ def rewrite_by_constants(graph: fx.Graph, constants: Constants, batch: BatchAxis
         fuse_masked_softmax(graph, constants),
         fuse_linear_attention(graph, constants),
         fuse_cumulative_attention(graph),
+        fuse_cumulative_mean(graph, constants),
         fuse_rotary(graph, constants, batch),
         share_heads(graph, batch),
         part_projections(graph, batch),
