@@ -43,11 +43,14 @@ class _Function(nn.Module):
 
 
 class _Scan(nn.Module):
-    """A selective scan over u (B, T, d) with steps, B and C given."""
+    """A selective scan over u (B, T, d) with steps, B and C given; rates are n a, equal or of no form."""
 
-    def __init__(self, width: int, states: int) -> None:
+    def __init__(self, width: int, states: int, rates: str) -> None:
         super().__init__()
-        self.register_buffer("A", -torch.arange(1.0, states + 1).repeat(width, 1))
+        of_form = {"A_n = n*a": torch.arange(1.0, states + 1), "one decay": torch.ones(states)}
+        self.register_buffer(
+            "A", -of_form[rates].repeat(width, 1) if rates in of_form else -torch.rand(width, states) * states
+        )
         self.register_buffer("D", torch.ones(width))
 
     def forward(self, u: Tensor, delta: Tensor, b: Tensor, c: Tensor) -> Tensor:
@@ -108,6 +111,14 @@ def _elementwise(name: str, op: str, module: Callable[[], nn.Module], *, operand
     return Work(name=name, op=op, module=module, shapes=shapes, per=20 * 64, unit="element", target=target)
 
 
+def _scan(width: int, states: int, rates: str, *, target: float) -> Work:
+    return Work(
+        name=f"selective scan {width}x{states}, {rates}", op="selective_scan",
+        module=lambda: _Scan(width, states, rates), shapes=((20, width),) * 2 + ((20, states),) * 2,
+        per=20 * width * states, unit="state update", target=target,
+    )  # fmt: skip
+
+
 WORKS = (
     _linear(1, 64, target=1.15, baseline=3.02),
     _linear(1, 256, target=1.05, baseline=2.44),
@@ -124,10 +135,10 @@ WORKS = (
     _elementwise("int8 add", "add", lambda: _Function(torch.add), operands=2, target=6.0),
     _elementwise("int8 mul", "mul", lambda: _Function(torch.mul), operands=2, target=6.0),
     _elementwise("int8 table (tanh)", "table", nn.Tanh, target=3.0),
-    Work(
-        name="selective scan, A_n = n*a", op="selective_scan", module=lambda: _Scan(16, 8),
-        shapes=((20, 16), (20, 16), (20, 8), (20, 8)), per=20 * 16 * 8, unit="state update", target=10.0,
-    ),
+    _scan(128, 16, "A_n = n*a", target=10.0),
+    _scan(128, 16, "one decay", target=10.0),
+    _scan(128, 16, "general A", target=18.0),
+    _scan(16, 8, "A_n = n*a", target=10.0),
 )  # fmt: skip
 
 

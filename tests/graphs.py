@@ -260,18 +260,21 @@ class GraphMaker:
         return self._op("rotary", [x, *tables], source.shape, y, attrs={**attrs, **integer_attributes(p)})
 
     def selective_scan(
-        self, u: str, delta: str, B: str, C: str, y: QParams | None = INT8, *, groups: int = 1, equal: bool = False
+        self, u: str, delta: str, B: str, C: str, y: QParams | None = INT8, *, groups: int = 1, form: str = "each"
     ) -> str:
-        """Add a scan over u (t, d), delta (t, heads), B, C (t, groups * n); `equal` gives states one decay a head."""
+        """Add a scan over u (t, d), delta (t, heads), B, C (t, groups * n).
+
+        Each state decays by itself, or all of a head do with `form` "equal", or by "powers" of the first.
+        """
         x = [self.tensors[name] for name in (u, delta, B, C)]
         d, heads, n = x[0].shape[1], x[1].shape[1], x[2].shape[1] // groups
-        A, D = -self._random.uniform(0.5, 4.0, (heads, 1 if equal else n)), self._random.normal(size=d)
+        A, D = -self._random.uniform(0.5, 4.0, (heads, n if form == "each" else 1)), self._random.normal(size=d)
         attrs: dict[str, Attribute] = {"groups": groups, "reverse": False}
         if x[0].is_float:
             params = {"A": A.astype(np.float32), "D": D.astype(np.float32)}
             return self._op("selective_scan", [u, delta, B, C], x[0].shape, None, params, attrs)
         named = dict(zip(("u", "delta", "B", "C"), (tensor.qparams for tensor in x), strict=True))
-        A = np.broadcast_to(A, (heads, n))
+        A = A * (np.arange(1, n + 1) if form == "powers" else np.ones(n))
         p = scan_parameters(A, D, np.full(d, 2.0), **named, y=y)  # type: ignore[arg-type]
         arrays = {role: array for role, array in integer_arrays(p).items() if role != "state_exponent"}
         attrs = {**integer_attributes(p), "chain": p.chain, **attrs}
@@ -670,7 +673,7 @@ def every_float_operator() -> Graph:
     delta = m.pointwise(m.linear(u, 4), "softplus")
     step = m.pointwise(m.linear(u, 2), "softplus")
     scanned = m.selective_scan(u, delta, m.linear(u, 3), m.linear(u, 3))
-    scanned = m.selective_scan(scanned, step, m.linear(u, 6), m.linear(u, 6), groups=2, equal=True)
+    scanned = m.selective_scan(scanned, step, m.linear(u, 6), m.linear(u, 6), groups=2, form="equal")
     gated = m.binary("mul", scanned, u, None)
     gated = m.binary("maximum", gated, m.binary("minimum", m.slice(u, 0, 2, 3), u, None), None)
     projected = m.linear(m.recurrent("gru", m.linear(gated, 12)), 16)

@@ -7,7 +7,9 @@ import numpy as np
 from kernel_library import build_kernel_library
 from numpy.typing import NDArray
 
-_HEADERS = ("exponential.h", "gates.h", "roots.h", "table.h")
+from smidgen.numerics.decay import FRACTION_BITS
+
+_HEADERS = ("decay.h", "exponential.h", "gates.h", "roots.h", "table.h")
 #: name -> (type of each array argument, expression for element i, type of the result)
 _FUNCTIONS = {
     "requantize": (("int32", "int32", "int32"), "requantize(a0[i], a1[i], a2[i])", "int32"),
@@ -17,6 +19,7 @@ _FUNCTIONS = {
     "sigmoid_gate": (("int64",), "sigmoid_gate(a0[i])", "int32"),
     "exp2_negative": (("int32",), "exp2_negative(a0[i])", "int32"),
     "logarithm": (("int64",), "logarithm((uint64_t)a0[i])", "int32"),
+    **{f"decay_{bits}": (("int32", "int32"), f"decay_of(a0[i], a1[i], {bits}U)", "int32") for bits in FRACTION_BITS},
     "reciprocal_mantissa": (("int64",), "reciprocal((uint64_t)a0[i]).mantissa", "int32"),
     "reciprocal_exponent": (("int64",), "reciprocal((uint64_t)a0[i]).exponent", "int32"),
     "reciprocal_sqrt_mantissa": (("int64",), "reciprocal_sqrt((uint64_t)a0[i]).mantissa", "int32"),

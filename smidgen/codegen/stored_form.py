@@ -20,4 +20,7 @@ def stored_form(graph: Graph, op: Op) -> Mapping[str, NDArray[Any]]:
         return {"stream": row_pair_stream(weight, bias, multiplier, row_count(graph[op.output]))}
     if runs_on_norm_stream(op, graph.operands(op)[0], graph[op.output]):
         return {"stream": norm_stream(*(op.params[role].astype(np.int64) for role in ("gain", "bias")))}
+    if op.kind == "selective_scan" and "drive_multiplier" in op.params:
+        channels = np.stack([op.params[f"{role}_multiplier"] for role in ("drive", "output", "skip")], axis=1)
+        return {"decay_multiplier": op.params["decay_multiplier"], "channels": channels}
     return op.params

@@ -31,7 +31,7 @@ HEADERS = (
     "selective_scan_f32.h",
 )
 SIGNATURES = {
-    "selective_scan_q": "ppppppppppuuuuuuuuuiiiiiu",
+    "selective_scan_q": "pppppppppuuuuuuuuuuuiiuiu",
     "gru_q": "pppppppuuiiiu",
     "lstm_q": "ppppppppuuiiiiu",
     "rnn_q": "pppppppuuiiiuu",
@@ -107,20 +107,22 @@ def test_selective_scan(
     dtypes = {"u": u_type, "delta": "int16", "B": "int16", "C": "int16"}
     x = {name: data.draw(tensors(dtypes[name], BATCH, steps, size)) for name, size in shapes.items()}
     arguments = {f.name: getattr(p, f.name) for f in fields(p) if f.name != "state_exponent"}
-    before = random.integers(-p.state_limit, p.state_limit, (BATCH, channels, states))
+    before = 2 * random.integers(-(2 ** (p.state_bits - 1)), 2 ** (p.state_bits - 1), (BATCH, channels, states))
     after = before.copy()
     expected = scan.selective_scan(
         *x.values(), **arguments, zero_point=y_qparams.zero_point, dtype=y_type, groups=groups, reverse=reverse,
         carried=after,
     )  # fmt: skip
-    constants = [typed(arguments[f"{role}_multiplier"], "int32") for role in ("decay", "drive", "output", "skip")]
+    multipliers = np.stack([arguments[f"{role}_multiplier"] for role in ("drive", "output", "skip")], axis=1)
+    constants = [typed(p.decay_multiplier, "int32"), typed(multipliers, "int32")]
     for i, y in enumerate(expected):
         operands = [typed(values[i], dtypes[name]) for name, values in x.items()]
         actual, state = np.full(y.shape, -1, y_type), typed(before[i], "int32")
         kernels(
-            "selective_scan_q", *operands, *constants, actual, state, steps, channels, heads, groups, states,
-            p.decay_multiplier.shape[1], p.chain, *bits(u_type, y_type), p.decay_shift, p.drive_shift,
-            p.output_shift, p.state_limit, y_qparams.zero_point, reverse,
+            "selective_scan_q", *operands, *constants, actual, state, np.full(5 * states, -1, np.int32), steps,
+            channels, heads, groups, states, p.decay_multiplier.shape[1], p.chain, *bits(u_type, y_type),
+            p.fraction_bits, p.product_shift, p.drive_shift, p.output_shift, p.state_bits, y_qparams.zero_point,
+            reverse,
         )  # fmt: skip
         np.testing.assert_array_equal(y, actual)
         np.testing.assert_array_equal(after[i], state)

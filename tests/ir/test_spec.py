@@ -314,7 +314,7 @@ BOUNDS: dict[str, tuple[Spoil, str]] = {
         ),
         r"a gate sum can reach \d+, it must stay below 2\*\*63",
     ),
-    "states": (lambda _: scan_of_many_states(), r"the sum over states can reach 2147483648, it must stay below"),
+    "states": (lambda _: scan_of_many_states(), r"the sum over states can reach 2147483652, it must stay below"),
 }  # fmt: skip
 ALL = {
     f"{chapter}: {case}": fault
@@ -453,7 +453,7 @@ def scan_of_many_states() -> Graph:
     m = GraphMaker()
     u, delta = m.input("u", 3, 2, qparams=SYMMETRIC), m.input("delta", 3, 2, qparams=INT16)
     B = m.input("B", 3, 8, qparams=INT16)
-    return unchecked(m, m.selective_scan(u, delta, B, B), state_limit=2**29)
+    return unchecked(m, m.selective_scan(u, delta, B, B), state_bits=29)
 
 
 def asymmetric_attention() -> Graph:

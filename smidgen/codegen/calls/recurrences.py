@@ -7,10 +7,10 @@ from smidgen.codegen.calls.site import Call, Emitters, Site, bits, call, sizes
 def _scan(site: Site) -> Call:
     u, delta, B, C = site.x
     arguments = [
-        site.at(u), site.at(delta), site.at(B), site.at(C),
-        *(site.param(f"{role}_multiplier") for role in ("decay", "drive", "output", "skip")),
-        site.at(site.y), site.state("state"), *_sizes(site), unsigned(bool(site.op.attrs["chain"])), *bits(u, site.y),
-        *site.signed("decay_shift", "drive_shift", "output_shift", "state_limit"), signed(site.y.zero_point),
+        site.at(u), site.at(delta), site.at(B), site.at(C), site.param("decay_multiplier"), site.param("channels"),
+        site.at(site.y), site.state("state"), site.scratch("int32"), *_sizes(site),
+        unsigned(bool(site.op.attrs["chain"])), *bits(u, site.y), *site.unsigned("fraction_bits", "product_shift"),
+        *site.signed("drive_shift", "output_shift"), *site.unsigned("state_bits"), signed(site.y.zero_point),
         unsigned(bool(site.op.attrs["reverse"])),
     ]  # fmt: skip
     return call("selective_scan", "selective_scan_q", arguments)

@@ -77,6 +77,10 @@ class Site:
         """Return attributes as signed literals."""
         return [signed(self.integer(key)) for key in keys]
 
+    def unsigned(self, *keys: str) -> list[str]:
+        """Return attributes as unsigned literals."""
+        return [unsigned(self.integer(key)) for key in keys]
+
     def zero_points(self) -> list[str]:
         """Return the zero points of the inputs and the output as literals."""
         return [signed(tensor.zero_point) for tensor in (*self.x, self.y)]

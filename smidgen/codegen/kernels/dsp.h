@@ -123,6 +123,7 @@ SMIDGEN_KERNEL uint32_t is_word_aligned(const void *p)
 
 #else
 #define SMIDGEN_HAS_DSP 0
+
 #endif
 
 #endif

@@ -22,6 +22,7 @@ from smidgen.ir.ops.op_spec import (
     wide_params,
 )
 from smidgen.numerics import float32, scan
+from smidgen.numerics.decay import FRACTION_BITS
 
 
 def _scan_shape(op: Op, x: Operands) -> Shape:
@@ -55,8 +56,10 @@ def _float_scan(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
 def _prove_scan(op: Op, x: Operands, y: Tensor) -> None:
     require_symmetric(op, x[0])
     require_int16(op, *x[1:])
+    if integer(op, "product_shift") > scan.PRODUCT_SHIFTS[x[0].dtype]:
+        raise GraphError(f"{op.name}: products with {x[0].dtype} cannot be shifted by {op.attrs['product_shift']} bits")
     n_states = x[2].shape[1] // integer(op, "groups")
-    require_below(op, "the sum over states", n_states * integer(op, "state_limit") // 2, 30)
+    require_below(op, "the sum over states", n_states * 2 ** (integer(op, "state_bits") - 1) + n_states // 2, 31)
 
 
 def _scan_states(op: Op, x: Operands, y: Tensor) -> tuple[State, ...]:
@@ -64,18 +67,28 @@ def _scan_states(op: Op, x: Operands, y: Tensor) -> tuple[State, ...]:
     return (State(role="state", shape=(x[0].shape[1], x[2].shape[1] // integer(op, "groups")), dtype=dtype),)
 
 
+def _scan_scratch_bytes(op: Op, x: Operands, y: Tensor) -> int:
+    """Return room for the inputs of a step as the kernel reads them, and for decays where each state has its own."""
+    if y.is_float:
+        return 0
+    n_states, decays = x[2].shape[1] // integer(op, "groups"), op.params["decay_multiplier"].shape[1]
+    words = 5 * -(-n_states // 2) if decays > 1 else 6 * (n_states // 4)
+    return 4 * max(1, words)
+
+
 SPECS: Mapping[str, OpSpec] = {
     "selective_scan": OpSpec(
         arity=4, shape=_scan_shape, time="recurrence",
         macs=lambda op, x, y: 3 * x[0].size * x[2].shape[1] // integer(op, "groups"), states=_scan_states,
+        scratch_bytes=_scan_scratch_bytes,
         integer=Form(
             params={
                 "decay_multiplier": ("int32", ".."), "drive_multiplier": ("int32", "o"),
                 "output_multiplier": ("int32", "o"), "skip_multiplier": ("int32", "o"),
             },
             attrs={
-                "decay_shift": SHIFT, "drive_shift": SHIFT, "output_shift": SHIFT, "state_limit": range(1, 2**29 + 1),
-                "groups": SIZE, "chain": bool, "reverse": bool,
+                "fraction_bits": FRACTION_BITS, "product_shift": range(10), "drive_shift": SHIFT, "output_shift": SHIFT,
+                "state_bits": range(1, scan.STATE_BITS_MAX + 1), "groups": SIZE, "chain": bool, "reverse": bool,
             },
             prove=_prove_scan, evaluate=_scan,
         ),
