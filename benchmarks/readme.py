@@ -264,7 +264,7 @@ def _cores() -> str:
 
 def _boards() -> str:
     lines = [
-        "| name | core | flash, KB | RAM, KB | clock, MHz | run current | figures from |",
+        "| name | core | flash, KB | RAM, KB | clock, MHz | run current | read in |",
         "| --- | --- | ---: | ---: | ---: | --- | --- |",
     ]
     for board in BOARDS.values():
@@ -275,7 +275,8 @@ def _boards() -> str:
             (board.ram_bytes or 0) // 1024,
             (board.clock_hz or 0) / 1e6,
         )
-        lines.append(f"| `{board.name}` | {board.core.name} | {flash} | {ram} | {clock:g} | {drawn} | {board.source} |")
+        read_in = board.source if current is None else f"{board.source}. Current: {current.source}"
+        lines.append(f"| `{board.name}` | {board.core.name} | {flash} | {ram} | {clock:g} | {drawn} | {read_in} |")
     return "\n".join(lines)
 
 

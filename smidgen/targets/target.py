@@ -12,10 +12,11 @@ DEFAULT_RAM_BYTES = 32 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActiveCurrent:
-    """Current that a microcontroller draws while its core runs from flash; its target's `source` says whence."""
+    """Current that a microcontroller draws while its core runs from flash, typical, at room temperature."""
 
     ua_per_mhz: float
     supply_v: float
+    source: str = ""  # the document, and under which conditions it states the current
 
     def __post_init__(self) -> None:
         if not (self.ua_per_mhz > 0 and self.supply_v > 0):
@@ -37,7 +38,7 @@ class Target:
     ram_bytes: int | None
     clock_hz: int | None = None  # the fastest that its datasheet allows
     active_current: ActiveCurrent | None = None
-    source: str = ""  # of the figures: the datasheet, whether they were checked against it, and what is left out
+    source: str = ""  # of memory and clock: the documents that they were read in, and what is left out
 
     def __post_init__(self) -> None:
         for what, value in (("flash", self.flash_bytes), ("RAM", self.ram_bytes), ("clock", self.clock_hz)):
