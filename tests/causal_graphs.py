@@ -72,6 +72,7 @@ def causal_graphs(draw: st.DrawFn, *, is_float: bool = False) -> Graph:
         "pool",
         "image",
         "summary",
+        "lookup",
         "product",
         "residual",
         "positions",
@@ -129,6 +130,8 @@ def _layer(draw: st.DrawFn, m: GraphMaker, x: str, kind: str, width: int, y: QPa
             groups = m.softmax(groups, y=y) if draw(st.booleans()) else m.log_softmax(groups, y)
             best = m.reshape(m.extreme("max", groups, 1), steps, 1)
             return m.linear(m.binary("add", best, m.reshape(m.second_moment(x, y=y), steps, 1), y), width, y)
+        case "lookup":
+            return m.binary("add", x, m.embedding(m.argmax(x, 1), 3, width, wide), y)
         case "product":
             row, column = m.linear(x, width, narrow), m.linear(x, width, wide)
             own = m.matmul(m.reshape(row, steps, 1, width), m.reshape(column, steps, width, 1), y=y)

@@ -449,6 +449,12 @@ class GraphMaker:
         p = matmul_parameters(first.qparams, second.qparams, y, first.shape[-1])
         return self._op("matmul", [a, b], shape, y, attrs={**attrs, **asdict(p)})
 
+    def embedding(self, ids: str, rows: int, width: int, y: QParams = INT8) -> str:
+        """Add the rows of a table by their numbers; float32 without `y`."""
+        real = self._random.normal(size=(rows, width))
+        table = real.astype(np.float32) if y is None else y.quantize(real).astype(y.dtype)
+        return self._op("embedding", [ids], (*self.tensors[ids].shape, width), y, {"table": table})
+
     def softmax(self, x: str, seen: str | None = None, y: QParams = INT16) -> str:
         """Add a softmax of each row, of what `seen` marks alone."""
         source, operands = self.tensors[x], [x] if seen is None else [x, seen]
@@ -572,6 +578,8 @@ def every_reduction(m: GraphMaker, x: str) -> str:
     seen = m.pointwise(x, "gt_scalar", scalar=-0.1) if m.tensors[x].is_float else m.steps(x)
     weights = m.binary("add", m.softmax(m.log_softmax(normed), seen), m.softmax(normed), y)
     total = m.binary("add", total, m.sum(weights, 0, INT16), y)
+    rows = m.embedding(m.argmax(normed, 1), 3, m.tensors[normed].shape[1], y)  # of more ids than rows
+    total = m.binary("add", total, m.sum(rows, 0, INT16), y)
     for other in (m.extreme("max", normed, 0), m.extreme("min", x, 0), m.second_moment(m.transpose(normed, 1, 0))):
         total = m.binary("add", total, other, y)
     return total

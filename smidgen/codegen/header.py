@@ -177,7 +177,10 @@ def described(tensor: Tensor) -> str:
 
 
 def _port_comment(tensor: Tensor) -> str:
-    """Return what a port takes or gives, e.g. "rssi int8 (time=20, access point=12), scale 1 dBm: 127 = not heard"."""
+    """Return what a port takes or gives, e.g. "rssi int8 (time=20, access point=12), scale 1 dBm: 127 = not heard".
+
+    Integers without a scale are positions: of rows that are looked up, or of what a search found.
+    """
     quantity = tensor.quantity
     sizes = [f"{axis}={size}" for axis, size in zip(quantity.axes, tensor.shape, strict=bool(quantity.axes))]
     shape = ", ".join(sizes or map(str, tensor.shape))

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import fx
 
-from smidgen.compression.calibration import Calibration
+from smidgen.compression.calibration import Calibration, Observation
 from smidgen.compression.program import FloatProgram
 from smidgen.compression.recipe import Recipe
 from smidgen.compression.states import state_qparams
@@ -127,6 +127,7 @@ def _choose(
         return known.get(node.all_input_nodes[0].name)
     if node.name not in calibration.observations:
         return None
+    seen = _seen_table(program, node) or calibration.observations[node.name]
     if node.op == "placeholder" and not node.meta["val"].dtype.is_floating_point:
         return _whole_numbers(node, calibration) if holds_numbers(node) else None
     users = effective_users(node)
@@ -134,7 +135,16 @@ def _choose(
     dtype = _required_dtype(users)
     if dtype is None:
         dtype = recipe.activation_for(_labels(node))
-    return calibration.observations[node.name].qparams(dtype, symmetric=symmetric)
+    return seen.qparams(dtype, symmetric=symmetric)
+
+
+def _seen_table(program: FloatProgram, node: fx.Node) -> Observation | None:
+    """Return the range of every row that an embedding may look up, None for any other node."""
+    weight = node.args[0] if node.target is aten.embedding.default else None
+    if not isinstance(weight, fx.Node) or weight.name not in program.constants:
+        return None
+    table = program.constants[weight.name]
+    return Observation(low=table.min().item(), high=table.max().item())
 
 
 def _whole_numbers(node: fx.Node, calibration: Calibration) -> QParams:

@@ -81,7 +81,8 @@ class Recipe:
 
 #: What is summed, gated, compared or carried through time keeps 16 bits; everything between weights takes 8.
 _SIXTEEN_BITS = (
-    "*:cat", "*:add", "*:sub", "*:selective_scan", "*:ssd_scan", "*:linear_attention", "*:cumsum", "*:mul", "*:div",
+    "*:cat", "*:add", "*:sub", "*:selective_scan", "*:ssd_scan", "*:linear_attention", "*:cumsum", "*:cumulative_mean",
+    "*:mul", "*:div",
     "feeds:add", "feeds:sub", "feeds:mul", "feeds:div", "feeds:gru",
     "feeds:lstm", "feeds:rnn_tanh", "feeds:rnn_relu",
     "feeds:matmul", "feeds:bmm",

@@ -104,8 +104,9 @@ def _check_op(graph: Graph, op: Op) -> None:
     if (op.body is None) == (op.kind == "loop"):
         raise GraphError(f"{op.name}: a loop has a body, and nothing else has; found {op.kind}")
     x, y, more = graph.operands(op), graph[op.output], tuple(graph[name] for name in op.more)
-    is_float = any(tensor.is_float for tensor in x)
-    if any(tensor.is_float != is_float for tensor in (*x, y, *more) if not (tensor is y and spec.gives_indices)):
+    is_float = spec.is_float(x, y)
+    operands = x[1:] if spec.takes_indices else x
+    if any(tensor.is_float != is_float for tensor in (*operands, y, *more) if not (tensor is y and spec.gives_indices)):
         raise GraphError(f"{op.name}: cannot mix float32 and integers in one {op.kind}")
     form = spec.float32 if is_float else spec.integer
     if form is None:
@@ -113,7 +114,7 @@ def _check_op(graph: Graph, op: Op) -> None:
     if spec.moves:
         _check_same_type(op, x, y)
     elif not is_float:
-        _check_scales(op, (*x, *more), y)
+        _check_scales(op, (*operands, *more), y)
     _check_attributes(op, form.legal_attrs(op))
     _check_params(op, form.legal_params(op), y)
     shape = spec.shape(op, x)

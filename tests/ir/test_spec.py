@@ -134,6 +134,12 @@ TYPES: dict[str, tuple[Spoil, str]] = {
         with_param("attention", "bias", lambda a: a.astype(np.int32)), "bias must be int16 with 2 axes, got int32"
     ),
     "asymmetric matrix": (lambda _: asymmetric_product(), "matmul.0: x must be symmetric, its zero point is 3"),
+    "ids of real numbers": (
+        lambda _: rows_by_real_numbers(), "x numbers rows and must have scale 1 and zero point 0, has QParams"
+    ),
+    "table in int16": (
+        with_param("embedding", "table", lambda a: a.astype(np.int8)), "table must be int16 with 2 axes, got int8"
+    ),
     "what counts in int16": (lambda _: wide_truth(), r"seen tells what counts and must be int8, it is int16"),
     "asymmetric q": (
         lambda _: asymmetric_attention(), "attention.0: q must be symmetric, its zero point is 3"
@@ -376,6 +382,12 @@ def masked_softmax() -> Graph:
     m = GraphMaker()
     x, seen = m.input("x", 6, 4), m.input("seen", 6, 4, qparams=TRUTH)
     return m.graph(m.softmax(x, seen))
+
+
+def rows_by_real_numbers() -> Graph:
+    """Return rows of a table by numbers in steps of a fraction."""
+    m = GraphMaker()
+    return m.graph(m.embedding(m.input("x", 6, qparams=SYMMETRIC), 3, 4))
 
 
 def wide_truth() -> Graph:

@@ -9,6 +9,7 @@ from smidgen.codegen.c_text import BITS, bit_pattern, signed, unsigned
 from smidgen.codegen.calls import (
     attention,
     cached_attention,
+    embedding,
     layout,
     linear_attention,
     loop,
@@ -27,7 +28,7 @@ from smidgen.codegen.calls import (
 from smidgen.codegen.calls.site import Call, Emitters, Site
 from smidgen.errors import GraphError
 from smidgen.ir.graph import State
-from smidgen.ir.ops import states_of
+from smidgen.ir.ops import OP_SPECS, states_of
 
 __all__ = ["Call", "Site", "call_for", "reset_statements"]
 
@@ -35,12 +36,12 @@ _INTEGER: Emitters = {
     **projections.INTEGER, **pointwise.INTEGER, **normalization.INTEGER, **attention.INTEGER, **recurrences.INTEGER,
     **recurrent_layers.INTEGER, **reductions.INTEGER, **running.INTEGER, **matmul.INTEGER, **sliding.INTEGER,
     **layout.INTEGER, **streaming.STREAMING, **cached_attention.INTEGER, **linear_attention.INTEGER,
-    **softmax.INTEGER,
+    **softmax.INTEGER, **embedding.LOOKUP,
 }  # fmt: skip
 _FLOAT: Emitters = {
     **projections.FLOAT, **pointwise.FLOAT, **normalization.FLOAT, **attention.FLOAT, **recurrences.FLOAT,
     **recurrent_layers.FLOAT, **reductions.FLOAT, **running.FLOAT, **matmul.FLOAT, **sliding.FLOAT, **layout.FLOAT,
-    **streaming.STREAMING, **cached_attention.FLOAT, **linear_attention.FLOAT, **softmax.FLOAT,
+    **streaming.STREAMING, **cached_attention.FLOAT, **linear_attention.FLOAT, **softmax.FLOAT, **embedding.LOOKUP,
 }  # fmt: skip
 
 
@@ -50,7 +51,7 @@ def call_for(site: Site) -> Call:
         return Call(kernel="memory", statements=())
     if site.op.body is not None:
         return loop.loop(site, _invocation)
-    emitters = _FLOAT if any(tensor.is_float for tensor in site.x) else _INTEGER
+    emitters = _FLOAT if OP_SPECS[site.op.kind].is_float(site.x, site.y) else _INTEGER
     if site.op.kind not in emitters:
         raise GraphError(f"{site.op.name}: {site.op.kind} has no C kernel for {site.x[0].dtype}")
     return emitters[site.op.kind](site)

@@ -13,6 +13,7 @@ from smidgen.compression.rewriting.cumulative_attention import fuse_cumulative_a
 from smidgen.compression.rewriting.cumulative_mean import fuse_cumulative_mean
 from smidgen.compression.rewriting.identities import drop_identities
 from smidgen.compression.rewriting.linear_attention import fuse_linear_attention
+from smidgen.compression.rewriting.lookups import REWRITTEN_LOOKUPS, unify_lookups
 from smidgen.compression.rewriting.masked_softmax import fuse_masked_softmax
 from smidgen.compression.rewriting.products import merge_constant_products, unify_products
 from smidgen.compression.rewriting.projections import part_projections
@@ -29,6 +30,7 @@ aten = torch.ops.aten
 #: Operators of which nothing is left after the rewriting, and what becomes of them.
 REWRITTEN: Mapping[object, str] = {
     **REWRITTEN_REDUCTIONS,
+    **REWRITTEN_LOOKUPS,
     aten._native_batch_norm_legit_no_training.default: "At evaluation: part of the weights in front of it, or a "
     "convolution of one tap.",
     **dict.fromkeys(
@@ -70,6 +72,7 @@ def rewrite_by_constants(graph: fx.Graph, constants: Constants, batch: BatchAxis
         share_heads(graph, batch),
         part_projections(graph, batch),
         unify_products(graph),
+        unify_lookups(graph, constants),
     ):
         changed |= rewritten
     graph.eliminate_dead_code()

@@ -38,7 +38,7 @@ class Insertion:
         self._graph.owning_module.register_buffer(name, value)
         with self._graph.inserting_before(self._origin):
             node = self._graph.get_attr(name)
-        return self._described(node, self._origin.meta["val"].fake_mode.from_tensor(value))
+        return self._described(node, self._origin.meta["val"].fake_mode.from_tensor(value, static_shapes=True))
 
     def _described(self, node: fx.Node, value: Any) -> fx.Node:
         node.meta = {key: self._like.meta[key] for key in _ORIGIN if key in self._like.meta}

@@ -7,6 +7,7 @@ from smidgen.ir.ops import (
     attention,
     cached_attention,
     convolution,
+    embedding,
     layout,
     linear_attention,
     loop,
@@ -29,6 +30,7 @@ __all__ = ["OP_SPECS", "Array", "Form", "OpSpec", "Operands", "element_limit", "
 _SPECS: dict[str, OpSpec] = {
     **projections.SPECS,
     **matmul.SPECS,
+    **embedding.SPECS,
     **convolution.SPECS,
     **pooling.SPECS,
     **pointwise.SPECS,

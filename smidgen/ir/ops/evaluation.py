@@ -18,7 +18,7 @@ def evaluate_ops(
     for op in ops:
         x, y = graph.operands(op), graph[op.output]
         arrays = [values[name] for name in op.inputs]
-        if any(tensor.is_float for tensor in x):
+        if specs[op.kind].is_float(x, y):
             form = specs[op.kind].float32
         else:
             form = specs[op.kind].integer

@@ -68,6 +68,7 @@ class OpSpec:
     `time`: how the op behaves along the first axis, for the streaming pass (DESIGN section 5).
     `in_place`: how many of its inputs, from the first on, its kernel reads at element i before it writes element i.
     `moves`: it only moves elements, so that type and scale stay as they are.
+    `takes_indices`: its first operand numbers rows of a table, in any type; its result decides the arithmetic.
     `gives_indices`: its result is int32 whatever its operands are.
     `states`: what it carries from one element along time to the next.
     `result_state`: the state, by role, in whose bytes the result stands; such an op belongs to a step graph.
@@ -83,6 +84,7 @@ class OpSpec:
     float32: Form | None = None
     in_place: int = 0
     moves: bool = False
+    takes_indices: bool = False
     gives_indices: bool = False
     macs: Callable[[Op, Operands, Tensor], int] = lambda op, x, y: 0
     states: Callable[[Op, Operands, Tensor], tuple[State, ...]] = lambda op, x, y: ()
@@ -90,6 +92,10 @@ class OpSpec:
     element_limit: Callable[[Op, Operands, Tensor], int | None] = lambda op, x, y: None
     scratch_bytes: Callable[[Op, Operands, Tensor], int] = lambda op, x, y: 0
     more: Callable[[Op, Operands, Tensor], tuple[tuple[Shape, str], ...]] = lambda op, x, y: ()
+
+    def is_float(self, x: Operands, y: Tensor) -> bool:
+        """True where an op computes in float32."""
+        return y.is_float if self.takes_indices else any(tensor.is_float for tensor in x)
 
 
 # ---- legal values that families share --------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from smidgen.passes.along_time import (
     attention,
+    embedding,
     layout,
     loop,
     matmul,
@@ -27,4 +28,5 @@ TIME_RULES: Rules = {
     **reductions.RULES,
     **normalization.RULES,
     **matmul.RULES,
+    **embedding.RULES,
 }
