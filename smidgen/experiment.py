@@ -113,7 +113,9 @@ class Experiment:
         """Capture the trained classifier as it is deployed: one window in, the last step's logits out."""
         return import_model(LastStep(classifier), tuple(value[:1] for value in self.calibration))
 
-    def compile(self, program: FloatProgram, recipe: str, *, target: str = "cortex-m4") -> Firmware:
+    def compile(
+        self, program: FloatProgram, recipe: str, *, target: str = "cortex-m4", optimize: str = "balanced"
+    ) -> Firmware:
         """Compile under a recipe."""
         return compile(
             program,
@@ -121,13 +123,16 @@ class Experiment:
             calibration=self.calibration,
             target=target,
             recipe=recipe,
+            optimize=optimize,
             name="rooms",
             inputs=SENSOR_INPUTS,
         )
 
     def firmware_folder(self, firmware: Firmware) -> Path:
         """Return where a firmware of this job is delivered."""
-        return self.folder / "build" / f"{firmware.recipe_name}-{firmware.target.name}"
+        choice = firmware.program.optimize
+        suffix = "" if choice == "balanced" else f"-{choice}"
+        return self.folder / "build" / f"{firmware.recipe_name}-{firmware.target.name}{suffix}"
 
     def evaluate(self, firmware: Firmware) -> Evaluation:
         """Prove and score a firmware on the held-out windows."""

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from smidgen.budget import require_budget
-from smidgen.codegen import Program
+from smidgen.codegen import Program, emit
 from smidgen.compression import FloatProgram, Plan, Recipe
 from smidgen.compression.inputs import Batch, batches
 from smidgen.delivery import Delivery, save_delivery
@@ -28,10 +28,19 @@ from smidgen.fidelity import (
 from smidgen.fidelity.advice import POOR_DB
 from smidgen.ir import Graph, interpret
 from smidgen.passes import CausalGraph, HoppingGraph, MemoryPlan
-from smidgen.records import Measurement
+from smidgen.records import Measurement, beside_each_other
 from smidgen.streaming import HoppingFirmware, StreamingFirmware, time_axes
 from smidgen.targets import Target
-from smidgen.verification import Comparison, Emulator, HostModel, Runner, TracedHostModel, compare, open_runner
+from smidgen.verification import (
+    Comparison,
+    Emulator,
+    HostModel,
+    Runner,
+    TracedHostModel,
+    compare,
+    measure_choices,
+    open_runner,
+)
 
 Array = NDArray[Any]
 
@@ -115,6 +124,7 @@ class Firmware:
             stream=HoppingGraph(self.graph, time_axes(self.graph, self._time_axis), hop),
             target=self.target,
             recipe_name=self.recipe_name,
+            optimize=self.program.optimize,
             windows=self._measured_on,
         )
 
@@ -209,8 +219,20 @@ class Firmware:
             parameters=self.float_program.parameter_count,
         )
 
+    @cached_property
+    def choices(self) -> Mapping[str, Measurement]:
+        """What the program costs optimized for each of `OPTIMIZATIONS`, by name; no byte of any result differs."""
+        known = [array[0] for array in self._measured_on]
+        return measure_choices(
+            lambda optimize: emit(self.graph, self.plan, known_inputs=known, optimize=optimize),
+            self.target,
+            self._measured_on,
+        )
+
     def __str__(self) -> str:
-        return f"{self.program.name}, recipe {self.recipe_name}\n{self.measurement}"
+        chosen = self.program.optimize
+        heading = f"{self.program.name}, recipe {self.recipe_name}, optimized for {chosen}"
+        return f"{heading}\n{self.measurement}\n{beside_each_other(self.choices, chosen)}"
 
     # ---- helpers ----
 
@@ -225,6 +247,7 @@ class Firmware:
             stream=causal,
             target=self.target,
             recipe_name=self.recipe_name,
+            optimize=self.program.optimize,
             windows=self._measured_on,
         )
 

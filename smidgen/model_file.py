@@ -29,6 +29,7 @@ def compile_file(
     example: Path | None,
     target: str,
     recipe: str,
+    optimize: str,
     name: str | None,
     inputs: Path | None,
     stream_along: int | None,
@@ -38,7 +39,8 @@ def compile_file(
 
     Args: calibration and example, files of windows (`read_windows`): the first window of `example`, or of `calibration`
     where there is none, gives the shapes; name, by default that of the file; inputs, a file that declares them
-    (`read_inputs`); stream_along, the axis of time (batch: 0) of a program that takes frame by frame, None: windows.
+    (`read_inputs`); optimize, as for `compile`; stream_along, the axis of time (batch: 0) of a program that takes frame
+    by frame, None: windows.
     Raises as `smidgen.compile` and `smidgen.stream` do.
     """
     declared = None if inputs is None else read_inputs(inputs)
@@ -59,6 +61,7 @@ def compile_file(
         calibration=None if calibration is None else read_windows(calibration, types),
         target=chosen_target,
         recipe=chosen_recipe,
+        optimize=optimize,
         name=program_name(source) if name is None else name,
         inputs=declared,
     )

@@ -35,6 +35,7 @@ def compile(
     name: str = "model",
     inputs: Mapping[str, Input] | None = None,
     time_axis: int = 1,
+    optimize: str = "balanced",
     trust: bool = False,
 ) -> Firmware:
     """Compile a sequence model to C99 for a microcontroller.
@@ -52,6 +53,7 @@ def compile(
         name: prefix of the C symbols. inputs: how the firmware receives inputs, by name, where the sensor decides.
         time_axis: of the inputs, the batch counted as 0: along which the model may run frame by frame, see
             `Firmware.streaming`.
+        optimize: "speed", "size" of code, or "balanced"; `Firmware.choices` has the costs of each.
 
     Raises: ExportError, UnsupportedError (with the user's line), ConfigError, BudgetError: all SmidgenError.
     """
@@ -63,7 +65,7 @@ def compile(
         graph = schedule(fold(made.graph))
         memory = plan_memory(graph)
     with clock.stage("emit C"):
-        program = emit(graph, memory, known_inputs=[array[0] for array in made.windows])
+        program = emit(graph, memory, known_inputs=[array[0] for array in made.windows], optimize=optimize)
     firmware = Firmware(
         float_program=made.float_program,
         lowered=made.graph,
@@ -92,6 +94,7 @@ def stream(
     name: str = "model",
     inputs: Mapping[str, Input] | None = None,
     time_axis: int = 1,
+    optimize: str = "balanced",
     trust: bool = False,
 ) -> StreamingFirmware:
     """Compile a causal sequence model to C99 that takes one frame at a time, whatever a window of it would need.
@@ -110,6 +113,7 @@ def stream(
         stream=CausalGraph(made.graph, time_axes(made.graph, time_axis)),
         target=chosen_target,
         recipe_name=chosen_recipe.name,
+        optimize=optimize,
         windows=made.windows,
     )
     _ = firmware.measurement  # on the emulated core, held against the target's budget

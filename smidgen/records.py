@@ -1,5 +1,6 @@
 """What was measured, as plain records: they turn into JSON, print as tables, and need nothing that measured them."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from io import StringIO
 from typing import Any
@@ -31,6 +32,7 @@ class Measurement:
     program: str
     target: str
     flash_bytes: int  # code, constants and initial values of all that is linked
+    code_bytes: int | None = None  # of them, instructions; None where they cannot be told apart, as in WebAssembly
     context_bytes: int  # the caller's struct: state, arena and padding
     state_bytes: int
     arena_bytes: int
@@ -67,10 +69,7 @@ class Measurement:
         _add_row(table, "the rest", "", 0, rest_instructions, rest_flash_bytes)
         table.add_section()
         _add_row(table, "total", "", sum(layer.macs for layer in self.layers), self.instructions, self.flash_bytes)
-        text = StringIO()
-        console = Console(file=text, width=_TABLE_COLUMNS, color_system=None)
-        console.print(table)
-        return "\n".join(line.rstrip() for line in text.getvalue().splitlines()) + "\n" + self._summary()
+        return f"{_printed(table)}\n{self._summary()}"
 
     def _summary(self) -> str:
         stack = "not measured" if self.stack_bytes is None else f"{self.stack_bytes:,}"
@@ -78,9 +77,12 @@ class Measurement:
             f"RAM   {self.ram_bytes:,} B = context {self.context_bytes:,} (state {self.state_bytes:,}, "
             f"arena {self.arena_bytes:,}) + buffers {self.io_bytes:,} + stack {stack}"
             f" + static {self.static_bytes:,}\n"
-            f"Flash {self.flash_bytes:,} B\n"
+            f"Flash {self.flash_bytes:,} B{self._code()}\n"
             f"{self._work()}"
         )
+
+    def _code(self) -> str:
+        return "" if self.code_bytes is None else f", code {self.code_bytes:,}"
 
     def _work(self) -> str:
         """Say what one invoke takes, estimates by that name."""
@@ -96,6 +98,25 @@ class Measurement:
         if self.energy_uj_estimate is not None:
             estimates.append(f"{self.energy_uj_estimate:,.2f} uJ")
         return f"{counted}; {', '.join(estimates)} ({'estimate' if len(estimates) == 1 else 'estimates'})"
+
+
+def beside_each_other(choices: Mapping[str, Measurement], chosen: str) -> str:
+    """Return what a program costs under each choice of a name, as a table; `chosen` is the one that was made."""
+    table = Table(title="optimized for", title_justify="left")
+    table.add_column("")
+    for heading in ("instructions", "flash B", "code B", "stack B"):
+        table.add_column(heading, justify="right")
+    for name, costs in choices.items():
+        cells = (costs.instructions, costs.flash_bytes, costs.code_bytes, costs.stack_bytes)
+        table.add_row(f"{name} (this)" if name == chosen else name, *map(_counted, cells))
+    return _printed(table)
+
+
+def _printed(table: Table) -> str:
+    text = StringIO()
+    console = Console(file=text, width=_TABLE_COLUMNS, color_system=None)
+    console.print(table)
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
 
 def _rest(whole: int | None, parts: list[int | None]) -> int | None:

@@ -387,3 +387,50 @@ def test_wrong_use_is_a_smidgen_error_that_helps(attempt, message):
     """No raw traceback of another type comes through the front door."""
     with pytest.raises(SmidgenError, match=message):
         attempt()
+
+
+def test_a_program_for_size_is_smaller_and_says_what_it_costs():
+    """The same answers from less than half the code; printing shows every choice, and which one this is."""
+    small, balanced = compiled("mamba", "int8", optimize="size"), compiled("mamba", "int8")
+    assert small.check(windows(20, seed=6)).mismatched_bytes == 0
+    assert small.measurement.code_bytes < balanced.measurement.code_bytes / 2
+    assert small.measurement.instructions > balanced.measurement.instructions
+    assert small.choices["balanced"] == balanced.measurement
+    text = " ".join(str(small).split())
+    assert "recipe int8, optimized for size" in text
+    assert f"size (this) │ {small.measurement.instructions:,}" in text
+    assert f"balanced │ {balanced.measurement.instructions:,}" in text
+
+
+def test_a_stream_can_be_made_for_size():
+    """A step program takes the choice of its window."""
+    stream = compiled("gru", "int8", optimize="size").streaming
+    assert stream.program.optimize == "size"
+    assert stream.choices["size"] == stream.measurement
+    assert stream.choices["size"].code_bytes < stream.choices["speed"].code_bytes
+
+
+def test_budgets_of_code_and_stack_of_the_room_programs():
+    """Made for size: a whole int8 Mamba classifier in 6 KB of code, a transformer in 8; stack of 256 B at most."""
+    for model, most in (("mamba", 6 * 1024), ("transformer", 8 * 1024)):
+        for costs in compiled(model, "int8").choices.values():
+            assert costs.stack_bytes <= 256
+        assert compiled(model, "int8").choices["size"].code_bytes <= most
+
+
+def test_budget_of_a_transformer_encoder():
+    """50 frames of 64, 4 heads, feed-forward 128, 2 layers: 24 KB of RAM with buffers and stack, 8 KB of code."""
+    torch.manual_seed(0)
+    layer = nn.TransformerEncoderLayer(64, 4, 128, batch_first=True, dropout=0.0)
+    encoder = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False).eval()
+    x = torch.randn(16, 50, 64)
+    target = replace(find_target("cortex-m4"), flash_bytes=128 * 1024)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        firmware = smidgen.compile(
+            encoder, x[:1], calibration=x, recipe="int8-pure", optimize="size", target=target, name="encoder"
+        )
+    assert firmware.measurement.ram_bytes <= 24 * 1024
+    assert firmware.measurement.stack_bytes <= 256
+    assert firmware.measurement.code_bytes <= 8 * 1024
+    assert firmware.plan.arena_bytes == firmware.plan.lower_bound_bytes

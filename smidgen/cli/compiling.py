@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from smidgen.cli.options import Json, Recipe, Target, print_json
+from smidgen.cli.options import Json, Optimize, Recipe, Target, print_json
 from smidgen.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def compile(
     example: Annotated[Path | None, typer.Option(help="Like --calibration; for shapes only.")] = None,
     recipe: Recipe = "int8",
     target: Target = "cortex-m4",
+    optimize: Optimize = "balanced",
     name: Annotated[str | None, typer.Option(help="Prefix of the C symbols; by default the file's name.")] = None,
     inputs: Annotated[
         Path | None,
@@ -61,7 +62,7 @@ def compile(
             "--trust": trust or None,
         }
         _refuse(given, f"{source} is a run folder; its model and windows are those with which it was trained")
-        experiment, compiled = _compiled_run(source, recipe, target)
+        experiment, compiled = _compiled_run(source, recipe, target, optimize)
         firmware: Firmware | StreamingFirmware = compiled
         folder = out or experiment.firmware_folder(compiled)
     else:
@@ -73,6 +74,7 @@ def compile(
             example=example,
             target=target,
             recipe=recipe,
+            optimize=optimize,
             name=name,
             inputs=inputs,
             stream_along=(time_axis or 1) if stream else None,
@@ -99,7 +101,7 @@ def verify(
         _refuse({"--recipe": recipe, "--target": target}, f"{folder} is a delivered folder, which says that itself")
         _verify_board(folder, log, as_json)
         return
-    experiment, firmware = _compiled_run(folder, recipe or "int8", target or "cortex-m4")
+    experiment, firmware = _compiled_run(folder, recipe or "int8", target or "cortex-m4", "balanced")
     firmware.save(experiment.firmware_folder(firmware))
     evaluation = experiment.evaluate(firmware)
     if as_json:
@@ -127,12 +129,12 @@ def _verify_board(folder: Path, log: Path, as_json: bool) -> None:
         sys.exit(1)
 
 
-def _compiled_run(run: Path, recipe: str, target: str) -> "tuple[Experiment, Firmware]":
+def _compiled_run(run: Path, recipe: str, target: str, optimize: str) -> "tuple[Experiment, Firmware]":
     from smidgen.experiment import load_job
 
     experiment = load_job(run).open()
     program = experiment.import_model(experiment.trained())
-    return experiment, experiment.compile(program, recipe, target=target)
+    return experiment, experiment.compile(program, recipe, target=target, optimize=optimize)
 
 
 def _refuse(options: dict[str, Any], why: str) -> None:

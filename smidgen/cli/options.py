@@ -11,6 +11,7 @@ Data = Annotated[str, typer.Option(help="simulated, or sphere (real recordings, 
 Root = Annotated[Path | None, typer.Option(help="Folder that holds the real recordings.", envvar="SMIDGEN_DATA")]
 Run = Annotated[Path, typer.Argument(help="Run folder, made by `smidgen train`.")]
 Recipe = Annotated[str, typer.Option(help="int8, float32, int16, or a TOML file.")]
+Optimize = Annotated[str, typer.Option(help="What the C is made for: speed, size of code, or balanced.")]
 Target = Annotated[str, typer.Option(help="Core or board to compile for; `smidgen targets` lists them.")]
 
 

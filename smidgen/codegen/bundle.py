@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 
+from smidgen.codegen.optimization import find_optimization
 from smidgen.errors import ConfigError
 from smidgen.ir.clock import EVERY_FRAME, Clock
 
@@ -97,6 +98,7 @@ class Program:
     entry: str = "invoke"  # one of ENTRIES
     answers: Clock = EVERY_FRAME  # the calls after reset that give outputs; PENDING_STATUS is the answer of the others
     identity: Identity | None = None  # None: written by hand
+    optimize: str = "balanced"  # a name of OPTIMIZATIONS: how the compiler is to be called
 
     def __post_init__(self) -> None:
         if not _C_IDENTIFIER.fullmatch(self.name):
@@ -106,6 +108,7 @@ class Program:
             raise ConfigError(f"program {self.name} has no {' and no '.join(missing)}; it has {', '.join(self.files)}")
         if self.entry not in ENTRIES:
             raise ConfigError(f"program {self.name} is called by {self.entry!r}; known: {', '.join(ENTRIES)}")
+        find_optimization(self.optimize)
         unsafe = [name for name in self.files if "/" in name or "\\" in name or name.startswith(".")]
         if unsafe:
             raise ConfigError(f"program {self.name} has file names that leave its folder: {', '.join(unsafe)}")

@@ -26,6 +26,7 @@ from smidgen.codegen.header import (
     signature,
     state_bytes,
 )
+from smidgen.codegen.optimization import find_optimization
 from smidgen.codegen.selftest import KnownAnswer, constants_table, selftest_function
 from smidgen.codegen.weights import Constants
 from smidgen.errors import ConfigError
@@ -40,12 +41,14 @@ from smidgen.passes.memory_plan import MemoryPlan
 _MEMORY = {"arena": "ctx->arena.bytes", "state": "ctx->state.bytes"}
 
 
-def emit(graph: Graph, plan: MemoryPlan, *, known_inputs: Sequence[NDArray[Any]]) -> Program:
+def emit(
+    graph: Graph, plan: MemoryPlan, *, known_inputs: Sequence[NDArray[Any]], optimize: str = "balanced"
+) -> Program:
     """Return the C program of a graph.
 
     Args: known_inputs, one sample (*shape) for each graph input, or the first frames (n, *shape) of a step graph; with
-    the reference's answer it backs the self-test.
-    Raises ConfigError if a name cannot stand in C, GraphError if the plan is not sound.
+    the reference's answer it backs the self-test; optimize, a name of OPTIMIZATIONS.
+    Raises ConfigError for an unknown one, or if a name cannot stand in C, GraphError if the plan is not sound.
     """
     check_program_name(graph.name)
     for port in (*graph.inputs, *graph.outputs):
@@ -65,7 +68,7 @@ def emit(graph: Graph, plan: MemoryPlan, *, known_inputs: Sequence[NDArray[Any]]
             f"{name}.h": header_file(graph, plan, constants, known.arrays),
             f"{name}.c": _source(graph, plan, constants, functions, known),
             f"{name}_weights.h": _weights(graph, constants, known),
-            f"{name}_kernels.h": kernels,
+            f"{name}_kernels.h": find_optimization(optimize).definition + kernels,
         },
         inputs=tuple(_port(graph[tensor]) for tensor in graph.inputs),
         outputs=tuple(_port(graph[tensor]) for tensor in graph.outputs),
@@ -80,6 +83,7 @@ def emit(graph: Graph, plan: MemoryPlan, *, known_inputs: Sequence[NDArray[Any]]
             weights_sha256=constants.sha256,
             known_answer_crc32=known.outputs_crc,
         ),
+        optimize=optimize,
     )
 
 

@@ -10,7 +10,7 @@ from importlib import metadata, resources
 from importlib.resources.abc import Traversable
 from math import prod
 
-from smidgen.codegen import Identity, Program, kernel_text
+from smidgen.codegen import Identity, Program, find_optimization, kernel_text
 from smidgen.codegen.c_text import C_TYPES, identifier
 from smidgen.delivery.board_log import LOG_FORMAT
 from smidgen.errors import ConfigError
@@ -76,6 +76,7 @@ def _words(program: Program, identity: Identity) -> dict[str, str]:
             for port, output in zip(program.outputs, outputs, strict=True)
         ),
         "entry": program.entry,
+        "optimization": find_optimization(program.optimize).flag,
         "known_crc": f"0x{identity.known_answer_crc32:08X}U",
         "known": known[0],
         "known_size": sizes[0],

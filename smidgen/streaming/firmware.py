@@ -3,7 +3,7 @@
 Shapes: B recordings, N frames; a recording has the shape of the model's input with N steps along its axis of time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from smidgen.budget import require_budget
-from smidgen.codegen import emit
+from smidgen.codegen import Program, emit
 from smidgen.compression import FloatProgram
 from smidgen.compression.inputs import Batch, as_batch
 from smidgen.delivery import Delivery, save_delivery
@@ -22,11 +22,19 @@ from smidgen.errors import ConfigError
 from smidgen.fidelity import Divergence, find_divergence
 from smidgen.ir import Graph, Stepper
 from smidgen.passes import CausalGraph, FrameGraph, HoppingGraph, plan_memory, schedule
-from smidgen.records import Measurement
+from smidgen.records import Measurement, beside_each_other
 from smidgen.streaming.recordings import Recordings, check_recordings, compare_recordings, in_parts
 from smidgen.streaming.report import StreamReport
 from smidgen.targets import Target
-from smidgen.verification import Comparison, HostModel, Runner, TracedHostModel, compare, open_runner
+from smidgen.verification import (
+    Comparison,
+    HostModel,
+    Runner,
+    TracedHostModel,
+    compare,
+    measure_choices,
+    open_runner,
+)
 
 Array = NDArray[Any]
 
@@ -47,11 +55,13 @@ class FrameFirmware(Generic[Frames]):
         stream: Frames,
         target: Target,
         recipe_name: str,
+        optimize: str,
         windows: Sequence[Array],
     ) -> None:
         """Generate the program.
 
-        Args: windows, integers (n, *shape) by input: one after the other, the frames of self-test and measurement.
+        Args: optimize, a name of OPTIMIZATIONS; windows, integers (n, *shape) by input: one after the other, the frames
+        of self-test and measurement.
         """
         self.float_program = float_program
         self.stream = stream
@@ -60,14 +70,12 @@ class FrameFirmware(Generic[Frames]):
         self.graph: Graph = schedule(stream.step)
         self.plan = plan_memory(self.graph)
         self._frames = [frames.reshape(-1, *frames.shape[2:]) for frames in stream.frames(windows)]
-        known = self._first_frames(self.graph.output_clock.frames_for(_KNOWN_ANSWERS))
-        self.program = emit(self.graph, self.plan, known_inputs=known)
+        self.program = self._emitted(optimize)
 
     @cached_property
     def measurement(self) -> Measurement:
         """RAM, flash and exact instructions of a step, the dearest of many; raises BudgetError beyond the target's."""
-        first = self.graph.output_clock.frames_for(_KNOWN_ANSWERS)
-        measurement = self._runner.measure(self._first_frames(max(_MEASURED_FRAMES, first)))
+        measurement = self._runner.measure(self._measured_on)
         require_budget(measurement, self.target, self.graph, peak_op=self.plan.peak_op)
         return measurement
 
@@ -154,8 +162,15 @@ class FrameFirmware(Generic[Frames]):
             parameters=self.float_program.parameter_count,
         )
 
+    @cached_property
+    def choices(self) -> Mapping[str, Measurement]:
+        """What the program costs optimized for each of `OPTIMIZATIONS`, by name; no byte of any result differs."""
+        return measure_choices(self._emitted, self.target, self._measured_on)
+
     def __str__(self) -> str:
-        return f"{self.program.name}, step by step, recipe {self.recipe_name}\n{self.measurement}"
+        chosen = self.program.optimize
+        heading = f"{self.program.name}, step by step, recipe {self.recipe_name}, optimized for {chosen}"
+        return f"{heading}\n{self.measurement}\n{beside_each_other(self.choices, chosen)}"
 
     # ---- helpers ----
 
@@ -166,6 +181,14 @@ class FrameFirmware(Generic[Frames]):
     @cached_property
     def _runner(self) -> Runner:
         return open_runner(self.program, self.target)
+
+    @property
+    def _measured_on(self) -> list[Array]:
+        return self._first_frames(max(_MEASURED_FRAMES, self.graph.output_clock.frames_for(_KNOWN_ANSWERS)))
+
+    def _emitted(self, optimize: str) -> Program:
+        known = self._first_frames(self.graph.output_clock.frames_for(_KNOWN_ANSWERS))
+        return emit(self.graph, self.plan, known_inputs=known, optimize=optimize)
 
     def _first_frames(self, count: int) -> list[Array]:
         """Return frames of the windows one after the other, from the first again where there are too few."""

@@ -6,7 +6,7 @@ from smidgen.verification.host import HostModel
 from smidgen.verification.host_process import HostRunner, run_isolated
 from smidgen.verification.host_trace import TracedHostModel
 from smidgen.verification.image import Image
-from smidgen.verification.runner import Runner, open_runner
+from smidgen.verification.runner import Runner, measure_choices, open_runner
 from smidgen.verification.toolchain import STRICT_FLAGS, build_host_library, build_image
 from smidgen.verification.wasm import WasmRunner
 
@@ -24,6 +24,7 @@ __all__ = [
     "build_host_library",
     "build_image",
     "compare",
+    "measure_choices",
     "open_runner",
     "run_isolated",
 ]

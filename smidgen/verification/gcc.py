@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from smidgen.codegen.bundle import Program
+from smidgen.codegen.optimization import find_optimization
 from smidgen.errors import ToolchainError
 from smidgen.verification.batch import AnyArray
 from smidgen.verification.build_cache import build_once, run_compiler
@@ -59,7 +60,7 @@ class SystemCompiler:
 def compile_strictly(program: Program, compiler: str, folder: Path | None = None) -> None:
     """Compile a program with "gcc" as C99 or "g++" as C++11; raise ToolchainError for any warning."""
     flags = STRICT_CPP_FLAGS if compiler.endswith("++") else STRICT_FLAGS
-    command = [*flags, "-O2", "-I.", "-c", f"{program.name}.c", "-o", "model.o"]
+    command = [*flags, find_optimization(program.optimize).flag, "-I.", "-c", f"{program.name}.c", "-o", "model.o"]
     build_once(SystemCompiler(compiler), program.files, [command], folder)
 
 

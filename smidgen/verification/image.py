@@ -50,6 +50,7 @@ class Image:
         """What the program takes before anything runs."""
         return LinkedSize(
             flash_bytes=self.flash_bytes,
+            code_bytes=self.section_bytes[".text"],
             static_bytes=self.static_ram_bytes,
             context_bytes=self.context_bytes,
             layer_flash_bytes=self.layer_flash_bytes,
@@ -111,6 +112,7 @@ def read_object_size(object_path: Path, program: Program, context_bytes: int) ->
         flash_bytes = sum(s["sh_size"] for s in sections if s.name.startswith((".text", ".rodata", ".data")))
     return LinkedSize(
         flash_bytes=flash_bytes,
+        code_bytes=sum(s["sh_size"] for s in sections if s.name.startswith(".text")),
         static_bytes=static_bytes,
         context_bytes=context_bytes,
         layer_flash_bytes=layer_flash_bytes(object_path, program),

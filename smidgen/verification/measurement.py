@@ -22,6 +22,7 @@ class LinkedSize:
     """Memory that a linked program takes before anything runs."""
 
     flash_bytes: int
+    code_bytes: int | None  # of flash; None where code and constants cannot be told apart
     static_bytes: int  # of RAM
     context_bytes: int
     layer_flash_bytes: Mapping[str, int] | None  # by C function; None where code has no sections to tell apart
@@ -48,6 +49,7 @@ def make_measurement(
         program=program.name,
         target=target.name,
         flash_bytes=size.flash_bytes,
+        code_bytes=size.code_bytes,
         context_bytes=size.context_bytes,
         state_bytes=program.state_bytes,
         arena_bytes=program.arena_bytes,

@@ -112,7 +112,7 @@ def build_qemu_image(program: Program, board: QemuBoard, folder: Path | None = N
         **freestanding_sources(program, "harness.c", "qemu_main.c", "image.ld"),
         "memory.ld": board.memory_script,
     }
-    flags = freestanding_flags(board.gcc_flags)
+    flags = freestanding_flags(program, board.gcc_flags)
     features = [f"-DTARGET_HAS_FPU={board.fpu != '':d}", f"-DTARGET_HAS_DSP={board.has_dsp:d}"]
     pool_bytes = sum(_padded(port) for port in program.ports)
     c_files = [f"{program.name}.c", "harness.c", "qemu_main.c"]

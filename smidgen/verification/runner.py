@@ -1,10 +1,11 @@
 """Whatever a target names, as one thing that runs a program and tells what it costs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from smidgen.codegen.bundle import Program
+from smidgen.codegen.optimization import OPTIMIZATIONS
 from smidgen.records import Measurement
 from smidgen.targets import Architecture, Target
 from smidgen.verification.batch import AnyArray
@@ -29,6 +30,16 @@ class Runner(Protocol):
     def measure(self, inputs: Sequence[AnyArray]) -> Measurement:
         """Return what the program costs: the worst over the samples."""
         ...
+
+
+def measure_choices(
+    emitted: Callable[[str], Program], target: Target, inputs: Sequence[AnyArray]
+) -> dict[str, Measurement]:
+    """Return what a program costs optimized for each of `OPTIMIZATIONS`, by name.
+
+    Args: emitted, gives the program by name; inputs, on which each runs.
+    """
+    return {name: open_runner(emitted(name), target).measure(inputs) for name in OPTIMIZATIONS}
 
 
 def open_runner(program: Program, target: Target, folder: Path | None = None) -> Runner:

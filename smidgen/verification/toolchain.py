@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from smidgen.codegen.bundle import PENDING_STATUS, Port, Program
+from smidgen.codegen.optimization import find_optimization
 from smidgen.targets import CORES, Core, Target
 from smidgen.verification.image import Image, read_image
 from smidgen.verification.zig import build
@@ -22,7 +23,7 @@ STRICT_FLAGS = (
 )
 
 # -ffp-contract=off: fused multiply-adds would make float outputs differ between cores.
-_CODE_FLAGS = ("-O2", "-g1", "-ffp-contract=off", "-fno-math-errno", "-I.")
+_CODE_FLAGS = ("-g1", "-ffp-contract=off", "-fno-math-errno", "-I.")
 _SECTION_FLAGS = (
     "-fno-sanitize=all",
     "-fno-stack-protector",
@@ -32,7 +33,7 @@ _SECTION_FLAGS = (
     "-ffunction-sections",
     "-fdata-sections",
 )
-_HOST_FLAGS = (*CORES["host"].zig_flags, *_CODE_FLAGS, *STRICT_FLAGS)
+_HOST_FLAGS = (*CORES["host"].zig_flags, "-O2", *_CODE_FLAGS, *STRICT_FLAGS)
 _LIBRARY_FLAGS = ("-fno-sanitize=all", "-shared", "-fPIC")
 
 WASM_STACK_BYTES = 16 * 1024  # zig places the stack first in linear memory, so that it overflows out of it
@@ -45,7 +46,7 @@ def build_image(program: Program, target: Target, folder: Path | None = None) ->
     cache. Raises ToolchainError with the compiler's message, or where the C is not what `program` says of it.
     """
     sources = freestanding_sources(program, "harness.c", "image.ld", "memory.ld")
-    compile_flags = freestanding_flags(target.core.zig_flags)
+    compile_flags = freestanding_flags(program, target.core.zig_flags)
     features = [f"-DTARGET_HAS_FPU={target.core.has_fpu:d}", f"-DTARGET_HAS_DSP={target.core.has_dsp:d}"]
     roots = [f"-Wl,-u,{program.name}_{entry}" for entry in program.entry_points]
     commands = [
@@ -81,7 +82,7 @@ def build_wasm(program: Program, core: Core, folder: Path | None = None) -> Wasm
 
     `folder` and errors as for `build_image`.
     """
-    flags = freestanding_flags(core.zig_flags)
+    flags = freestanding_flags(program, core.zig_flags)
     link = ["-Wl,--no-entry", "-Wl,--strip-all", "-Wl,--gc-sections", f"-Wl,-z,stack-size={WASM_STACK_BYTES}"]
     exports = [
         f"-Wl,--export={name}" for name in (*(f"{program.name}_{e}" for e in program.entry_points), "__heap_base")
@@ -138,9 +139,16 @@ def build_block_counter(folder: Path | None = None) -> Path:
     return build(_resources("block_counter.c"), [command], folder) / "block_counter.so"
 
 
-def freestanding_flags(machine_flags: Sequence[str]) -> list[str]:
+def freestanding_flags(program: Program, machine_flags: Sequence[str]) -> list[str]:
     """Return how a program is compiled where there is no C library, for what `machine_flags` name."""
-    return [*machine_flags, *_CODE_FLAGS, *_SECTION_FLAGS, "-Ifreestanding", *STRICT_FLAGS]
+    return [
+        *machine_flags,
+        find_optimization(program.optimize).flag,
+        *_CODE_FLAGS,
+        *_SECTION_FLAGS,
+        "-Ifreestanding",
+        *STRICT_FLAGS,
+    ]
 
 
 def freestanding_sources(program: Program, *resources: str) -> dict[str, str]:

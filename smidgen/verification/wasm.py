@@ -62,6 +62,7 @@ class WasmRunner(GuardedRunner):
         self._buffers: list[_Buffer] = []
         size = LinkedSize(
             flash_bytes=built.program.stat().st_size,
+            code_bytes=None,
             static_bytes=heap - WASM_STACK_BYTES,
             context_bytes=context_bytes,
             layer_flash_bytes=None,

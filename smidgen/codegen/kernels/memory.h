@@ -9,7 +9,11 @@
 
 #if defined(__GNUC__) || defined(__clang__)
 #define SMIDGEN_MAY_ALIAS __attribute__((may_alias))
+#if defined(SMIDGEN_FOR_SIZE)
+#define SMIDGEN_KERNEL static __attribute__((unused)) /* the compiler finds out where a copy takes fewer bytes */
+#else
 #define SMIDGEN_KERNEL static inline __attribute__((always_inline, unused))
+#endif
 #else
 #error "Smidgen needs a compiler with GNU attributes (GCC, Clang, Arm Compiler 6)"
 #endif
@@ -27,7 +31,7 @@
 #define SMIDGEN_SHARED static SMIDGEN_NOINLINE __attribute__((unused)) /* one copy for all calls */
 
 /* Before a loop that gains too little from being unrolled for the code that it would take. */
-#if defined(__clang__)
+#if defined(__clang__) && !defined(SMIDGEN_FOR_SPEED)
 #define SMIDGEN_ROLLED _Pragma("clang loop unroll(disable)")
 #else
 #define SMIDGEN_ROLLED
