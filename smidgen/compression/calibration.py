@@ -13,6 +13,7 @@ from smidgen.compression.inputs import batches
 from smidgen.compression.program import FloatProgram
 from smidgen.compression.structure import LAYOUT, PADS, PICKS, described
 from smidgen.errors import ConfigError
+from smidgen.models.loop import loop
 from smidgen.models.recurrent_layers import lstm, lstm_cell_peak
 from smidgen.models.selective_scan import selective_scan_states
 from smidgen.models.ssd_scan import ssd_scan_states
@@ -94,15 +95,20 @@ def calibrate(program: FloatProgram, windows: Any) -> Calibration:
 class _Observer(fx.Interpreter):
     """Runs the graph and records what passes each node."""
 
-    def __init__(self, program: FloatProgram) -> None:
+    def __init__(self, program: FloatProgram, within: "_Observer | None" = None) -> None:
+        """Observe a program, or the body of a loop `within` another: all steps count."""
         super().__init__(program.graph_module)
         self.extra_traceback = False  # errors are told in our words alone
-        self.observations: dict[str, Observation] = {}
-        self.state_peaks: dict[str, NDArray[np.float64]] = {}
+        self.observations: dict[str, Observation] = {} if within is None else within.observations
+        self.state_peaks: dict[str, NDArray[np.float64]] = {} if within is None else within.state_peaks
         self._constants = program.constants
         self._infinite: set[fx.Node] = set()  # nodes that a mask makes infinite where it hides
+        self._bodies = {name: _Observer(body, self) for name, body in program.bodies.items()}
 
     def run_node(self, node: fx.Node) -> Any:
+        if node.name in self._bodies:
+            args, _ = self.fetch_args_kwargs_from_env(node)
+            return loop(self._bodies[node.name].run, *args[1:])
         result = super().run_node(node)
         is_activation = node.op != "output" and node.name not in self._constants
         is_input = node.op == "placeholder"  # of whole numbers too

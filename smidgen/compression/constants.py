@@ -30,8 +30,9 @@ def fold_constants(
     for node in graph_module.graph.nodes:
         if node.op == "placeholder":
             value = next(stored)
-            if value is not None:
-                values[node.name] = value
+            size = batch.at_one(node.meta["val"]) if isinstance(node.meta["val"], torch.SymInt) else None
+            if value is not None or size is not None:
+                values[node.name] = size if value is None else value
         elif node.op == "get_attr":
             attribute = _attribute(graph_module, str(node.target))
             if isinstance(attribute, Tensor):
@@ -55,7 +56,8 @@ def mark_computed(graph: fx.Graph, constants: Iterable[str]) -> None:
     needed: set[fx.Node] = set()
     for node in reversed(graph.nodes):
         is_needed = node.op in ("output", "placeholder") or node in needed
-        computed = is_needed and node.name not in fixed and not isinstance(node.meta.get("val"), torch.SymInt)
+        has_value = node.op != "get_attr" and not isinstance(node.meta.get("val"), torch.SymInt)
+        computed = is_needed and node.name not in fixed and has_value
         node.meta[COMPUTED] = computed
         if computed:
             needed.update(node.all_input_nodes)

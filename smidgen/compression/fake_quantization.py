@@ -13,6 +13,7 @@ from smidgen.compression.plan import Plan
 from smidgen.compression.program import FloatProgram
 from smidgen.compression.structure import COMPUTED, arguments, keeps_scale
 from smidgen.compression.transposed_weight import correlation_weight
+from smidgen.models.loop import loop
 from smidgen.models.recurrent_layers import RECURRENT_LAYERS
 from smidgen.numerics.fixed_point import integer_range
 from smidgen.numerics.quantization import QParams, qparams_for_range
@@ -55,6 +56,7 @@ class _FakeQuantizer(fx.Interpreter):
         self._plan = plan
         self._constants = program.constants
         self._split_parts = {part.name for parts in program.structure.split_parts.values() for part, _, _ in parts}
+        self._bodies = {name: _FakeQuantizer(body, plan) for name, body in program.bodies.items()}
 
     def fetch_args_kwargs_from_env(self, n: fx.Node) -> Any:
         args, kwargs = super().fetch_args_kwargs_from_env(n)
@@ -77,6 +79,9 @@ class _FakeQuantizer(fx.Interpreter):
         return super().call_function(target, args, kwargs)
 
     def run_node(self, node: fx.Node) -> Any:
+        if node.name in self._bodies:
+            args, _ = self.fetch_args_kwargs_from_env(node)
+            return loop(self._bodies[node.name].run, *args[1:])
         result = super().run_node(node)
         qparams = self._plan.qparams.get(node.name)
         moves_only = node.meta[COMPUTED] and keeps_scale(node) and node.name not in self._split_parts

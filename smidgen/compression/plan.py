@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from torch import fx
 
 from smidgen.compression.calibration import Calibration, Observation
+from smidgen.compression.loop_node import CARRIED, LoopNode, is_loop
+from smidgen.compression.loop_states import enter_loop, leave_loop
 from smidgen.compression.program import FloatProgram
 from smidgen.compression.recipe import Recipe
 from smidgen.compression.states import state_qparams
@@ -98,19 +100,40 @@ def make_plan(
         raise ConfigError(
             f"recipe {recipe.name} needs calibration windows; pass calibration=windows of the training set"
         )
-    nodes = [node for node in program.nodes if node.name in program.structure.materialised]
-    recipe.check_matches([text for node in nodes if not _keeps_source(program, node) for text in _labels(node)])
-    qparams: dict[str, QParams] = {}
-    for node in nodes:
-        chosen = declared[node.name].qparams if node.name in declared else None
-        chosen = chosen or _choose(program, node, calibration, recipe, qparams)
-        if chosen is not None:
-            qparams[node.name] = chosen
-    _share_with_concat(program, qparams)
+    recipe.check_matches([
+        text
+        for part in (program, *program.bodies.values())
+        for node in _materialised(part)
+        if not _keeps_source(part, node)
+        for text in _labels(node)
+    ])  # fmt: skip
+    qparams = {name: port.qparams for name, port in declared.items() if port.qparams is not None}
+    _choose_all(program, calibration, recipe, qparams)
     ranges = {name: (seen.low, seen.high) for name, seen in calibration.observations.items()}
     return Plan(
         recipe=recipe, qparams=qparams, state_peaks=calibration.state_peaks, ranges=ranges, quantities=quantities
     )
+
+
+def _choose_all(
+    program: FloatProgram, calibration: Calibration, recipe: Recipe, qparams: dict[str, QParams]
+) -> None:  # fmt: skip
+    """Add the quantisation of every activation that has none yet, those within loops too."""
+    for node in _materialised(program):
+        if is_loop(node):
+            found, body = LoopNode.of(node), program.bodies[node.name]
+            enter_loop(found, body, calibration, qparams)
+            _choose_all(body, calibration, recipe, qparams)
+            leave_loop(found, qparams)
+        elif node.name not in qparams:
+            chosen = _choose(program, node, calibration, recipe, qparams)
+            if chosen is not None:
+                qparams[node.name] = chosen
+    _share_with_concat(program, qparams)
+
+
+def _materialised(program: FloatProgram) -> list[fx.Node]:
+    return [node for node in program.nodes if node.name in program.structure.materialised]
 
 
 def _choose(
@@ -132,7 +155,7 @@ def _choose(
         return _whole_numbers(node, calibration) if holds_numbers(node) else None
     users = effective_users(node)
     symmetric = any(_needs_symmetric(user) for user, _ in users)
-    dtype = _required_dtype(users)
+    dtype = "int16" if node.meta.get(CARRIED) else _required_dtype(users)
     if dtype is None:
         dtype = recipe.activation_for(_labels(node))
     return seen.qparams(dtype, symmetric=symmetric)
@@ -197,8 +220,17 @@ def _joins_states(node: fx.Node) -> bool:
 
 
 def _required_dtype(users: list[tuple[fx.Node, fx.Node]]) -> str | None:
-    """Return the type that an operator's contract asks for, None where the recipe is free."""
-    return "int16" if any(user.target in (*_SCANS, *RECURRENT_LAYERS) for user, _ in users) else None
+    """Return the type that an operator's contract asks for, None where the recipe is free.
+
+    What meets a state on its way to the next one keeps 16 bits, but for parts of a concatenation, which takes them in
+    its own scale.
+    """
+    wide = (user.target in (*_SCANS, *RECURRENT_LAYERS) or _meets_state(user) for user, _ in users)
+    return "int16" if any(wide) else None
+
+
+def _meets_state(user: fx.Node) -> bool:
+    return bool(user.meta.get(CARRIED)) and user.target is not aten.cat.default
 
 
 def _share_with_concat(program: FloatProgram, qparams: dict[str, QParams]) -> None:
@@ -206,6 +238,6 @@ def _share_with_concat(program: FloatProgram, qparams: dict[str, QParams]) -> No
     for node in program.nodes:
         if node.target is aten.cat.default and node.name in qparams:
             for part in node.all_input_nodes:
-                free = part.op != "placeholder" and part.target not in RECURRENT_LAYERS
+                free = part.op != "placeholder" and part.target not in RECURRENT_LAYERS and not part.meta.get(CARRIED)
                 if free and part.name in qparams and readers(part) == [node]:
                     qparams[part.name] = qparams[node.name]

@@ -27,8 +27,9 @@ from smidgen.compression.capture import (
 )
 from smidgen.compression.constants import fold_constants, mark_computed
 from smidgen.compression.inputs import Batch, Example
+from smidgen.compression.loop_node import LoopNode, is_loop
 from smidgen.compression.refusals import Runner, capture_error, refuse_value_dependent
-from smidgen.compression.rewriting import rewrite_by_constants, rewrite_by_shape
+from smidgen.compression.rewriting import rewrite_by_constants, rewrite_by_shape, roll_loops
 from smidgen.compression.structure import COMPUTED, Structure, analyse
 from smidgen.errors import ConfigError, ExportError
 
@@ -42,7 +43,8 @@ class FloatProgram:
 
     `constants` holds every node that depends on weights and sizes alone (weights themselves, -exp(A_log), positions),
     at a batch of one. `places` says how samples lie in every other tensor; it is empty in a program that takes one
-    sample at a time.
+    sample at a time, and in the `bodies` of loops, which are programs of one step, by the loop's name. No two nodes of a
+    program and its bodies have one name.
     """
 
     graph_module: fx.GraphModule
@@ -57,6 +59,7 @@ class FloatProgram:
     structure: Structure
     batch: BatchAxis
     places: Mapping[str, BatchPlace]
+    bodies: Mapping[str, "FloatProgram"]
 
     @property
     def nodes(self) -> list[fx.Node]:
@@ -186,21 +189,17 @@ def _imported(exported: ExportedProgram, example: Example) -> FloatProgram:
     names = tuple(str(name) for name in exported.graph_signature.user_inputs)
     inputs = example.ordered(names)
     batch = free_sizes(graph, names)
-    constants = fold_constants(graph_module, placeholders, batch)
-    mark_computed(graph, constants)
+    constants = _read_constants(graph_module, placeholders, batch)
     refuse_value_dependent(node for node in graph.nodes if node.meta[COMPUTED])
-    if rewrite_by_shape(graph):
-        constants = fold_constants(graph_module, placeholders, batch)
-        mark_computed(graph, constants)
-    if rewrite_by_constants(graph, constants, batch):
-        constants = fold_constants(graph_module, placeholders, batch)
-        mark_computed(graph, constants)
-    graph_module.recompile()
+    if roll_loops(graph, constants, batch):
+        constants = _read_constants(graph_module, placeholders, batch)
+    constants = _rewritten(graph_module, placeholders, batch, constants)
     positions = output_positions(exported)
     output_node = next(node for node in graph.nodes if node.op == "output")
     program = FloatProgram(
         graph_module=graph_module,
         placeholders=placeholders,
+        bodies={node.name: _body(LoopNode.of(node), constants, batch) for node in graph.nodes if is_loop(node)},
         input_names=names,
         input_shapes=tuple(tuple(x.shape[1:]) for x in inputs),
         input_dtypes=tuple(x.dtype for x in inputs),
@@ -222,6 +221,60 @@ def _imported(exported: ExportedProgram, example: Example) -> FloatProgram:
 
     with torch.no_grad():
         return replace(program, places=locate_batch(program.nodes, batch, constants, record, inputs))
+
+
+def _read_constants(
+    graph_module: fx.GraphModule, placeholders: Sequence[Tensor | None], batch: BatchAxis
+) -> dict[str, Tensor]:
+    """Return what depends on weights and sizes alone, and mark what else an output needs."""
+    constants = fold_constants(graph_module, placeholders, batch)
+    mark_computed(graph_module.graph, constants)
+    return constants
+
+
+def _rewritten(
+    graph_module: fx.GraphModule,
+    placeholders: Sequence[Tensor | None],
+    batch: BatchAxis,
+    constants: dict[str, Tensor],
+) -> dict[str, Tensor]:
+    """Rewrite a graph in place to one spelling; return its constants then."""
+    graph = graph_module.graph
+    if rewrite_by_shape(graph):
+        constants = _read_constants(graph_module, placeholders, batch)
+    if rewrite_by_constants(graph, constants, batch):
+        constants = _read_constants(graph_module, placeholders, batch)
+    graph_module.recompile()
+    return constants
+
+
+def _body(found: LoopNode, outer: Mapping[str, Tensor], batch: BatchAxis) -> FloatProgram:
+    """Return the body of a loop as a program of one step; `outer` are the constants around it."""
+    graph = found.body.graph
+    given = [outer.get(argument.name) for argument in found.arguments]
+    known = [None if i in found.state_positions else value for i, value in enumerate(given)]
+    _rewritten(found.body, known, batch, _read_constants(found.body, known, batch))
+    for node in graph.nodes:
+        node._rename(f"{found.node.name}__{node.name}")
+    constants = _read_constants(found.body, known, batch)
+    found.body.recompile()
+    found.link()
+    inputs = [node for node in found.placeholders if node.meta[COMPUTED]]
+    return FloatProgram(
+        graph_module=found.body,
+        placeholders=tuple(known),
+        input_names=tuple(node.name for node in inputs),
+        input_shapes=tuple(tuple(size or 1 for size in batch.sample_shape(node.meta["val"])) for node in inputs),
+        input_dtypes=tuple(node.meta["val"].dtype for node in inputs),
+        output_names=tuple(node.name for node in found.results),
+        output_keys=(),
+        output_positions=tuple(range(len(found.results))),
+        constants=constants,
+        structure=analyse(graph, set(constants)),
+        batch=batch,
+        places={},
+        bodies={},
+    )
 
 
 def _check_example(exported: ExportedProgram, example: Batch) -> None:

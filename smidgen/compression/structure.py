@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import fx
 
+from smidgen.compression.loop_node import entries, exits, is_loop
 from smidgen.errors import UnsupportedError
 
 aten = torch.ops.aten
@@ -215,10 +216,16 @@ def pads_zeros(node: fx.Node) -> bool:
 
 
 def effective_users(node: fx.Node) -> list[tuple[fx.Node, fx.Node]]:
-    """Return (user, operand) for every user that computes, looking through nodes that only move elements."""
+    """Return (user, operand) for every user that computes, through what only moves elements, in and out of loops."""
     found = []
     for user in readers(node):
-        if keeps_scale(user):
+        if is_loop(user):
+            for port in entries(user, node):
+                found += effective_users(port)
+        elif user.op == "output" and (taken := exits(user, node)):
+            for result in taken:
+                found += effective_users(result)
+        elif keeps_scale(user):
             found += effective_users(user)
         else:
             found.append((user, node))

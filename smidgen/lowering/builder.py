@@ -12,7 +12,7 @@ from torch import fx
 from smidgen.compression import FloatProgram, Plan
 from smidgen.compression.structure import holds_numbers, module_path, op_name, unsupported
 from smidgen.errors import GraphError, UnsupportedError
-from smidgen.ir.graph import Attribute, Op, Quantity, Tensor
+from smidgen.ir.graph import Attribute, Graph, Op, Quantity, Tensor
 from smidgen.numerics.quantization import QParams
 
 Floats = NDArray[np.float64]
@@ -32,7 +32,8 @@ class Builder:
     None for what no firmware computes.
     """
 
-    def __init__(self, program: FloatProgram, plan: Plan) -> None:
+    def __init__(self, program: FloatProgram, plan: Plan, *, names: set[str] | None = None) -> None:
+        """Begin a graph; the body of a loop shares the `names` of ops with the graph around it."""
         self.program = program
         self.plan = plan
         self.tensors: dict[str, Tensor] = {}
@@ -40,7 +41,7 @@ class Builder:
         self.values: dict[str, str] = {}
         self.results: dict[str, Sequence[str | None]] = {}
         self._makers: dict[str, Op] = {}
-        self._names: set[str] = set()
+        self.names: set[str] = set() if names is None else names
         self._node_names = frozenset(node.name for node in program.nodes)
 
     @property
@@ -149,10 +150,10 @@ class Builder:
         leaf = self.module_class(node).lower() in (kind, kind.replace("_", ""))
         base = (path if leaf else f"{path}.{kind}".lstrip(".")) + suffix
         name, count = base, 1
-        while name in self._names:
+        while name in self.names:
             count += 1
             name = f"{base}_{count}"
-        self._names.add(name)
+        self.names.add(name)
         return name
 
     def unexpanded(self, tensor: Tensor) -> Tensor:
@@ -194,8 +195,9 @@ class Builder:
         *,
         name: str | None = None,
         more: Sequence[Tensor] = (),
+        body: Graph | None = None,
     ) -> None:
-        """Append one op that computes `output`, and `more` beside it."""
+        """Append one op that computes `output`, and `more` beside it; a loop runs `body`."""
         op = Op(
             name=name or self.op_name(node),
             kind=kind,
@@ -204,6 +206,7 @@ class Builder:
             params=dict(params or {}),
             attrs=dict(attrs or {}),
             more=tuple(tensor.name for tensor in more),
+            body=body,
         )
         self.ops.append(op)
         self._makers[output.name] = op

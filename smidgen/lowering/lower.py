@@ -7,6 +7,7 @@ import torch
 from torch import fx
 
 from smidgen.compression import FloatProgram, Plan
+from smidgen.compression.loop_node import is_loop
 from smidgen.compression.rewriting import REWRITTEN
 from smidgen.errors import UnsupportedError
 from smidgen.ir import Graph, check_graph
@@ -20,6 +21,7 @@ from smidgen.lowering import (
     functions,
     layout,
     linear_attention,
+    loops,
     matmul,
     normalization,
     pooling,
@@ -63,19 +65,7 @@ def lower(program: FloatProgram, plan: Plan, *, name: str) -> Graph:
     Raises UnsupportedError, with the user's line, for an operator or a form of it that has no lowering.
     """
     builder = Builder(program, plan)
-    for node in program.nodes:
-        if node.name in program.constants or node.name in builder.values:
-            continue  # parts of a split linear layer were made with the layer
-        if isinstance(node.meta.get("val"), torch.SymInt):
-            continue  # arithmetic on the batch size, which a firmware does not have
-        if node.op == "placeholder":
-            builder.input(node)
-        elif node.op == "call_function" and node.name in program.structure.materialised:
-            _lower_node(builder, node)
-        elif node.op == "call_function" and node.name in program.structure.split_parts:
-            projections.split_linear(builder, node)
-        elif node.op == "call_function" and builder.is_float and node.name in program.structure.roots:
-            _lower_node(builder, node)
+    _lower_nodes(builder)
     for output in program.output_names:
         if output not in builder.values:
             raise UnsupportedError(f"output {output} is computed from weights alone; return it apart from the model")
@@ -98,7 +88,28 @@ def operator_table() -> list[SupportedOperator]:
     return describe(_RULES)
 
 
+def _lower_nodes(builder: Builder) -> None:
+    """Lower everything that the builder's program computes."""
+    program = builder.program
+    for node in program.nodes:
+        if node.name in program.constants or node.name in builder.values:
+            continue  # parts of a split linear layer were made with the layer
+        if isinstance(node.meta.get("val"), torch.SymInt):
+            continue  # arithmetic on the batch size, which a firmware does not have
+        if node.op == "placeholder":
+            builder.input(node)
+        elif node.op == "call_function" and node.name in program.structure.materialised:
+            _lower_node(builder, node)
+        elif node.op == "call_function" and node.name in program.structure.split_parts:
+            projections.split_linear(builder, node)
+        elif node.op == "call_function" and builder.is_float and node.name in program.structure.roots:
+            _lower_node(builder, node)
+
+
 def _lower_node(builder: Builder, node: fx.Node) -> None:
+    if is_loop(node):
+        loops.lower_loop(builder, node, _lower_nodes)
+        return
     if not builder.is_float and node.name in builder.program.structure.roots:
         chains.lower_chain(builder, node)
         return

@@ -8,11 +8,11 @@ from smidgen.ir.graph import Graph, Op, Tensor
 
 
 def with_own_outputs(
-    tensors: Mapping[str, Tensor], ops: Sequence[Op], inputs: Sequence[str], outputs: Sequence[str]
+    tensors: Mapping[str, Tensor], ops: Sequence[Op], inputs: Sequence[str], outputs: Sequence[str], *, scope: str = ""
 ) -> tuple[dict[str, Tensor], list[Op], list[str]]:
     """Return tensors, ops and outputs in which every output is written by an op, to a buffer of its own.
 
-    An input that is returned, and a tensor that is returned twice, are copied.
+    An input that is returned, and a tensor that is returned twice, are copied, by ops whose names begin with `scope`.
     """
     tensors, ops = dict(tensors), list(ops)
     taken = set(inputs)
@@ -22,7 +22,7 @@ def with_own_outputs(
             copied = f"{name}.output_{index}"
             tensors[copied] = replace(tensors[name], name=copied)
             attrs = {"shape": tensors[name].shape}
-            ops.append(Op(name=f"output_{index}.copy", kind="reshape", inputs=(name,), output=copied, attrs=attrs))
+            ops.append(Op(name=f"{scope}output_{index}.copy", kind="reshape", inputs=(name,), output=copied, attrs=attrs))
             name = copied
         taken.add(name)
         own.append(name)

@@ -36,13 +36,17 @@ def loop(site: Site, invocation: Callable[[Site], Call]) -> Call:
 
 def _repeated(site: Site, inside: list[str]) -> list[str]:
     """Return statements within a loop over t; one step needs none, but a block of its own."""
-    count = unsigned(site.x[0].shape[0])
-    if site.x[0].shape[0] == 1:
+    steps = site.x[0].shape[0]
+    if steps == 1:
         head = ["{"]
     elif site.op.attrs["reverse"]:
-        head = ["SMIDGEN_ROLLED", f"for (uint32_t t = {count}; t-- > 0U;) {{"]
+        head = [
+            "SMIDGEN_ROLLED",
+            f"for (uint32_t i = 0U; i < {unsigned(steps)}; i++) {{",
+            f"    const uint32_t t = {unsigned(steps - 1)} - i;",
+        ]
     else:
-        head = ["SMIDGEN_ROLLED", f"for (uint32_t t = 0U; t < {count}; t++) {{"]
+        head = ["SMIDGEN_ROLLED", f"for (uint32_t t = 0U; t < {unsigned(steps)}; t++) {{"]
     return [*head, *(f"    {line}" for line in inside), "}"]
 
 

@@ -15,6 +15,7 @@ from smidgen.compression.rewriting.identities import drop_identities
 from smidgen.compression.rewriting.linear_attention import fuse_linear_attention
 from smidgen.compression.rewriting.lookups import REWRITTEN_LOOKUPS, unify_lookups
 from smidgen.compression.rewriting.masked_softmax import fuse_masked_softmax
+from smidgen.compression.rewriting.loops import roll_loops
 from smidgen.compression.rewriting.products import merge_constant_products, unify_products
 from smidgen.compression.rewriting.projections import part_projections
 from smidgen.compression.rewriting.recurrent_layers import CELLS, LAYERS, part_recurrent_layers
@@ -23,7 +24,7 @@ from smidgen.compression.rewriting.rotary import fuse_rotary
 from smidgen.compression.rewriting.scores import Constants
 from smidgen.compression.rewriting.shared_heads import share_heads
 
-__all__ = ["REWRITTEN", "rewrite_by_constants", "rewrite_by_shape"]
+__all__ = ["REWRITTEN", "rewrite_by_constants", "rewrite_by_shape", "roll_loops"]
 
 aten = torch.ops.aten
 

@@ -26,8 +26,8 @@ class Insertion:
         stand_ins = fx.node.map_arg(args, lambda argument: argument.meta["val"])
         return self._described(node, function(*stand_ins, **kwargs))
 
-    def call_like(self, function: Callable[..., Any], *args: Any, value: Tensor) -> fx.Node:
-        """Add a call whose value is known to be as `value`."""
+    def call_like(self, function: Callable[..., Any], *args: Any, value: Tensor | list[Tensor]) -> fx.Node:
+        """Add a call whose value, or whose results, are known to be as `value`."""
         with self._graph.inserting_before(self._origin):
             node = self._graph.call_function(function, args)
         return self._described(node, value)
@@ -39,6 +39,13 @@ class Insertion:
         with self._graph.inserting_before(self._origin):
             node = self._graph.get_attr(name)
         return self._described(node, self._origin.meta["val"].fake_mode.from_tensor(value, static_shapes=True))
+
+    def attribute(self, name: str) -> fx.Node:
+        """Add a node that stands for a submodule of the graph's module; it has no value of its own."""
+        with self._graph.inserting_before(self._origin):
+            node = self._graph.get_attr(name)
+        node.meta[COMPUTED] = False
+        return node
 
     def _described(self, node: fx.Node, value: Any) -> fx.Node:
         node.meta = {key: self._like.meta[key] for key in _ORIGIN if key in self._like.meta}
