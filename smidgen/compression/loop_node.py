@@ -62,7 +62,9 @@ class LoopNode:
     @property
     def output(self) -> fx.Node:
         """The body's output node."""
-        return next(node for node in reversed(self.body.graph.nodes) if node.op == "output")
+        (output,) = self.body.graph.find_nodes(op="output")
+        assert isinstance(output, fx.Node)
+        return output
 
     @property
     def results(self) -> list[fx.Node]:

@@ -24,7 +24,11 @@ def enter_loop(found: LoopNode, body: FloatProgram, calibration: Calibration, qp
         source = _source(following)
         chosen = qparams.get(source.name) or state_qparams(body, source, calibration)
         if chosen is None:
-            seen = [calibration.observations[node.name] for node in (port, following) if node.name in calibration.observations]
+            seen = [
+                calibration.observations[node.name]
+                for node in (port, following)
+                if node.name in calibration.observations
+            ]
             joined = Observation(low=min(o.low for o in seen), high=max(o.high for o in seen))
             chosen = joined.qparams("int16", symmetric=True)
         qparams[port.name] = qparams[source.name] = chosen

@@ -43,8 +43,8 @@ class FloatProgram:
 
     `constants` holds every node that depends on weights and sizes alone (weights themselves, -exp(A_log), positions),
     at a batch of one. `places` says how samples lie in every other tensor; it is empty in a program that takes one
-    sample at a time, and in the `bodies` of loops, which are programs of one step, by the loop's name. No two nodes of a
-    program and its bodies have one name.
+    sample at a time, and in the `bodies` of loops, which are programs of one step, by the loop's name. No two nodes of
+    a program and its bodies have one name.
     """
 
     graph_module: fx.GraphModule
@@ -191,7 +191,16 @@ def _imported(exported: ExportedProgram, example: Example) -> FloatProgram:
     batch = free_sizes(graph, names)
     constants = _read_constants(graph_module, placeholders, batch)
     refuse_value_dependent(node for node in graph.nodes if node.meta[COMPUTED])
-    if roll_loops(graph, constants, batch):
+    random = [_random_like(x) for x in example.first.ordered(names)]
+
+    def values() -> Mapping[fx.Node, Any]:
+        runner = Runner(graph_module, garbage_collect_values=False)
+        remaining = iter(random)
+        with torch.no_grad():
+            runner.run(*(next(remaining) if value is None else value for value in placeholders))
+        return runner.env
+
+    if roll_loops(graph, constants, batch, values):
         constants = _read_constants(graph_module, placeholders, batch)
     constants = _rewritten(graph_module, placeholders, batch, constants)
     positions = output_positions(exported)
@@ -221,6 +230,11 @@ def _imported(exported: ExportedProgram, example: Example) -> FloatProgram:
 
     with torch.no_grad():
         return replace(program, places=locate_batch(program.nodes, batch, constants, record, inputs))
+
+
+def _random_like(x: Tensor) -> Tensor:
+    """Return other real numbers in the shape of an input, other inputs as they are."""
+    return torch.randn(x.shape, generator=torch.Generator().manual_seed(0)) if x.is_floating_point() else x
 
 
 def _read_constants(

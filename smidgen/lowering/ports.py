@@ -22,7 +22,9 @@ def with_own_outputs(
             copied = f"{name}.output_{index}"
             tensors[copied] = replace(tensors[name], name=copied)
             attrs = {"shape": tensors[name].shape}
-            ops.append(Op(name=f"{scope}output_{index}.copy", kind="reshape", inputs=(name,), output=copied, attrs=attrs))
+            ops.append(
+                Op(name=f"{scope}output_{index}.copy", kind="reshape", inputs=(name,), output=copied, attrs=attrs)
+            )
             name = copied
         taken.add(name)
         own.append(name)

@@ -20,8 +20,8 @@ def loop(
 ) -> list[Tensor]:
     """Run the body at every step; return the states after the last step, then what was emitted, (b, t, ...) each.
 
-    Args: frames, the looped tensors (b, t, ...); states, before the first step; whole, tensors and sizes; reverse, begin
-    with the last frame: what is emitted stands in the order of frames for all that.
+    Args: frames, the looped tensors (b, t, ...); states, before the first step; whole, tensors and sizes; reverse,
+    begin with the last frame: what is emitted stands in the order of frames for all that.
     """
     steps, carried = range(frames[0].shape[1]), list(states)
     emitted: list[list[Tensor]] = []

@@ -175,6 +175,10 @@ class Sequence:
             return False
         return self.same_value(a, b)
 
+    def is_constant(self, node: fx.Node) -> bool:
+        """Return whether no input reaches a node."""
+        return node.name in self._constants
+
     def same_value(self, a: fx.Node, b: fx.Node) -> bool:
         """Return whether two nodes are one constant, or one size."""
         if a.name in self._constants and b.name in self._constants:

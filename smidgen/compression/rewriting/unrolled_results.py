@@ -1,4 +1,4 @@
-"""What read the results of unrolled slices reads those of the loop: all of them stacked, one of them, the last state."""
+"""What read results of unrolled slices reads those of the loop: all of them stacked, one of them, the last state."""
 
 import operator
 from collections.abc import Iterator, Mapping
@@ -8,13 +8,12 @@ from typing import Any
 import torch
 from torch import fx
 
+from smidgen.compression.rewriting.first_slice import JOINS
 from smidgen.compression.rewriting.insertion import Insertion
 from smidgen.compression.rewriting.slices import Slices, Uses
 from smidgen.compression.structure import arguments
 
 aten = torch.ops.aten
-
-_JOINS = (aten.stack.default, aten.cat.default)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +28,9 @@ class Stretch:
 class LoopResults:
     """The results of one loop, taken out of its node where they are read."""
 
-    def __init__(self, insertion: Insertion, node: fx.Node, states: Mapping[int, int], stacked: Mapping[int, int]) -> None:
+    def __init__(
+        self, insertion: Insertion, node: fx.Node, states: Mapping[int, int], stacked: Mapping[int, int]
+    ) -> None:
         """Args: node, the loop; states, stacked: which of its results belongs to which position within a slice."""
         self._insertion, self._node = insertion, node
         self._states, self._stacked = states, stacked
@@ -68,6 +69,7 @@ def replace_results(slices: Slices, uses: Uses, results: LoopResults, insertion:
             value = insertion.call(aten.select.int, results.stacked(position), 1, slices.slot(step))
         for user in outside:
             if user in slices.sequence.taps:  # it may stand in front of the loop
+                assert callable(user.target)
                 given = [value if argument is node else argument for argument in user.args]
                 user.replace_all_uses_with(insertion.call(user.target, *given, **user.kwargs))
             else:
@@ -77,7 +79,7 @@ def replace_results(slices: Slices, uses: Uses, results: LoopResults, insertion:
 def _joins(slices: Slices) -> list[fx.Node]:
     """Return the joins outside that read nodes of the slices."""
     users = dict.fromkeys(user for node in slices.nodes for user in node.users)
-    return [user for user in users if user.target in _JOINS and not slices.is_inside(user)]
+    return [user for user in users if user.target in JOINS and not slices.is_inside(user)]
 
 
 def _replace_join(slices: Slices, uses: Uses, results: LoopResults, join: fx.Node) -> None:
@@ -87,7 +89,7 @@ def _replace_join(slices: Slices, uses: Uses, results: LoopResults, join: fx.Nod
     rank = join.meta["val"].dim()
     axis = given["dim"] % rank
     found = list(_stretches(slices, uses, parts))
-    if axis == 0 or not any(isinstance(item, Stretch) for item in found):
+    if (axis == 0 and not is_stack) or not any(isinstance(item, Stretch) for item in found):
         return
     insertion = Insertion(join)
     joined = []
@@ -157,4 +159,6 @@ def _written(
         return value
     start = given["index"] % node.meta["val"].shape[axis]
     first = start - slices.steps + 1 if slices.slot(1) == 1 else start
-    return insertion.call(aten.slice_scatter.default, slices.initial[position], value, axis, first, first + slices.steps)
+    return insertion.call(
+        aten.slice_scatter.default, slices.initial[position, 1], value, axis, first, first + slices.steps
+    )
