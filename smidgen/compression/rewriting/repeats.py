@@ -20,7 +20,7 @@ from smidgen.compression.structure import arguments
 aten = torch.ops.aten
 
 #: Fewer slices stay as they are written.
-LEAST_SLICES = 3
+LEAST_SLICES = 4
 
 #: Operators that replace one element along an axis of their first argument; the position of that index.
 SCATTERS: Mapping[object, int] = {aten.select_scatter.default: 3}
