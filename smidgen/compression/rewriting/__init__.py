@@ -14,8 +14,8 @@ from smidgen.compression.rewriting.cumulative_mean import fuse_cumulative_mean
 from smidgen.compression.rewriting.identities import drop_identities
 from smidgen.compression.rewriting.linear_attention import fuse_linear_attention
 from smidgen.compression.rewriting.lookups import REWRITTEN_LOOKUPS, unify_lookups
-from smidgen.compression.rewriting.masked_softmax import fuse_masked_softmax
 from smidgen.compression.rewriting.loops import roll_loops
+from smidgen.compression.rewriting.masked_softmax import fuse_masked_softmax
 from smidgen.compression.rewriting.products import merge_constant_products, unify_products
 from smidgen.compression.rewriting.projections import part_projections
 from smidgen.compression.rewriting.recurrent_layers import CELLS, LAYERS, part_recurrent_layers
