@@ -25,6 +25,7 @@ from smidgen.whole_file import write_whole
 
 RESULTS = Path("results/kernels.json")
 INT8 = Recipe(name="int8-throughout", activation="int8")  # the recipe "int8" keeps int16 where a model's outputs leave
+INT16 = Recipe(name="int16", activation="int16")
 FLOAT32 = Recipe(name="float32", activation="float32")
 
 _WINDOWS = 16
@@ -124,6 +125,9 @@ WORKS = (
     _linear(1, 256, target=1.05, baseline=2.44),
     _linear(20, 64, target=0.95, baseline=2.57),
     _linear(1, 64, target=5.5, baseline=7.18, core="cortex-m0plus"),
+    _linear(1, 64, target=1.5, recipe=INT16),
+    _linear(20, 64, target=1.5, recipe=INT16),
+    _linear(1, 64, target=6.0, recipe=INT16, core="cortex-m0plus"),
     _linear(1, 64, target=3.0, baseline=5.69, recipe=FLOAT32),
     Work(
         name="int8 attention T=50, head 16, softmax included", op="attention",

@@ -8,19 +8,30 @@ from numpy.typing import NDArray
 
 from smidgen.ir.graph import Graph, Op
 from smidgen.ir.ops.normalization import runs_on_norm_stream
-from smidgen.ir.ops.projections import row_count, runs_on_row_pairs
+from smidgen.ir.ops.projections import row_count, runs_on_row_pairs, runs_on_row_quads
+from smidgen.numerics.fixed_point import Integers
 from smidgen.numerics.norm_stream import norm_stream
 from smidgen.numerics.row_pairs import row_pair_stream
+from smidgen.numerics.row_quads import row_quad_stream
 
 
 def stored_form(graph: Graph, op: Op) -> Mapping[str, NDArray[Any]]:
     """Return the arrays of an op by role."""
-    if op.kind == "linear" and runs_on_row_pairs(op, graph.operands(op), graph[op.output]):
-        weight, bias, multiplier = (op.params[role].astype(np.int64) for role in ("weight", "bias", "multiplier"))
-        return {"stream": row_pair_stream(weight, bias, multiplier, row_count(graph[op.output]))}
-    if runs_on_norm_stream(op, graph.operands(op)[0], graph[op.output]):
+    x, y = graph.operands(op), graph[op.output]
+    if op.kind == "linear":
+        if runs_on_row_pairs(op, x, y):
+            return {"stream": row_pair_stream(*_layer(op), row_count(y))}
+        if runs_on_row_quads(op, x, y):
+            return {"stream": row_quad_stream(*_layer(op))}
+    if runs_on_norm_stream(op, x[0], y):
         return {"stream": norm_stream(*(op.params[role].astype(np.int64) for role in ("gain", "bias")))}
     if op.kind == "selective_scan" and "drive_multiplier" in op.params:
         channels = np.stack([op.params[f"{role}_multiplier"] for role in ("drive", "output", "skip")], axis=1)
         return {"decay_multiplier": op.params["decay_multiplier"], "channels": channels}
     return op.params
+
+
+def _layer(op: Op) -> tuple[Integers, Integers, Integers]:
+    """Return weight, bias and multiplier."""
+    weight, bias, multiplier = (op.params[role].astype(np.int64) for role in ("weight", "bias", "multiplier"))
+    return weight, bias, multiplier

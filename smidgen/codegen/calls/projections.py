@@ -2,13 +2,15 @@
 
 from smidgen.codegen.c_text import BITS, signed
 from smidgen.codegen.calls.site import Call, Emitters, Site, bits, call, rows, sizes
-from smidgen.ir.ops.projections import runs_on_row_pairs
+from smidgen.ir.ops.projections import runs_on_row_pairs, runs_on_row_quads
 
 
 def _linear(site: Site) -> Call:
     x, y = site.x[0], site.y
     if runs_on_row_pairs(site.op, site.x, y):
         return _linear_pairs(site)
+    if runs_on_row_quads(site.op, site.x, y):
+        return _linear_quads(site)
     arguments = [
         site.at(x), site.param("weight"), site.param("bias"), site.param("multiplier"), site.at(y),
         *sizes(rows(x), x.shape[-1], y.shape[-1]), *bits(x, y), *site.signed("shift"), signed(y.zero_point),
@@ -16,16 +18,28 @@ def _linear(site: Site) -> Call:
     return call("linear", "linear_q", arguments)
 
 
+def _requantisation(site: Site) -> str:
+    """Return how the names of functions end that layers with this output share."""
+    return f"s{BITS[site.y.dtype]}{'_shifted' if site.integer('shift') else ''}"
+
+
 def _linear_pairs(site: Site) -> Call:
     x, y = site.x[0], site.y
-    function = (
-        f"linear_{'row' if rows(x) == 1 else 'rows'}_s{BITS[y.dtype]}{'_shifted' if site.integer('shift') else ''}"
-    )
+    function = f"linear_{'row' if rows(x) == 1 else 'rows'}_{_requantisation(site)}"
     arguments = [
         site.at(x), site.param("stream"), site.at(y), site.scratch("int32"), *(sizes(rows(x)) if rows(x) > 1 else ()),
         *sizes(x.shape[-1], y.shape[-1]), *site.signed("shift"), signed(y.zero_point),
     ]  # fmt: skip
     return call("linear_pairs", function, arguments)
+
+
+def _linear_quads(site: Site) -> Call:
+    x, y = site.x[0], site.y
+    arguments = [
+        site.at(x), site.param("stream"), site.at(y), site.scratch("int16"), *sizes(rows(x), x.shape[-1], y.shape[-1]),
+        *site.signed("shift"), signed(y.zero_point),
+    ]  # fmt: skip
+    return call("linear_quads", f"linear_quads_{_requantisation(site)}", arguments)
 
 
 # ---- float32 ---------------------------------------------------------------------------------------------------------

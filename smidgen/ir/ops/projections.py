@@ -17,7 +17,7 @@ from smidgen.ir.ops.op_spec import (
     integer,
     wide_params,
 )
-from smidgen.numerics import float32, linear, row_pairs
+from smidgen.numerics import float32, linear, row_pairs, row_quads
 from smidgen.numerics.fixed_point import integer_range, prove_accumulator
 
 _WEIGHT_LIMIT = 127
@@ -71,7 +71,15 @@ def runs_on_row_pairs(op: Op, x: Operands, y: Tensor) -> bool:
     return types_fit and row_pairs.fits_row_pairs(op.params["weight"], row_count(y))
 
 
+def runs_on_row_quads(op: Op, x: Operands, y: Tensor) -> bool:
+    """True if the linear layer's kernel reads weights of four rows at a time, for inputs of int16; False if small."""
+    types_fit = x[0].dtype == "int16" and y.dtype in ("int8", "int16")
+    return types_fit and row_quads.fits_row_quads(op.params["weight"])
+
+
 def _linear_scratch_bytes(op: Op, x: Operands, y: Tensor) -> int:
+    if runs_on_row_quads(op, x, y):
+        return row_quads.scratch_bytes(x[0].shape[-1])
     return row_pairs.scratch_bytes(x[0].shape[-1], row_count(y)) if runs_on_row_pairs(op, x, y) else 0
 
 
