@@ -118,6 +118,10 @@ def functional(exported: ExportedProgram) -> ExportedProgram:
     _refuse_random(graph)
     _drop_idle(graph)
     exported.graph_module.recompile()
+    for body in exported.graph_module.children():  # of scans
+        if isinstance(body, fx.GraphModule):
+            _refuse_random(body.graph)
+            _drop_idle(body.graph)
     return exported
 
 

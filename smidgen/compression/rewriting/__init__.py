@@ -21,10 +21,11 @@ from smidgen.compression.rewriting.projections import part_projections
 from smidgen.compression.rewriting.recurrent_layers import CELLS, LAYERS, part_recurrent_layers
 from smidgen.compression.rewriting.reductions import REWRITTEN_REDUCTIONS, unify_reductions
 from smidgen.compression.rewriting.rotary import fuse_rotary
+from smidgen.compression.rewriting.scans import unify_scans
 from smidgen.compression.rewriting.scores import Constants
 from smidgen.compression.rewriting.shared_heads import share_heads
 
-__all__ = ["REWRITTEN", "rewrite_by_constants", "rewrite_by_shape", "roll_loops"]
+__all__ = ["REWRITTEN", "rewrite_by_constants", "rewrite_by_shape", "roll_loops", "unify_scans"]
 
 aten = torch.ops.aten
 

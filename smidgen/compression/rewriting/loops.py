@@ -1,7 +1,7 @@
 """Loops over time that torch.export unrolled, rolled up again: isomorphic slices become one loop with states."""
 
 from collections.abc import Mapping
-from itertools import count, takewhile
+from itertools import takewhile
 from typing import Any
 
 import torch
@@ -11,10 +11,10 @@ from smidgen.compression.batch import BatchAxis
 from smidgen.compression.rewriting.first_slice import Values, with_first_slice
 from smidgen.compression.rewriting.insertion import Insertion
 from smidgen.compression.rewriting.loop_body import loop_body
+from smidgen.compression.rewriting.loop_nodes import add_loop
 from smidgen.compression.rewriting.repeats import Sequence, Tap
 from smidgen.compression.rewriting.slices import Slices
-from smidgen.compression.rewriting.unrolled_results import LoopResults, replace_results
-from smidgen.models.loop import loop
+from smidgen.compression.rewriting.unrolled_results import SliceResults, replace_results
 
 aten = torch.ops.aten
 
@@ -47,19 +47,12 @@ def _roll(graph: fx.Graph, slices: Slices | None, values: Values) -> bool:
     body, whole = loop_body(slices, states, emitted)
     insertion = Insertion(slices.nodes[-1].next, like=slices.nodes[0])
     frames = [_along_time(insertion, slices, tap) for tap in slices.frames.values()]
-    attribute = _added(insertion, graph, body)
-    carried = [slices.template[position].meta["val"] for position, _ in states]
-    stacked = [
-        (value := node.meta["val"]).new_empty(value.shape[0], slices.steps, *value.shape[1:]) for node in emitted
-    ]
     first = [slices.initial[state] for state in states]
-    node = insertion.call_like(
-        loop, attribute, frames, first, whole, slices.direction < 0, value=[*carried, *stacked]
-    )  # fmt: skip
-    node.meta["nn_module_stack"] = _common_stack(slices.nodes)
+    made = add_loop(insertion, body, frames, first, whole, reverse=slices.direction < 0)
+    made.node.meta["nn_module_stack"] = _common_stack(slices.nodes)
     lasts = {position: i for i, (position, lag) in enumerate(states) if lag == 1}
-    positions = {position: len(states) + i for i, position in enumerate(uses.stacked)}
-    replace_results(slices, uses, LoopResults(insertion, node, lasts, positions), insertion)
+    stacked = {position: len(states) + i for i, position in enumerate(uses.stacked)}
+    replace_results(slices, uses, SliceResults(made, lasts, stacked), insertion)
     return True
 
 
@@ -68,15 +61,6 @@ def _common_stack(nodes: list[fx.Node]) -> dict[str, Any]:
     stacks = [list((node.meta.get("nn_module_stack") or {}).items()) for node in nodes]
     levels = takewhile(lambda level: all(entry == level[0] for entry in level), zip(*stacks, strict=False))
     return dict(level[0] for level in levels)
-
-
-def _added(insertion: Insertion, graph: fx.Graph, body: fx.GraphModule) -> fx.Node:
-    """Make a body part of the graph's module and return the node that stands for it."""
-    owner = graph.owning_module
-    assert owner is not None
-    name = next(name for i in count() if not hasattr(owner, name := f"loop_body_{i}"))
-    owner.add_module(name, body)
-    return insertion.attribute(name)
 
 
 def _along_time(insertion: Insertion, slices: Slices, tap: Tap) -> fx.Node:

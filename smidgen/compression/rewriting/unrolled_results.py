@@ -1,6 +1,5 @@
 """What read results of unrolled slices reads those of the loop: all of them stacked, one of them, the last state."""
 
-import operator
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from torch import fx
 
 from smidgen.compression.rewriting.first_slice import JOINS
 from smidgen.compression.rewriting.insertion import Insertion
+from smidgen.compression.rewriting.loop_nodes import LoopResults
 from smidgen.compression.rewriting.slices import Slices, Uses
 from smidgen.compression.structure import arguments
 
@@ -25,33 +25,24 @@ class Stretch:
     last: int  # below `first` where the join has them in the other order
 
 
-class LoopResults:
-    """The results of one loop, taken out of its node where they are read."""
+@dataclass(frozen=True, slots=True)
+class SliceResults:
+    """The results of a loop by position within a slice."""
 
-    def __init__(
-        self, insertion: Insertion, node: fx.Node, states: Mapping[int, int], stacked: Mapping[int, int]
-    ) -> None:
-        """Args: node, the loop; states, stacked: which of its results belongs to which position within a slice."""
-        self._insertion, self._node = insertion, node
-        self._states, self._stacked = states, stacked
-        self._taken: dict[int, fx.Node] = {}
+    loop: LoopResults
+    states: Mapping[int, int]  # by position, which of the results is the last state
+    emitted: Mapping[int, int]
 
     def last(self, position: int) -> fx.Node:
         """Return the state after the last step."""
-        return self._take(self._states[position])
+        return self.loop.take(self.states[position])
 
     def stacked(self, position: int) -> fx.Node:
         """Return what all steps emitted, (b, t, ...)."""
-        return self._take(self._stacked[position])
-
-    def _take(self, index: int) -> fx.Node:
-        if index not in self._taken:
-            value = self._node.meta["val"][index]
-            self._taken[index] = self._insertion.call_like(operator.getitem, self._node, index, value=value)
-        return self._taken[index]
+        return self.loop.take(self.emitted[position])
 
 
-def replace_results(slices: Slices, uses: Uses, results: LoopResults, insertion: Insertion) -> None:
+def replace_results(slices: Slices, uses: Uses, results: SliceResults, insertion: Insertion) -> None:
     """Let everything outside of the slices read the loop instead."""
     for join in _joins(slices):
         _replace_join(slices, uses, results, join)
@@ -82,7 +73,7 @@ def _joins(slices: Slices) -> list[fx.Node]:
     return [user for user in users if user.target in JOINS and not slices.is_inside(user)]
 
 
-def _replace_join(slices: Slices, uses: Uses, results: LoopResults, join: fx.Node) -> None:
+def _replace_join(slices: Slices, uses: Uses, results: SliceResults, join: fx.Node) -> None:
     """Give a join of what several steps emitted the loop's stacked result in their place."""
     given = arguments(join)
     parts, is_stack = list(given["tensors"]), join.target is aten.stack.default
@@ -128,7 +119,7 @@ def _emitted(slices: Slices, uses: Uses, node: fx.Node) -> tuple[int, int] | Non
 
 
 def _moved(
-    insertion: Insertion, slices: Slices, results: LoopResults, item: Stretch, axis: int, *, is_stack: bool
+    insertion: Insertion, slices: Slices, results: SliceResults, item: Stretch, axis: int, *, is_stack: bool
 ) -> fx.Node:
     """Return what a stretch of steps emitted, (b, t, ...), as a join along `axis` has it."""
     value = results.stacked(item.position)
@@ -149,7 +140,7 @@ def _time_to(insertion: Insertion, value: fx.Node, axis: int) -> fx.Node:
 
 
 def _written(
-    slices: Slices, uses: Uses, results: LoopResults, insertion: Insertion, node: fx.Node, position: int
+    slices: Slices, uses: Uses, results: SliceResults, insertion: Insertion, node: fx.Node, position: int
 ) -> fx.Node:
     """Return the tensor into which every step wrote what it emitted."""
     given = arguments(node)
