@@ -1,14 +1,11 @@
-"""Small graphs for tests, without torch: operators with parameters from random weights, one graph with every operator,
-and a strategy for random ones."""
+"""Small graphs for tests, without torch: operators with parameters from random weights, graphs with every operator."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 from numpy.typing import NDArray
-from strategies import windows
 
 from smidgen.ir import Clock, Graph, Op, Tensor, check_graph
 from smidgen.ir.graph import Attribute
@@ -112,7 +109,7 @@ class GraphMaker:
         """Add the largest element of each window."""
         attrs = without(asdict(window), "input_dilation")
         shape = self._slid_shape(x, window, self.tensors[x].shape[-1])
-        return self._op("max_pool", [x], shape, self.tensors[x].qparams, attrs=attrs)
+        return self._layout("max_pool", [x], shape, attrs)
 
     def average_pool(self, x: str, window: Window, *, count_padding: bool = True, y: QParams = INT8) -> str:
         """Add the mean of each window."""
@@ -128,7 +125,8 @@ class GraphMaker:
     def _slid_shape(self, x: str, window: Window, channels: int) -> tuple[int, ...]:
         _, rows, columns, _ = image_shape(self.tensors[x].shape)
         sizes = window.output_size(rows, columns)
-        return (sizes[0], channels) if len(self.tensors[x].shape) == 2 else (*sizes, channels)
+        shape = self.tensors[x].shape
+        return (sizes[0], channels) if len(shape) == 2 else (*shape[:-3], *sizes, channels)
 
     def table(self, x: str, y: QParams = INT8) -> str:
         """Add tanh as a table."""
@@ -281,21 +279,20 @@ class GraphMaker:
         return self._op("selective_scan", [u, delta, B, C], x[0].shape, y, arrays, attrs)
 
     def recurrent(
-        self, kind: str, x: str, *, first: bool | str = False, last_cell: bool = False, **flags: bool
+        self, kind: str, x: str, *, first: bool | Sequence[str] = False, last_cell: bool = False, **flags: bool
     ) -> str:  # fmt: skip
-        """Add gru, lstm or rnn over projected gates (t, gates * h), from constant states or a computed one."""
+        """Add gru, lstm or rnn over projected gates (t, gates * h), from constant states or computed ones."""
         source = self.tensors[x]
-        states = [HIDDEN, INT16] if kind == "lstm" else [HIDDEN]
         rows = source.shape[1]
         width = rows // {"gru": 3, "lstm": 4, "rnn": 1}[kind]
         real, bias = self._random.normal(size=(rows, width)), self._random.normal(size=rows)
         attrs: dict[str, Attribute] = {"reverse": False, **({"relu": False} if kind == "rnn" else {}), **flags}
         inputs = [x]
-        if isinstance(first, str):
-            inputs.append(first)
+        if not isinstance(first, bool):
+            inputs += first
         elif first:
-            qparams = [None] * len(states) if source.is_float else states
-            inputs += [self.constant(f"{x}_first_{i}", width, qparams=p) for i, p in enumerate(qparams)]
+            qparams = [None if source.is_float else p for p in ((HIDDEN, INT16) if kind == "lstm" else (HIDDEN,))]
+            inputs += [self.constant(f"first_{len(self.tensors)}", width, qparams=p) for p in qparams]
         params: dict[str, Array] = {"weight": real.astype(np.float32), "bias": bias.astype(np.float32)}
         if source.qparams is not None:
             weight, scale = _quantized(real)
@@ -323,7 +320,7 @@ class GraphMaker:
         step instead of 0; step, which gets a maker and the names of frames, states and whole tensors, and returns the
         next states and what is emitted.
         """
-        inner = GraphMaker(f"{self._name}_body", seed=len(self._ops), scope=f"loop.{len(self._ops)}.")
+        inner = self._body(f"{self._name}_body", f"loop.{len(self._ops)}.")
         given = [replace(self.tensors[name], shape=self.tensors[name].shape[1:]) for name in frames]
         given += [*states, *(self.tensors[name] for name in whole)]
         names = [inner.input(f"in{i}", *x.shape, qparams=x.qparams) for i, x in enumerate(given)]
@@ -339,6 +336,10 @@ class GraphMaker:
         }  # fmt: skip
         y = self._op("loop", [*frames, *whole, *first.values()], *results[0], attrs=attrs, more=more, body=body)
         return [y, *more]
+
+    def _body(self, name: str, scope: str) -> "GraphMaker":
+        """Begin the body of a loop."""
+        return GraphMaker(name, seed=len(self._ops), scope=scope)
 
     def transpose(self, x: str, *permutation: int) -> str:
         """Add a transposition."""
@@ -403,7 +404,7 @@ class GraphMaker:
 
     def running_extreme(self, kind: str, x: str) -> str:
         """Add running_max or running_min along the first axis."""
-        return self._op(kind, [x], self.tensors[x].shape, self.tensors[x].qparams)
+        return self._layout(kind, [x], self.tensors[x].shape, {})
 
     def history(self, x: str, axis: int, taps: int, *, dilation: int = 1, initial: float = 0) -> str:
         """Add the frames before the one that comes, for a step."""
@@ -431,8 +432,7 @@ class GraphMaker:
 
     def extreme(self, kind: str, x: str, axis: int) -> str:
         """Add max or min over one axis."""
-        source = self.tensors[x]
-        return self._op(kind, [x], _without_axis(source, axis), source.qparams, attrs={"axis": axis})
+        return self._layout(kind, [x], _without_axis(self.tensors[x], axis), {"axis": axis})
 
     def argmax(self, x: str, axis: int, kind: str = "argmax") -> str:
         """Add the index of the first maximum, or of the first minimum."""
@@ -600,7 +600,7 @@ def every_loop(m: GraphMaker, x: str, *, reverse: bool = False) -> list[str]:
     def step(body: GraphMaker, names: list[str]) -> tuple[list[str], list[str]]:
         frame, unit, smooth, largest, decay = names
         gates = body.linear(body.reshape(frame, 1, width), 3 * width, INT16)
-        gated = body.reshape(body.recurrent("gru", gates, first=unit), width)
+        gated = body.reshape(body.recurrent("gru", gates, first=[unit]), width)
         smoothed = body.binary("add", body.binary("mul", smooth, decay, wide), gated, wide)
         output = body.linear(smoothed, 3)
         return [gated, smoothed, body.binary("maximum", largest, smoothed, wide)], [
@@ -736,108 +736,6 @@ def samples(graph: Graph, n: int = 40, seed: int = 0) -> list[Array]:
         values[0], values[1], values[2] = low, high, tensor.zero_point
         arrays.append(values.astype(tensor.dtype))
     return arrays
-
-
-@st.composite
-def graphs(draw: st.DrawFn, *, layout_only: bool = False) -> Graph:
-    """Random graphs of up to a dozen operators on tensors of rank 1 to 3, branching, with one to three outputs."""
-    m = GraphMaker(seed=draw(st.integers(0, 1000)))
-    sizes = st.integers(1, 5)
-    for i in range(draw(st.integers(1, 2))):
-        m.input(f"x{i}", *draw(st.lists(sizes, min_size=2, max_size=3)), qparams=draw(st.sampled_from([INT8, INT16])))
-    kinds = ["transpose", "reshape", "slice", "concat", "strided_slice", "take", "pad"]
-    computing = ["linear", "table", "add", "mul", "div", "choice", "norm", "rescale", "mean", "conv1d"]
-    computing += ["image", "pool", "reduce", "moment", "groups", "product", "weights"]
-    kinds += ["rowwise"] if layout_only else computing
-    results = []
-    for _ in range(draw(st.integers(1, 12))):
-        x = draw(st.sampled_from([name for name in m.tensors if m.tensors[name].shape]))
-        results.append(_random_operator(draw, m, x, draw(st.sampled_from(kinds))))
-    outputs = draw(st.lists(st.sampled_from(results), min_size=1, max_size=3, unique=True))
-    return m.graph(*outputs)
-
-
-def _random_operator(draw: st.DrawFn, m: GraphMaker, x: str, kind: str) -> str:
-    shape, qparams = m.tensors[x].shape, m.tensors[x].qparams
-    y = draw(st.sampled_from([INT8, INT16]))
-    axis = draw(st.integers(0, len(shape) - 1))
-    if kind == "rowwise":
-        kind = draw(st.sampled_from(["linear", "table", "add", "norm"]))
-    match kind:
-        case "transpose":
-            return m.transpose(x, *draw(st.permutations(range(len(shape)))))
-        case "reshape":
-            size = int(np.prod(shape))
-            first = draw(st.sampled_from([d for d in range(1, size + 1) if size % d == 0]))
-            return m.reshape(x, *draw(st.sampled_from([(size,), (first, size // first), (1, first, size // first)])))
-        case "slice":
-            start = draw(st.integers(0, shape[axis] - 1))
-            return m.slice(x, axis, start, draw(st.integers(start + 1, shape[axis])))
-        case "strided_slice":
-            start, stop = (draw(st.integers(0, shape[axis] - 1)) for _ in range(2))
-            step = draw(st.sampled_from([-2, -1, 1, 2])) if start != stop else 0
-            count = max(1, abs(stop - start) // max(abs(step), 1)) if (stop - start) * step > 0 else 1
-            return m.strided_slice(x, axis, start, step, draw(st.integers(1, 3)) if step == 0 else count)
-        case "take":
-            return m.take(x, axis, *draw(st.lists(st.integers(0, shape[axis] - 1), min_size=1, max_size=5)))
-        case "pad":
-            return m.pad(x, axis, draw(st.integers(0, 2)), draw(st.integers(0, 2)), draw(st.integers(-9, 9)))
-        case "concat":
-            alike = [n for n, t in m.tensors.items() if _joins(t, m.tensors[x], axis)]
-            return m.concat(axis, *draw(st.lists(st.sampled_from(alike), min_size=1, max_size=3)))
-        case "add" | "mul" | "div":
-            return m.binary(kind, x, draw(st.sampled_from([n for n, t in m.tensors.items() if _fits(t, shape)])), y)
-        case "choice":
-            same = [n for n, t in m.tensors.items() if t.qparams == qparams and _fits(t, shape)]
-            if draw(st.booleans()):
-                return m.binary(draw(st.sampled_from(["maximum", "minimum"])), x, draw(st.sampled_from(same)), qparams)
-            condition = m.steps(x) if qparams == INT16 else m.rescale(x, TRUTH)
-            return m.select(condition, *draw(st.lists(st.sampled_from(same), min_size=2, max_size=2)))
-        case "linear":
-            return m.linear(x, draw(st.integers(1, 5)), y)
-        case "table":
-            return m.table(x, y)
-        case "norm":
-            return m.norm(draw(st.sampled_from(["rms_norm", "layer_norm"])), x, y)
-        case "rescale":
-            return m.rescale(x, y)
-        case "conv1d" if len(shape) == 2:
-            return m.conv1d(x, draw(st.integers(1, 4)), pad=(2, draw(st.integers(0, 2))), y=y)
-        case "image" if len(shape) == 3:
-            return m.conv2d(x, draw(st.integers(1, 4)), draw(windows(shape[:2])), y=y)
-        case "pool" if len(shape) > 1:
-            pooled = m.max_pool if draw(st.booleans()) else m.average_pool
-            return pooled(x, draw(windows(image_shape(shape)[1:3], spread=False)))
-        case "reduce" if len(shape) > 1:
-            kind = draw(st.sampled_from(["sum", "max", "min"]))
-            return m.sum(x, axis, y) if kind == "sum" else m.extreme(kind, x, axis)
-        case "moment" if len(shape) > 1:
-            return m.second_moment(x, centred=draw(st.booleans()), root=draw(st.booleans()), y=y)
-        case "product" if len(shape) > 1 and m.tensors[x].zero_point == 0:
-            return m.matmul(x, x, transposed=True, y=y)
-        case "weights":
-            if draw(st.booleans()):
-                return m.log_softmax(x, y)
-            seen = m.steps(x) if qparams == INT16 else m.rescale(x, TRUTH)
-            return m.softmax(x, draw(st.sampled_from([None, seen])), y)
-        case "groups":
-            groups = draw(st.sampled_from([n for n in range(1, shape[-1] + 1) if shape[-1] % n == 0]))
-            return m.group_norm(x, groups, spatial=draw(st.integers(0, len(shape) - 1)), y=y)
-        case "mean" if len(shape) > 1:
-            return m.mean(x, axis, y)
-    return m.rescale(x, qparams or y)
-
-
-def _fits(x: Tensor, shape: tuple[int, ...]) -> bool:
-    """True if x can be repeated to a shape."""
-    ends = zip(reversed(x.shape), reversed(shape), strict=False)
-    return len(x.shape) <= len(shape) and all(size in (1, whole) for size, whole in ends)
-
-
-def _joins(a: Tensor, b: Tensor, axis: int) -> bool:
-    if a.qparams != b.qparams or len(a.shape) != len(b.shape):
-        return False
-    return all(p == q for i, (p, q) in enumerate(zip(a.shape, b.shape, strict=True)) if i != axis)
 
 
 def replaced(graph: Graph, old: Op, **changes: Any) -> Graph:

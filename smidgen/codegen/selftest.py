@@ -1,7 +1,7 @@
 """The self-test that a program carries: are its constants whole, and does it give the known answer on this device?"""
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from smidgen.codegen.c_text import C_TYPES, SUFFIXES, arena_view, floating, unsigned
 from smidgen.codegen.header import entry_point
 from smidgen.codegen.weights import Constants
+from smidgen.errors import GraphError
 from smidgen.ir.graph import Graph, Tensor
 from smidgen.ir.interpret import interpret, interpret_frames
 from smidgen.passes.memory_plan import MemoryPlan
@@ -22,8 +23,9 @@ class KnownAnswer:
     """Inputs with the reference's outputs, stored for the self-test: one window, or the first frames from reset."""
 
     def __init__(self, graph: Graph, constants: Constants, known_inputs: Sequence[NDArray[Any]]) -> None:
-        inputs = [np.ascontiguousarray(value) for value in known_inputs]
+        inputs = [np.asarray(value, order="C") for value in known_inputs]
         answers = _stepped(graph, inputs) if graph.is_step else _interpreted(graph, inputs)
+        _require_finite(graph, answers)
         self.n_frames = len(inputs[0]) if graph.is_step else 1
         self.n_answers = len(answers[graph.outputs[0]]) if graph.is_step else 1
         self.inputs = {f"{graph.name}_known_{name}": value for name, value in zip(graph.inputs, inputs, strict=True)}
@@ -37,6 +39,16 @@ class KnownAnswer:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Inputs, then outputs, by C symbol."""
         return self.inputs | self.outputs
+
+
+def _require_finite(graph: Graph, answers: Mapping[str, NDArray[Any]]) -> None:
+    """Raise GraphError where an answer is infinite or no number: no self-test could compare it."""
+    for name, answer in answers.items():
+        if not np.isfinite(answer).all():
+            raise GraphError(
+                f"graph {graph.name}: its output {name} is infinite or no number for the known inputs, so that no "
+                "self-test can be made of them; give others, or look for the operator that overflows"
+            )
 
 
 def _crc32(arrays: Iterable[NDArray[Any]]) -> int:

@@ -84,10 +84,10 @@ def _graph_document(graph: Graph, prefix: str, arrays: dict[str, np.ndarray[Any,
     """Return the structure of a graph and add its arrays, under names that begin with `prefix`."""
     for tensor in graph.tensors.values():
         if tensor.data is not None:
-            arrays[f"{prefix}tensor/{tensor.name}"] = np.ascontiguousarray(tensor.data)
+            arrays[f"{prefix}tensor/{tensor.name}"] = np.asarray(tensor.data, order="C")
     for op in graph.ops:
         for role, array in op.params.items():
-            arrays[f"{prefix}op/{op.name}/{role}"] = np.ascontiguousarray(array)
+            arrays[f"{prefix}op/{op.name}/{role}"] = np.asarray(array, order="C")
     return {
         "name": graph.name,
         "is_step": graph.is_step,

@@ -6,14 +6,16 @@ from dataclasses import fields
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smidgen.errors import GraphError
 from smidgen.ir.clock import EVERY_FRAME
 from smidgen.ir.graph import DTYPE_BYTES, Graph, Op, Tensor
-from smidgen.ir.ops import OP_SPECS, Operands, element_limit
+from smidgen.ir.ops import OP_SPECS, Operands, element_limit, states_of
 from smidgen.ir.ops.loop import check_ports
 from smidgen.ir.ops.op_spec import Legal
 from smidgen.numerics import tables
+from smidgen.numerics.fixed_point import integer_range
 
 
 def check_graph(graph: Graph) -> None:
@@ -65,6 +67,11 @@ def _check_clocks(graph: Graph) -> None:
                 f"{op.name} takes {most} elements from reset at most, so the graph must stop after "
                 f"{op.clock.frames_for(most)} frames; its limit is {graph.frame_limit or 'none'}"
             )
+        for state in states_of(graph, op):
+            if state.first is not None and graph[state.first].data is None:
+                raise GraphError(f"{op.name} begins from {state.first}, which must be a constant in a step graph")
+        if OP_SPECS[op.kind].result_state is not None and op.output in graph.outputs:
+            raise GraphError(f"{op.name}: its result {op.output} is a state and no output; give a reshape of it")
     different = sorted({str(clocks[name]) for name in graph.outputs})
     if len(different) > 1:
         raise GraphError(f"graph {graph.name}: outputs come {' and '.join(different)}; they need one clock")
@@ -85,6 +92,14 @@ def _check_tensor(name: str, tensor: Tensor) -> None:
         raise GraphError(
             f"tensor {name} is {tensor.dtype} {tensor.shape}, its data {tensor.data.dtype} {tensor.data.shape}"
         )
+    if tensor.data is not None:
+        _check_activations(f"tensor {name}", tensor.data, tensor.dtype)
+
+
+def _check_activations(what: str, array: NDArray[Any], dtype: str) -> None:
+    """Integer activations are within the range on which every proof counts: int16 has no -32768."""
+    if dtype == "int16" and array.min(initial=0) < integer_range(dtype)[0]:
+        raise GraphError(f"{what} holds {array.min()}; int16 activations lie in -32767..32767")
 
 
 def _check_unique(names: Sequence[str], what: str) -> None:
@@ -173,6 +188,8 @@ def _check_params(op: Op, expected: Mapping[str, tuple[str, str]], y: Tensor) ->
             raise GraphError(
                 f"{op.name}: {role} must be {wanted} with {len(axes)} axes, got {array.dtype} {array.shape}"
             )
+        if dtype == "activation":
+            _check_activations(f"{op.name}: {role}", array, wanted)
         if role.endswith("multiplier") and role != "skip_multiplier" and array.min(initial=0) < 0:
             raise GraphError(f"{op.name}: {role} must not be negative, found {array.min()}")
 

@@ -190,6 +190,20 @@ def test_float_attention(
         assert_same_floats(y, run_float("attention_f32", y.shape, q[i], k[i], v[i], stored, None, scores, *sizes))
 
 
+def test_what_a_bias_hides_may_be_infinite(run_float: Run) -> None:
+    """Neither a hidden infinity nor a hidden NaN reaches the result, in the kernel as in the reference."""
+    q, k = np.zeros((1, 2, 1, 1), np.float32), np.zeros((1, 3, 1, 1), np.float32)
+    v = np.array([np.inf, 3.0, np.nan], np.float32).reshape(1, 3, 1, 1)
+    bias = np.full((1, 2, 3), HIDDEN_BIAS, np.float32)
+    bias[0, 0, 1] = 0.0  # the first query sees the second key, the other query none
+    span = AttentionSpan()
+    (expected,) = float32.attention(q, k, v, scale=1.0, **asdict(span), bias=bias)
+    np.testing.assert_array_equal([3.0, 0.0], expected.reshape(-1))
+    sizes = (2, 3, 1, 1, 1, 1, False, 0, 0, *span.bias_strides(bias, 2, 3), 1.0)
+    scores = np.empty(3, np.float32)
+    assert_same_floats(expected, run_float("attention_f32", (2, 1, 1), q[0], k[0], v[0], bias, None, scores, *sizes))
+
+
 @given(
     data=st.data(), steps=sizes, heads=st.integers(1, 3), width=sizes, v_width=st.integers(1, 4), forgets=st.booleans()
 )  # fmt: skip

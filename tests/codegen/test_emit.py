@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawing import graphs
 from graphs import (
     INT8,
     INT16,
@@ -20,7 +21,6 @@ from graphs import (
     GraphMaker,
     every_float_operator,
     every_integer_operator,
-    graphs,
     replaced,
     samples,
 )
@@ -406,6 +406,14 @@ def test_the_selftest_sees_a_changed_weight(graph: Graph) -> None:
     assert changed != weights
     damaged = replace(program, files={**program.files, f"{program.name}_weights.h": changed})
     assert HostModel(damaged).selftest() == 2
+
+
+def test_answers_that_are_no_numbers_are_refused() -> None:
+    """A self-test cannot compare infinity; the output is named, and what to do."""
+    m = GraphMaker("endless")
+    graph = m.graph(m.pointwise(m.input("x", 2, qparams=None), "log"))
+    with pytest.raises(GraphError, match="graph endless: its output t1 is infinite or no number for the known inputs"):
+        emit(graph, plan_memory(graph), known_inputs=[np.zeros(2, np.float32)])
 
 
 @every_operator

@@ -175,6 +175,15 @@ def test_float_reductions(
     np.testing.assert_array_equal(float32.position(x, axis=1, least=least), actual)
 
 
+@pytest.mark.parametrize("least", [False, True])
+def test_the_first_nan_is_the_position(run_float: Run, least: bool) -> None:
+    """Of numbers and NaNs in any order, as the reference has it."""
+    x = np.array([[0.0, np.nan], [-1.0, 0.0], [np.nan, np.nan], [np.nan, -1.0]], np.float32)
+    actual = run_float("position_f32", (1, 2), x, None, 1, 4, 2, least, dtype="int32")
+    np.testing.assert_array_equal([[2, 0]], actual)
+    np.testing.assert_array_equal(float32.position(x[None], axis=1, least=least), actual)
+
+
 @given(
     data=st.data(), rows=sizes, width=st.integers(1, 30), centred=st.booleans(), root=st.booleans(),
     divisor=st.floats(1.0, 100.0, width=32),

@@ -4,11 +4,11 @@ import re
 
 import numpy as np
 import pytest
-from graphs import INT8, INT16, Array, GraphMaker, every_loop, samples
+from graphs import INT8, INT16, Array, GraphMaker, every_loop, replaced, samples
 
 from smidgen.codegen import Program, emit
 from smidgen.errors import GraphError
-from smidgen.ir import Graph, interpret
+from smidgen.ir import Graph, Tensor, check_graph, interpret
 from smidgen.passes import fold, plan_memory
 from smidgen.targets import find_target
 from smidgen.verification import Emulator, HostModel, build_image, compare
@@ -53,6 +53,21 @@ def test_cores_equal_reference(core: str, is_float: bool) -> None:
     assert mismatched_bytes(graph, inputs, emulator.run(inputs)) == 0
 
 
+def test_a_step_may_leave_its_operands_alone() -> None:
+    """A frame, a state and a whole tensor that no operator of the body reads: silent for the compiler all the same."""
+    m = GraphMaker("unread")
+    x, whole = m.input("x", 5, 4), m.input("whole", 3)
+    state = Tensor(name="", shape=(4,), dtype="int8", qparams=INT8)
+
+    def step(body: GraphMaker, names: list[str]) -> tuple[list[str], list[str]]:
+        frame = names[0]
+        return [body.reshape(frame, 4)], [body.reshape(frame, 2, 2)]
+
+    graph = m.graph(*m.loop([x, x], step, states=[state], whole=[whole], lasts=[0]))
+    inputs = samples(graph, 8)
+    assert mismatched_bytes(graph, inputs, HostModel(program_of(graph)).run(inputs)) == 0
+
+
 def test_a_loop_is_its_step_repeated() -> None:
     """The reference of t steps is that of its first t - 1, and the last step from there, whatever the direction."""
     for reverse in (False, True):
@@ -80,3 +95,12 @@ def test_a_wrong_body_is_refused() -> None:
     m.loop([x], lambda body, names: ([body.binary("add", *names, INT8)], [body.linear(names[0], 3)]), states=state)
     with pytest.raises(GraphError, match=r"loop\.0: t2 must have the type and scale of in1"):
         m.graph(next(name for name in m.tensors if m.tensors[name].shape == (6, 3)))
+
+
+@pytest.mark.parametrize("attr", ["firsts", "lasts"])
+def test_a_state_that_is_not_carried_is_refused(attr: str) -> None:
+    """Whoever wrote the graph: the loop and the index are named."""
+    graph = looped(4)
+    (op,) = (op for op in graph.ops if op.kind == "loop")
+    with pytest.raises(GraphError, match=rf"{op.name}: it carries 3 states, 3 is none of them"):
+        check_graph(replaced(graph, op, attrs={**op.attrs, attr: (3,)}))

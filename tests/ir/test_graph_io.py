@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from graphs import every_float_operator, every_integer_operator, graphs, samples
+from drawing import graphs
+from graphs import GraphMaker, every_float_operator, every_integer_operator, samples
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,6 +58,12 @@ def test_every_operator_survives(graph: Graph, tmp_path: Path) -> None:
 def test_random_graphs_survive(tmp_path_factory: pytest.TempPathFactory, graph: Graph) -> None:
     """Branches, views and several outputs too."""
     assert_round_trip(graph, tmp_path_factory.mktemp("random"))
+
+
+def test_a_constant_of_no_axes_survives(tmp_path: Path) -> None:
+    """One number for all stays one: a file must not give it an axis."""
+    m = GraphMaker()
+    assert_round_trip(m.graph(m.binary("mul", m.input("x", 3), m.constant("factor"))), tmp_path)
 
 
 def test_what_a_port_is_survives(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from drawing import graphs
 from graphs import (
     INT8,
     INT16,
@@ -15,7 +16,6 @@ from graphs import (
     every_float_operator,
     every_integer_operator,
     every_step_operator,
-    graphs,
     replaced,
     without,
 )
@@ -25,6 +25,7 @@ from smidgen.errors import GraphError
 from smidgen.ir import Graph, Op, check_graph
 from smidgen.ir.ops import OP_SPECS
 from smidgen.numerics.quantization import QParams
+from smidgen.numerics.recurrent import HIDDEN
 from smidgen.numerics.window import Window
 
 Spoil = Callable[[Graph], Graph]
@@ -100,6 +101,10 @@ STRUCTURE: dict[str, tuple[Spoil, str]] = {
     ),
 }
 TYPES: dict[str, tuple[Spoil, str]] = {
+    "constant of -32768": (
+        with_tensor("scales", data=np.full(4, -32768, np.int16)),
+        r"tensor scales holds -32768; int16 activations lie in -32767..32767",
+    ),
     "float into integers": (
         with_tensor("x", dtype="float32", qparams=None),
         "concat.1: cannot mix float32 and integers in one concat",
@@ -262,6 +267,9 @@ SHAPES: dict[str, tuple[Spoil, str]] = {
     "strided slice": (with_attr("strided_slice", "step", -2), r"position -2 is outside axis 1 of \(4, 3\)"),
     "taken": (
         with_param("take", "indices", lambda a: a + np.int16(2)), r"position 8 is outside axis 1 of \(4, 7\)"
+    ),
+    "chain of told decays": (
+        with_attr("selective_scan", "chain", True), f"{SCAN.name}: a chain of decays is told by one a head, not by 3"
     ),
     "steps that fall": (
         with_param("steps", "thresholds", lambda a: a[::-1]), r"thresholds must rise and have one value more"
@@ -492,6 +500,36 @@ def norm_of_a_scalar() -> Graph:
     bare = {name: replace(graph[name], shape=()) for name in (scalar, graph.outputs[0])}
     reshape = replace(graph.ops[0], attrs={"shape": ()})
     return replace(graph, tensors={**graph.tensors, **bare}, ops=(reshape, graph.ops[1]))
+
+
+@pytest.mark.parametrize(("kind", "role"), [("table", "table"), ("steps", "values")])
+def test_no_table_gives_a_value_that_int16_has_not(kind: str, role: str) -> None:
+    """-32768 would reach operators whose proofs count on -32767 as the least."""
+    m = GraphMaker()
+    x = m.input("x", 4, qparams=INT16)
+    graph = m.graph(m.table(x, INT16) if kind == "table" else m.steps(x, INT16))
+    (op,) = graph.ops
+    lowest = op.params[role].copy()
+    lowest[0] = -32768
+    with pytest.raises(GraphError, match=rf"{kind}.0: {role} holds -32768; int16 activations lie in -32767..32767"):
+        check_graph(replaced(graph, op, params={**op.params, role: lowest}))
+
+
+def test_a_state_is_no_output() -> None:
+    """What `recent` gives stands in the state bytes, so that nothing would write the caller's buffer."""
+    m = GraphMaker(is_step=True)
+    last = m.recent(m.input("x", 1, 4), 3)
+    with pytest.raises(GraphError, match=rf"recent.0: its result {last} is a state and no output; give a reshape"):
+        m.graph(last)
+
+
+def test_a_step_begins_from_constants() -> None:
+    """At reset nothing is computed yet, so that a state cannot begin from it."""
+    m = GraphMaker(is_step=True)
+    gates, first = m.input("gates", 1, 6, qparams=INT16), m.table(m.input("x", 2, qparams=INT16), HIDDEN)
+    hidden = m.recurrent("gru", gates, first=[first])
+    with pytest.raises(GraphError, match=rf"gru.1 begins from {first}, which must be a constant in a step graph"):
+        m.graph(hidden)
 
 
 @pytest.mark.parametrize("case", ALL)

@@ -4,7 +4,8 @@ from importlib import import_module
 
 import numpy as np
 import pytest
-from graphs import INT16, GraphMaker, every_float_operator, every_integer_operator, graphs, replaced, samples
+from drawing import graphs, layouts
+from graphs import INT16, GraphMaker, every_float_operator, every_integer_operator, replaced, samples
 from hypothesis import given
 
 from smidgen.ir import Graph, graph_text, interpret
@@ -42,7 +43,7 @@ def test_random_graphs_keep_their_outputs(graph: Graph) -> None:
     assert graph_text(fold(folded)) == graph_text(folded)
 
 
-@given(graph=graphs(layout_only=True))
+@given(graph=layouts())
 def test_random_layouts_keep_their_outputs(graph: Graph) -> None:
     """Dense in transpositions, reshapes, slices and concatenations, where the rules meet each other."""
     assert_same_outputs(graph, fold(graph))

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from drawing import graphs
 from graphs import (
     INT8,
     INT16,
@@ -12,7 +13,6 @@ from graphs import (
     GraphMaker,
     every_float_operator,
     every_integer_operator,
-    graphs,
     samples,
 )
 from hypothesis import given

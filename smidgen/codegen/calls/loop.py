@@ -4,7 +4,8 @@ The body's ports become pointers that are set at every step: into the whole tens
 byte, else to a buffer that is copied. What the body's ops know of memory is shifted to the loop's scratch.
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from smidgen.codegen.c_text import SUFFIXES, arena_view, commentable, unsigned
@@ -30,7 +31,7 @@ def loop(site: Site, invocation: Callable[[Site], Call]) -> Call:
         for line in (f"/* {commentable(op.name)}   {op.kind} */", *made.statements)
     ]
     kernels = tuple(kernel for _, made in calls for kernel in (made.kernel, *made.more_kernels))
-    steps = _repeated(site, [*plumbing.begin(), *run, *plumbing.end()])
+    steps = _repeated(site, [*plumbing.begin(), *plumbing.unread(run), *run, *plumbing.end()])
     return Call(kernel="memory", more_kernels=kernels, statements=(*steps, *_last_states(site)))
 
 
@@ -148,6 +149,11 @@ class _Plumbing:
         ports = (*self.looped, *self.held, *self.following, *self.emitted)
         copies = [port.copied(port.moves, port.variable) for port in self.looped if port.moves]
         return [*(port.declaration for port in ports), *copies]
+
+    def unread(self, run: Sequence[str]) -> list[str]:
+        """Return what tells the compiler of ports that the statements of a step leave alone."""
+        words = {word for line in run for word in re.findall(r"\w+", line)}
+        return [f"(void){port.variable};" for port in (*self.looped, *self.held) if port.variable not in words]
 
     def end(self) -> list[str]:
         """Return copies of what was emitted to its place, and of the next states over the old."""

@@ -10,6 +10,7 @@
 #include "functions_f32.h"
 
 #define ATTENTION_HIDDEN_F32 (-3.4028235e+38f)
+#define ATTENTION_UNSEEN_F32 (-1.0f) /* a weight, which otherwise is not negative */
 
 SMIDGEN_KERNEL void attention_f32(const smidgen_f32 *q, const smidgen_f32 *k, const smidgen_f32 *v, const float *bias,
                                   smidgen_f32 *y, smidgen_f32 *scores, uint32_t steps_q, uint32_t steps_k, uint32_t heads,
@@ -46,15 +47,20 @@ SMIDGEN_KERNEL void attention_f32(const smidgen_f32 *q, const smidgen_f32 *k, co
             }
             for (uint32_t j = 0U; j < count; ++j) {
                 const float added = (bias == NULL) ? 0.0f : bias[attention_bias_at(&strides, h, i, first + j)];
-                const float weight = (added != ATTENTION_HIDDEN_F32) ? smidgen_expf(scores[j] - largest) : 0.0f;
-                scores[j] = weight;
-                total += weight;
+                if (added != ATTENTION_HIDDEN_F32) {
+                    scores[j] = smidgen_expf(scores[j] - largest);
+                    total += scores[j];
+                } else {
+                    scores[j] = ATTENTION_UNSEEN_F32;
+                }
             }
             inverse = (seen != 0U) ? (1.0f / total) : 0.0f;
             for (uint32_t c = 0U; c < v_width; ++c) {
                 float acc = 0.0f;
                 for (uint32_t j = 0U; j < count; ++j) {
-                    acc += scores[j] * v[((((first + j) * groups) + group) * v_width) + c];
+                    if ((bias == NULL) || !(scores[j] < 0.0f)) { /* what is hidden may even be infinite */
+                        acc += scores[j] * v[((((first + j) * groups) + group) * v_width) + c];
+                    }
                 }
                 y[(((i * heads) + h) * v_width) + c] = acc * inverse;
             }

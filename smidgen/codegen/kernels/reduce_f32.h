@@ -50,7 +50,8 @@ SMIDGEN_KERNEL void extremum_f32(const smidgen_f32 *x, smidgen_f32 *y, uint32_t 
     }
 }
 
-/* The index of the largest element along an axis, or of the smallest; of equals the first. */
+/* The index of the largest element along an axis, or of the smallest; of equals the first, and of NaNs, which are
+ * beyond any number. */
 SMIDGEN_KERNEL void position_f32(const smidgen_f32 *x, smidgen_s32 *y, uint32_t outer, uint32_t reduced, uint32_t inner,
                                  uint32_t least)
 {
@@ -60,7 +61,8 @@ SMIDGEN_KERNEL void position_f32(const smidgen_f32 *x, smidgen_s32 *y, uint32_t 
             uint32_t position = 0U;
             for (uint32_t r = 1U; r < reduced; ++r) {
                 const float value = x[(((o * reduced) + r) * inner) + i];
-                if ((least != 0U) ? (value < found) : (value > found)) {
+                const int beyond = (least != 0U) ? (value < found) : (value > found);
+                if ((found == found) && ((beyond != 0) || (value != value))) {
                     found = value;
                     position = r;
                 }

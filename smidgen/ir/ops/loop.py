@@ -53,6 +53,9 @@ class Ports:
                 f"{op.name}: its body has {len(inputs)} inputs and {len(outputs)} outputs, fewer than "
                 f"{n_frames} frames and {n_states} states"
             )
+        named = (*integers(op, "firsts"), *integers(op, "lasts"))
+        if any(index >= n_states for index in named):
+            raise GraphError(f"{op.name}: it carries {n_states} states, {max(named)} is none of them")
         return cls(
             frames=tuple(inputs[:n_frames]),
             states=tuple(inputs[n_frames : n_frames + n_states]),
@@ -75,8 +78,6 @@ def check_ports(op: Op, x: Operands, results: Operands) -> None:
             f"{op.name}: {len(x)} operands do not go with {len(ports.frames)} frames, {len(ports.whole)} whole tensors "
             f"and {len(firsts)} first states"
         )
-    if any(index >= len(ports.states) for index in (*firsts, *lasts)):
-        raise GraphError(f"{op.name}: it carries {len(ports.states)} states, {max(*firsts, *lasts)} is none of them")
     steps = len(ports.frames)
     for operand, port in zip(x[:steps], ports.frames, strict=True):
         count = operand.shape[0] if operand.shape else 0

@@ -58,6 +58,9 @@ def _prove_scan(op: Op, x: Operands, y: Tensor) -> None:
     require_int16(op, *x[1:])
     if integer(op, "product_shift") > scan.PRODUCT_SHIFTS[x[0].dtype]:
         raise GraphError(f"{op.name}: products with {x[0].dtype} cannot be shifted by {op.attrs['product_shift']} bits")
+    decays = op.params["decay_multiplier"].shape
+    if op.attrs["chain"] and decays[1] != 1:
+        raise GraphError(f"{op.name}: a chain of decays is told by one a head, not by {decays[1]}")
     n_states = x[2].shape[1] // integer(op, "groups")
     require_below(op, "the sum over states", n_states * 2 ** (integer(op, "state_bits") - 1) + n_states // 2, 31)
 

@@ -49,5 +49,5 @@ def extremum(x: Floats, *, axis: int, least: bool) -> Floats:
 
 @float32_only
 def position(x: Floats, *, axis: int, least: bool) -> NDArray[np.int32]:
-    """Return the position of the first maximum of x along `axis`, or of the first minimum."""
+    """Return the position of the first maximum of x along `axis`, or of the first minimum; of the first NaN if any."""
     return np.asarray(np.argmin(x, axis=axis) if least else np.argmax(x, axis=axis), np.int32)

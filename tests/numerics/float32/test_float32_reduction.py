@@ -36,6 +36,8 @@ def test_a_nan_is_the_extreme() -> None:
     x = np.array([[np.nan, 1.0, 2.0], [1.0, np.nan, 2.0], [1.0, 2.0, np.nan]], np.float32)
     assert np.isnan(float32.extremum(x, axis=1, least=False)).all()
     assert np.isnan(float32.extremum(x, axis=1, least=True)).all()
+    for least in (False, True):
+        np.testing.assert_array_equal([0, 1, 2], float32.position(x, axis=1, least=least))
 
 
 def test_a_sum_runs_in_order() -> None:
