@@ -12,12 +12,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch.export import Dim, ExportedProgram, ShapesCollection, default_decompositions, export, register_dataclass
+from torch.export import Dim, ExportedProgram, ShapesCollection, export, register_dataclass
 from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind, TensorArgument
 from torch.nn.modules import transformer
 from torch.utils import _pytree as pytree
 
 from smidgen.compression.batch import written_shape
+from smidgen.compression.decompositions import decompositions
 from smidgen.compression.inputs import Example
 from smidgen.compression.refusals import capture_error
 from smidgen.compression.stand_ins import recurrent_layers_whole
@@ -42,17 +43,6 @@ _IDLE = {
     ), 0),
     aten.copy.default: 1, aten.slice_scatter.default: 1,
 }  # fmt: skip
-
-#: Operators that are taken apart into simpler ones.
-_DECOMPOSED = (
-    aten.addcdiv.default, aten.addcmul.default, aten.block_diag.default, aten.column_stack.default,
-    aten.cosine_similarity.default, aten.diff.default, aten.dstack.default, aten.glu.default, aten.heaviside.default,
-    aten.hstack.default, aten.im2col.default, aten.index_fill.int_Scalar, aten.kron.default, aten.lerp.Scalar,
-    aten.lerp.Tensor, aten.logaddexp.default, aten.logit.default, aten.outer.default, aten.pairwise_distance.default,
-    aten.sinc.default, aten.special_expit.default, aten.tensordot.default, aten.tril.default,
-    aten.triu.default, aten.upsample_linear1d.default, aten.upsample_linear1d.vec, aten.vstack.default,
-    aten.xlogy.Tensor,
-)  # fmt: skip
 
 #: Views demand that strides fit, which depends on copies that a firmware does not make.
 _VIEWS = (aten.view.default, aten._unsafe_view.default)
@@ -113,7 +103,7 @@ def functional(exported: ExportedProgram) -> ExportedProgram:
     """Return the program without in-place operators, checks of the tracer, and operators that change nothing."""
     with warnings.catch_warnings(), recurrent_layers_whole():
         warnings.simplefilter("ignore")  # torch's own deprecations
-        exported = exported.run_decompositions(_decompositions())
+        exported = exported.run_decompositions(dict(decompositions()))
     graph = exported.graph_module.graph
     _refuse_random(graph)
     _drop_idle(graph)
@@ -123,12 +113,6 @@ def functional(exported: ExportedProgram) -> ExportedProgram:
             _refuse_random(body.graph)
             _drop_idle(body.graph)
     return exported
-
-
-def _decompositions() -> dict[Any, Any]:
-    """Return torch's own spelling, in simpler operators, of those that no firmware has as one."""
-    table = default_decompositions()
-    return {operator: table[operator] for operator in _DECOMPOSED}
 
 
 def placeholder_values(exported: ExportedProgram) -> tuple[Tensor | None, ...]:

@@ -155,10 +155,13 @@ def _choose(
         return _whole_numbers(node, calibration) if holds_numbers(node) else None
     users = effective_users(node)
     symmetric = any(_needs_symmetric(user) for user, _ in users)
-    dtype = "int16" if node.meta.get(CARRIED) else _required_dtype(users)
-    if dtype is None:
-        dtype = recipe.activation_for(_labels(node))
+    dtype = "int16" if node.meta.get(CARRIED) else activation_dtype(node, recipe)
     return seen.qparams(dtype, symmetric=symmetric)
+
+
+def activation_dtype(node: fx.Node, recipe: Recipe) -> str:
+    """Return the type of an activation: that which an operator's contract asks for, else what the recipe says."""
+    return _required_dtype(effective_users(node)) or recipe.activation_for(_labels(node))
 
 
 def _seen_table(program: FloatProgram, node: fx.Node) -> Observation | None:

@@ -48,20 +48,20 @@ POINTWISE = frozenset({
 
 #: Operators whose result holds elements of their first argument and nothing else, wherever it may take them from.
 MOVES = frozenset({
-    aten.alias.default, aten.broadcast_to.default, aten.channel_shuffle.default, aten.clone.default,
-    aten.contiguous.default, aten.detach.default, aten.diagonal.default, aten.dropout.default, aten.expand.default,
-    aten.expand_as.default, aten.flatten.using_ints, aten.flip.default, aten.fliplr.default, aten.flipud.default,
-    aten.gather.default, aten.index.Tensor, aten.index_select.default, aten.lift_fresh_copy.default, aten.mT.default,
-    aten.movedim.int, aten.movedim.intlist, aten.narrow.default, aten.native_channel_shuffle.default,
-    aten.numpy_T.default, aten.permute.default, aten.pixel_shuffle.default, aten.pixel_unshuffle.default,
-    aten.reflection_pad1d.default, aten.reflection_pad2d.default, aten.repeat.default,
-    aten.repeat_interleave.self_int, aten.repeat_interleave.self_Tensor, aten.replication_pad1d.default,
-    aten.replication_pad2d.default, aten.reshape.default, aten.roll.default, aten.rot90.default, aten.select.int,
-    aten.slice.Tensor, aten.squeeze.default, aten.squeeze.dim, aten.squeeze.dims, aten.swapaxes.default,
-    aten.swapdims.default, aten.t.default, aten.take.default, aten.take_along_dim.default, aten.tile.default,
-    aten.transpose.int, aten.unflatten.int, aten.unfold.default, aten.unsqueeze.default,
-    aten.upsample_nearest1d.default, aten.upsample_nearest1d.vec, aten.upsample_nearest2d.default,
-    aten.upsample_nearest2d.vec, aten._unsafe_index.Tensor,
+    aten.alias.default, aten.as_strided.default, aten.broadcast_to.default, aten.channel_shuffle.default,
+    aten.clone.default, aten.contiguous.default, aten.detach.default, aten.diagonal.default, aten.dropout.default,
+    aten.expand.default, aten.expand_as.default, aten.flatten.using_ints, aten.flip.default, aten.fliplr.default,
+    aten.flipud.default, aten.gather.default, aten.index.Tensor, aten.index_select.default,
+    aten.lift_fresh_copy.default, aten.mT.default, aten.movedim.int, aten.movedim.intlist, aten.narrow.default,
+    aten.native_channel_shuffle.default, aten.numpy_T.default, aten.permute.default, aten.pixel_shuffle.default,
+    aten.pixel_unshuffle.default, aten.reflection_pad1d.default, aten.reflection_pad2d.default,
+    aten.repeat.default, aten.repeat_interleave.self_int, aten.repeat_interleave.self_Tensor,
+    aten.replication_pad1d.default, aten.replication_pad2d.default, aten.reshape.default, aten.roll.default,
+    aten.rot90.default, aten.select.int, aten.slice.Tensor, aten.squeeze.default, aten.squeeze.dim,
+    aten.squeeze.dims, aten.swapaxes.default, aten.swapdims.default, aten.t.default, aten.take.default,
+    aten.take_along_dim.default, aten.tile.default, aten.transpose.int, aten.unflatten.int, aten.unfold.default,
+    aten.unsqueeze.default, aten.upsample_nearest1d.default, aten.upsample_nearest1d.vec,
+    aten.upsample_nearest2d.default, aten.upsample_nearest2d.vec, aten._unsafe_index.Tensor,
 })  # fmt: skip
 
 #: Operators whose results are some of the elements of their first argument, and perhaps where those stood.

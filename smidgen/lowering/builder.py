@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from torch import fx
 
 from smidgen.compression import FloatProgram, Plan
+from smidgen.compression.plan import activation_dtype
 from smidgen.compression.structure import holds_numbers, module_path, op_name, unsupported
 from smidgen.errors import GraphError, UnsupportedError
 from smidgen.ir.graph import Attribute, Graph, Op, Quantity, Tensor
-from smidgen.numerics.quantization import QParams
+from smidgen.numerics.quantization import QParams, qparams_for_range
 
 Floats = NDArray[np.float64]
 
@@ -79,10 +80,18 @@ class Builder:
         return data if position < 0 else data.squeeze(position)
 
     def operand(self, node: Any) -> Tensor:
-        """Return the tensor that holds an argument of an op; raise UnsupportedError where none does."""
+        """Return the tensor that holds an argument of an op: computed, or a constant in a scale of its own."""
         if node.name not in self.values:
-            raise self.unsupported(node, "it depends on no input; only sums and products take such an operand")
+            self.values[node.name] = self._constant_tensor(node).name
         return self.tensors[self.values[node.name]]
+
+    def _constant_tensor(self, node: fx.Node) -> Tensor:
+        data = self.of_sample(node, self.weight(node, node, "value")).reshape(self.shape(node))
+        if self.is_float:
+            return self.add_tensor(node.name, data.shape, None, data=data.astype(np.float32))
+        dtype = activation_dtype(node, self.plan.recipe)
+        qparams = qparams_for_range(float(data.min()), float(data.max()), dtype, symmetric=True)
+        return self.add_tensor(node.name, data.shape, qparams, data=qparams.quantize(data).astype(dtype))
 
     def qparams(self, node: fx.Node) -> QParams | None:
         """Return how the node's value is quantised, None in a float32 program."""

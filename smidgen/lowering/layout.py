@@ -69,8 +69,6 @@ def slice_scatter(builder: Builder, node: fx.Node) -> None:
     """aten.slice_scatter(x, values, axis, start, end): x with a span of one axis replaced (y[:, 1:] = values)."""
     given = arguments(node)
     axis = builder.axis(node, node, given["dim"])
-    if given["step"] != 1:
-        raise builder.unsupported(node, f"it writes to every element number {given['step']}; stack the parts instead")
     shape = builder.shape(node)
     start, stop, _ = slice(given["start"], given["end"]).indices(shape[axis])
     _add_replacement(builder, node, axis, start, stop)
@@ -103,7 +101,7 @@ def _add_replacement(builder: Builder, node: fx.Node, axis: int, start: int, sto
             old = builder.operand(x)
             kept = builder.add_tensor(builder.unused(f"{node.name}_kept"), shape, old.qparams, dtype=old.dtype)
             attrs: dict[str, Attribute] = {"axis": axis, "start": first, "stop": end}
-            builder.add_op(node, "slice", [old], kept, attrs=attrs, name=builder.op_name(node, f".{first}"))
+            builder.add_op(node, "slice", [old], kept, attrs=attrs, name=builder.op_name(node, ".kept"))
             parts.append((kept, shape))
     add_join(builder, node, axis, parts)
 

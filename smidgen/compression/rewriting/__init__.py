@@ -6,6 +6,7 @@ import torch
 from torch import fx
 
 from smidgen.compression.batch import BatchAxis
+from smidgen.compression.decompositions import decompositions
 from smidgen.compression.rewriting.attention import fuse_attention
 from smidgen.compression.rewriting.batch_norm import scale_instead_of_batch_norm
 from smidgen.compression.rewriting.channel_scaling import merge_channel_scaling
@@ -24,6 +25,7 @@ from smidgen.compression.rewriting.rotary import fuse_rotary
 from smidgen.compression.rewriting.scans import unify_scans
 from smidgen.compression.rewriting.scores import Constants
 from smidgen.compression.rewriting.shared_heads import share_heads
+from smidgen.compression.rewriting.strided_writes import join_strided_writes
 
 __all__ = ["REWRITTEN", "rewrite_by_constants", "rewrite_by_shape", "roll_loops", "unify_scans"]
 
@@ -31,6 +33,7 @@ aten = torch.ops.aten
 
 #: Operators of which nothing is left after the rewriting, and what becomes of them.
 REWRITTEN: Mapping[object, str] = {
+    **dict.fromkeys(decompositions(), "Taken apart into operators that compile."),
     **REWRITTEN_REDUCTIONS,
     **REWRITTEN_LOOKUPS,
     aten._native_batch_norm_legit_no_training.default: "At evaluation: part of the weights in front of it, or a "
@@ -71,6 +74,7 @@ def rewrite_by_constants(graph: fx.Graph, constants: Constants, batch: BatchAxis
         fuse_cumulative_attention(graph),
         fuse_cumulative_mean(graph, constants),
         fuse_rotary(graph, constants, batch),
+        join_strided_writes(graph, batch),
         share_heads(graph, batch),
         part_projections(graph, batch),
         unify_products(graph),

@@ -164,7 +164,14 @@ def _product(call: _Call, operands: Sequence[fx.Node], terms: Sequence[Letters],
 
 
 def _unrepeated(call: _Call, x: _Named, operands: Sequence[_Named]) -> _Named:
-    """Return an operand without its axes of size one along which another operand has more."""
+    """Return an operand without its axes of size one along which another operand has more.
+
+    A constant that has the batch among its axes, as a first state does, is the same for every sample.
+    """
+    for place, letter in enumerate(x.letters):
+        if not x.is_computed and not isinstance(x.sizes([letter])[0], int):
+            rest = [other for other in x.letters if other != letter]
+            return _unrepeated(call, _Named(call, call(aten.select.int, x.node, place, 0), rest), operands)
     ones = [
         place
         for place, letter in enumerate(x.letters)
