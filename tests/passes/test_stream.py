@@ -160,6 +160,16 @@ def test_every_second_step() -> None:
     assert_steps_equal_windows(graph, EVERY_LENGTH)
 
 
+def test_a_cut_sequence_behind_padding_is_a_delay() -> None:
+    """The order in which F.pad and token shifts are written: the last step off, then zeros in front."""
+    m = GraphMaker()
+    x = m.input("x", STEPS, 2)
+    shifted = m.pad(m.slice(x, 0, 0, STEPS - 2), 0, 2, 0, fill=3)
+    graph = causal(m.graph(m.linear(m.binary("add", x, shifted), 3)))
+    assert graph.output_clock == Clock()
+    assert_steps_equal_windows(graph, EVERY_LENGTH)
+
+
 def test_a_shifted_sequence_is_a_delay() -> None:
     """Rows in front, as many cut off behind: each step sees the one before, the first the padding."""
     m = GraphMaker()
