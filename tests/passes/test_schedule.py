@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from graphs import GraphMaker, every_float_operator, every_integer_operator, graphs, samples
+from drawing import graphs
+from graphs import GraphMaker, every_float_operator, every_integer_operator, samples
 from hypothesis import given
 
 from smidgen.ir import Graph, interpret
