@@ -42,7 +42,7 @@ void round_quotients(const float *a, const float *b, float *quotient, uint32_t c
     }
 }
 """
-FUSED = "acc = (float)((double)acc + ((double)x[(row * in_width) + k] * (double)w[(o * in_width) + k]))"
+FUSED = "acc = (float)((double)acc + ((double)x[k] * (double)w[k]))"
 UNARY = [name for name in float32.POINTWISE if SIGNATURES[f"{name}_f32"] == "ppu"]
 WITH_SCALAR = [name for name in float32.POINTWISE if SIGNATURES[f"{name}_f32"] == "ppuf"]
 
@@ -152,9 +152,9 @@ def test_cut_off_quotients_are_rounded(quotients: int) -> None:
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [
-        ("k = 0U; k < in_width; ++k", "k = in_width; k-- > 0U;"),
-        ("acc += x[(row * in_width) + k] * w[(o * in_width) + k]", FUSED),
-        ("float acc = 0.0f;", "float acc = bias[o];"),
+        ("k = 0U; k < count; ++k", "k = count; k-- > 0U;"),
+        ("acc += x[k] * w[k]", FUSED),
+        ("= {0.0f, 0.0f, 0.0f, 0.0f}", "= {bias[o], bias[o + 1U], bias[o + 2U], bias[o + 3U]}"),
     ],
     ids=["sums from the last", "products not rounded", "bias first"],
 )
