@@ -223,12 +223,13 @@ def _joins_states(node: fx.Node) -> bool:
 
 
 def _required_dtype(users: list[tuple[fx.Node, fx.Node]]) -> str | None:
-    """Return the type that an operator's contract asks for, None where the recipe is free.
+    """Return the type that an operator's contract asks for, None where the recipe is free, as for what a scan scans.
 
     What meets a state on its way to the next one keeps 16 bits, but for parts of a concatenation, which takes them in
     its own scale.
     """
-    wide = (user.target in (*_SCANS, *RECURRENT_LAYERS) or _meets_state(user) for user, _ in users)
+    asking = (user for user, operand in users if not (user.target in _SCANS and operand is user.args[0]))
+    wide = (user.target in (*_SCANS, *RECURRENT_LAYERS) or _meets_state(user) for user in asking)
     return "int16" if any(wide) else None
 
 

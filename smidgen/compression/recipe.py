@@ -84,7 +84,7 @@ _SIXTEEN_BITS = (
     "*:cat", "*:add", "*:sub", "*:selective_scan", "*:ssd_scan", "*:linear_attention", "*:cumsum", "*:cumulative_mean",
     "*:mul", "*:div",
     "feeds:add", "feeds:sub", "feeds:mul", "feeds:div", "feeds:gru",
-    "feeds:lstm", "feeds:rnn_tanh", "feeds:rnn_relu",
+    "feeds:lstm", "feeds:rnn_tanh", "feeds:rnn_relu", "feeds:selective_scan", "feeds:ssd_scan",
     "feeds:matmul", "feeds:bmm",
     "feeds:scaled_dot_product_attention", "feeds:rotary", "feeds:linear_attention", "feeds:output",
 )  # fmt: skip

@@ -69,7 +69,7 @@ def test_products_of_two_activations_are_symmetric() -> None:
 
 
 def test_a_scan_gets_what_its_contract_asks_for() -> None:
-    """u, delta, B and C are int16 whatever the recipe says."""
+    """delta, B and C are int16 whatever the recipe says; u as it says, symmetric, and by default int16 too."""
 
     class Scan(nn.Module):
         def __init__(self) -> None:
@@ -79,9 +79,13 @@ def test_a_scan_gets_what_its_contract_asks_for() -> None:
         def forward(self, u: Tensor, B: Tensor) -> Tensor:
             return selective_scan(u, torch.sigmoid(u), self.A, B, B * 0.5, torch.ones(3))
 
-    program, plan = planned(Scan(), normal(8, 5, 3), normal(8, 5, 2))
-    assert types(program, plan, "input") == ["int16", "int16"]
+    inputs = (normal(8, 5, 3) + 1.0, normal(8, 5, 2))
+    program, plan = planned(Scan(), *inputs)
+    assert types(program, plan, "input") == ["int8", "int16"]
+    assert plan.qparams[program.input_names[0]].zero_point == 0
     assert types(program, plan, "sigmoid") == types(program, plan, "mul") == ["int16"]
+    by_default = make_plan(program, calibrate(program, inputs), find_recipe("int8"))
+    assert types(program, by_default, "input") == ["int16", "int16"]
     assert types(program, plan, "selective_scan") == ["int8"]
 
 
