@@ -9,7 +9,6 @@ The published protocol tests takes 0 to 4 of every speaker and digit. It shares 
 import io
 import re
 import wave
-import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from smidgen.data.archive import read_members
 from smidgen.data.splits import Split
 from smidgen.errors import DataError
 
@@ -101,13 +101,8 @@ def _files(root: Path) -> Iterable[tuple[str, str, bytes]]:
             yield str(path), path.name, path.read_bytes()
         return
     path = _archive(folder)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for name in sorted(archive.namelist()):
-                if name.endswith(".wav"):
-                    yield f"{path}: {name}", Path(name).name, archive.read(name)
-    except (zipfile.BadZipFile, EOFError) as error:
-        raise DataError(f"{path}: expected a zip archive, found a damaged one ({error}). Fetch it again.") from error
+    for name, content in read_members(path, ending=".wav"):
+        yield f"{path}: {name}", Path(name).name, content
 
 
 def _archive(folder: Path) -> Path:
