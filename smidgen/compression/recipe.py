@@ -85,7 +85,7 @@ _SIXTEEN_BITS = (
     "*:mul", "*:div",
     "feeds:add", "feeds:sub", "feeds:mul", "feeds:div", "feeds:gru",
     "feeds:lstm", "feeds:rnn_tanh", "feeds:rnn_relu", "feeds:selective_scan", "feeds:ssd_scan",
-    "feeds:matmul", "feeds:bmm",
+    "feeds:matmul", "feeds:bmm", "feeds:softmax", "feeds:masked_softmax", "feeds:log_softmax",
     "feeds:scaled_dot_product_attention", "feeds:rotary", "feeds:linear_attention", "feeds:output",
 )  # fmt: skip
 

@@ -85,8 +85,13 @@ def reshaped(builder: Builder, node: fx.Node, x: Tensor, shape: tuple[int, ...])
 
 
 def walkable(builder: Builder, node: fx.Node, tensors: list[Tensor]) -> list[Tensor]:
-    """Return the operands; copied to the result's shape where they are repeated in more ways than kernels can walk."""
-    shape = np.broadcast_shapes(*(x.shape for x in tensors))
+    """Return the operands; copied to the result's shape where they are repeated in more ways than kernels can walk.
+
+    The first is also where all are repeated along one axis.
+    """
+    shape = builder.shape(node)
+    if np.broadcast_shapes(*(x.shape for x in tensors)) != shape:
+        tensors = [expanded(builder, node, tensors[0], shape), *tensors[1:]]
     if len(collapsed(shape, [broadcast_steps(x.shape, shape) for x in tensors])) <= MOST_AXES:
         return tensors
     return [expanded(builder, node, x, shape) for x in tensors]

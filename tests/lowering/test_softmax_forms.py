@@ -62,13 +62,19 @@ def test_softmax_of_what_an_input_shows() -> None:
                 x * x.mean(-1, keepdim=True).masked_fill(late(y), -torch.inf).softmax(1)
             ).sum(1),
             "keys": lambda m, x, y: (x @ x.mT).masked_fill(late(y).mT, -1e9).softmax(-1),
+            "attention": lambda m, x, y: F.scaled_dot_product_attention(x, x, x, attn_mask=~late(y).mT),
+            "attention with a bias": lambda m, x, y: F.scaled_dot_product_attention(x, y, x, attn_mask=y @ x.mT),
+            "many heads": lambda m, x, y: m.mha(
+                x, x, x, key_padding_mask=late(y)[..., 0], attn_mask=CAUSAL < 0, need_weights=False
+            )[0],
             "by heads": lambda m, x, y: (
                 (x.view(-1, 6, 2, 2).permute(0, 2, 1, 3) @ x.view(-1, 6, 2, 2).permute(0, 2, 3, 1))
                 .masked_fill(late(y).mT[:, None], -torch.inf)
                 .softmax(-1)
             ),
         },
-        (INPUTS[0], torch.round(INPUTS[1]) * 1.75), FLOORS,
+        (INPUTS[0], torch.round(INPUTS[1]) * 1.75), {"float32": 110.0, "int8-pure": 24.0, "int16": 44.0},
+        mha=nn.MultiheadAttention(4, 2, batch_first=True),
     )  # fmt: skip
 
 

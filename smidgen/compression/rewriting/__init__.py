@@ -16,6 +16,7 @@ from smidgen.compression.rewriting.identities import drop_identities
 from smidgen.compression.rewriting.linear_attention import fuse_linear_attention
 from smidgen.compression.rewriting.lookups import REWRITTEN_LOOKUPS, unify_lookups
 from smidgen.compression.rewriting.loops import roll_loops
+from smidgen.compression.rewriting.masked_attention import spell_out_masked_attention
 from smidgen.compression.rewriting.masked_softmax import fuse_masked_softmax
 from smidgen.compression.rewriting.products import merge_constant_products, unify_products
 from smidgen.compression.rewriting.projections import part_projections
@@ -62,14 +63,11 @@ def rewrite_by_shape(graph: fx.Graph) -> bool:
 
 
 def rewrite_by_constants(graph: fx.Graph, constants: Constants, batch: BatchAxis) -> bool:
-    """Rewrite in place what takes the values of constants to know; return whether anything was.
-
-    Raises UnsupportedError, with the user's line, for attention with a mask that an input decides.
-    """
+    """Rewrite in place what takes the values of constants to know; return whether anything was."""
     changed = False
     for rewritten in (
+        spell_out_masked_attention(graph, constants),
         fuse_attention(graph, constants),
-        fuse_masked_softmax(graph, constants),
         fuse_linear_attention(graph, constants),
         fuse_cumulative_attention(graph),
         fuse_cumulative_mean(graph, constants),
@@ -78,6 +76,7 @@ def rewrite_by_constants(graph: fx.Graph, constants: Constants, batch: BatchAxis
         share_heads(graph, batch),
         part_projections(graph, batch),
         unify_products(graph),
+        fuse_masked_softmax(graph, constants),
         unify_lookups(graph, constants),
     ):
         changed |= rewritten

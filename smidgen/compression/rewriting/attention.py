@@ -16,7 +16,7 @@ from torch import fx
 from smidgen.compression.rewriting.contraction import Operand, value_product
 from smidgen.compression.rewriting.insertion import Insertion
 from smidgen.compression.rewriting.scores import SOFTMAX, Constants, keeps_pairs, leading_sizes, read_scores, scaled
-from smidgen.compression.structure import LAYOUT, arguments, readers, unsupported
+from smidgen.compression.structure import LAYOUT, arguments, readers
 
 aten = torch.ops.aten
 
@@ -25,20 +25,10 @@ def fuse_attention(graph: fx.Graph, constants: Constants) -> bool:
     """Replace every attention that is spelled out; return whether there was one.
 
     Args: constants, the values of the nodes that no input reaches.
-    Raises UnsupportedError, with the user's line, for a call of attention with a mask that an input decides.
     """
     fused = False
     for node in list(graph.nodes):
-        if node.target is aten.scaled_dot_product_attention.default:
-            mask = arguments(node)["attn_mask"]
-            if mask is not None and mask.name not in constants:
-                raise unsupported(
-                    node,
-                    "its mask is computed from an input; only constant masks are supported. A firmware sees windows of "
-                    "one length: leave padding and its mask out, or tell the model by an input feature which frames "
-                    "are missing",
-                )
-        elif node.target in SOFTMAX and _fuse(node, constants):
+        if node.target in SOFTMAX and _fuse(node, constants):
             graph.eliminate_dead_code()
             fused = True
     return fused

@@ -11,6 +11,7 @@ import torch
 from torch import fx
 
 from smidgen.compression.rewriting.insertion import Insertion
+from smidgen.compression.rewriting.mask import truth_of_mask
 from smidgen.compression.rewriting.scores import HIDES, SOFTMAX, Constants, number
 from smidgen.compression.structure import arguments
 from smidgen.models.masked_softmax import masked_softmax
@@ -79,12 +80,19 @@ def _is_hiding(value: object, constants: Constants) -> bool:
 
 
 def _added(node: fx.Node, constants: Constants, insertion: Insertion) -> _Masked | None:
-    """x + mask, its constant minus infinity, or very low, where it hides; what else it adds stays."""
+    """x + mask, minus infinity, or very low, where it hides; what else a constant adds stays."""
     given = arguments(node)
     for inner, mask in ((given["self"], given["other"]), (given["other"], given["self"])):
-        value = constants.get(mask.name) if isinstance(mask, fx.Node) else None
-        if value is None or not isinstance(inner, fx.Node) or inner.name in constants or given["alpha"] != 1:
+        if not (isinstance(inner, fx.Node) and isinstance(mask, fx.Node)) or given["alpha"] != 1:
             continue
+        if inner.name in constants:
+            continue
+        value = constants.get(mask.name)
+        if value is None:
+            seen = truth_of_mask(mask, constants, insertion)
+            if seen is None:
+                continue
+            return _Masked(inner=inner, condition=seen, hides=False)
         hidden = value <= HIDES
         if not bool(hidden.any()):
             continue

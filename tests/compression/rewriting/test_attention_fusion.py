@@ -11,7 +11,6 @@ from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
 from smidgen.compression import FloatProgram, import_model
-from smidgen.errors import UnsupportedError
 
 T, S = 6, 5
 X, MEMORY = normal(3, T, 8), normal(3, S, 8, seed=1)
@@ -258,16 +257,30 @@ def test_what_is_not_attention_stays() -> None:
     "spelling",
     [
         lambda m, x, memory: F.scaled_dot_product_attention(x, x, x, attn_mask=(x[:, None, :, 0] > 0.0)),
-        lambda m, x, memory: m.attention(x, x, x, key_padding_mask=(x[..., 0] == 0.0), need_weights=False)[0],
+        lambda m, x, memory: m.attention(x, x, x, key_padding_mask=(x[..., 0] > 0.0), need_weights=False)[0],
+        lambda m, x, memory: m.attention(x, x, x, key_padding_mask=(x[..., 0] > 0.0))[0],
+        lambda m, x, memory: m.attention(
+            x, x, x, attn_mask=torch.ones(T, T).triu(1).bool(), key_padding_mask=(x[..., 0] > 2.5), need_weights=False
+        )[0],
+        lambda m, x, memory: (
+            (x @ x.mT + (1.0 - (x[..., 0] > 0.0).float())[:, None] * -10000.0).softmax(-1) @ x
+        ),
     ],
-    ids=["mask", "padding"],
-)
-def test_a_mask_that_an_input_decides_is_refused(spelling: Spelling) -> None:
-    """With what to do about it and the user's line."""
-    with pytest.raises(
-        UnsupportedError,
-        match=r"scaled_dot_product_attention: its mask is computed from an input; only constant masks are supported. A "
-        r"firmware sees windows of one length: leave padding and its mask out, or tell the model by an input feature "
-        r"which frames are missing .*test_attention_fusion.py",
-    ):
-        imported(spelling)
+    ids=["mask", "padding", "padding, with weights", "padding and causal", "added"],
+)  # fmt: skip
+def test_a_mask_that_an_input_decides_is_an_operand_of_the_softmax(spelling: Spelling) -> None:
+    """No score is minus infinity, nor a large negative number: the softmax is told what counts."""
+    _, (kinds,) = imported(spelling)
+    assert "masked_softmax" in " ".join(kinds)
+    assert "scaled_dot_product_attention" not in " ".join(kinds)
+
+
+def test_what_only_looks_like_a_mask_stays() -> None:
+    """A bias that falls with a distance which an input decides is added, however steeply it falls."""
+
+    def near(m: Spelled, x: Tensor, memory: Tensor) -> Tensor:
+        distance = (x[:, None, :, 0] - x[:, :, None, 0]).abs()
+        return (x @ x.mT - 1e4 * distance).softmax(-1)
+
+    _, (kinds,) = imported(near)
+    assert "masked_softmax" not in " ".join(kinds)
