@@ -83,7 +83,7 @@ def test_zero_is_not_heard_and_absent_access_points_are_told(tmp_path):
 
 def test_windows_hold_five_rows_of_one_walk_and_circles_stay_whole(tmp_path):
     """Labelled by the middle row; what is left over is counted; both phones of a circle are held out together."""
-    longer = [*walk(), line(30, '"[5.0, 0.0]"'), line(31, '"[5.0, 9.0]"')]
+    longer = [*walk(), line(30, '"[10.0, 0.0]"'), line(31, '"[10.0, 9.0]"')]
     examples = row_windows(load_rtt(write(tmp_path, w113=longer, w124=walk(), w213=walk()), "canteen"))
     assert examples.stacked().shape == (18, 5, 6)
     assert examples.label.tolist() == [*range(6)] * 3
