@@ -29,7 +29,13 @@ from smidgen.compression.constants import fold_constants, mark_computed
 from smidgen.compression.inputs import Batch, Example
 from smidgen.compression.loop_node import LoopNode, is_loop
 from smidgen.compression.refusals import Runner, capture_error, refuse_value_dependent
-from smidgen.compression.rewriting import rewrite_by_constants, rewrite_by_shape, roll_loops, unify_scans
+from smidgen.compression.rewriting import (
+    fuse_selective_scans,
+    rewrite_by_constants,
+    rewrite_by_shape,
+    roll_loops,
+    unify_scans,
+)
 from smidgen.compression.structure import COMPUTED, Structure, analyse
 from smidgen.errors import ConfigError, ExportError
 
@@ -203,6 +209,8 @@ def _imported(exported: ExportedProgram, example: Example) -> FloatProgram:
     if unify_scans(graph, batch):
         constants = _read_constants(graph_module, placeholders, batch)
     if roll_loops(graph, constants, batch, values):
+        constants = _read_constants(graph_module, placeholders, batch)
+    if fuse_selective_scans(graph, constants, values):
         constants = _read_constants(graph_module, placeholders, batch)
     constants = _rewritten(graph_module, placeholders, batch, constants)
     positions = output_positions(exported)

@@ -25,10 +25,11 @@ from smidgen.compression.rewriting.reductions import REWRITTEN_REDUCTIONS, unify
 from smidgen.compression.rewriting.rotary import fuse_rotary
 from smidgen.compression.rewriting.scans import unify_scans
 from smidgen.compression.rewriting.scores import Constants
+from smidgen.compression.rewriting.selective_scans import fuse_selective_scans
 from smidgen.compression.rewriting.shared_heads import share_heads
 from smidgen.compression.rewriting.strided_writes import join_strided_writes
 
-__all__ = ["REWRITTEN", "rewrite_by_constants", "rewrite_by_shape", "roll_loops", "unify_scans"]
+__all__ = ["REWRITTEN", "fuse_selective_scans", "rewrite_by_constants", "rewrite_by_shape", "roll_loops", "unify_scans"]
 
 aten = torch.ops.aten
 

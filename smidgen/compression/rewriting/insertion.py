@@ -38,7 +38,7 @@ class Insertion:
         self.graph.owning_module.register_buffer(name, value)
         with self.graph.inserting_before(self._origin):
             node = self.graph.get_attr(name)
-        return self._described(node, self._origin.meta["val"].fake_mode.from_tensor(value, static_shapes=True))
+        return self._described(node, self._like.meta["val"].fake_mode.from_tensor(value, static_shapes=True))
 
     def attribute(self, name: str) -> fx.Node:
         """Add a node that stands for a submodule of the graph's module; it has no value of its own."""
