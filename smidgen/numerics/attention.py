@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 
 from smidgen.errors import GraphError
 from smidgen.numerics.attention_span import AttentionSpan
-from smidgen.numerics.exponential import EXPONENT_BITS, EXPONENT_MAX, exp_negative, reciprocal
+from smidgen.numerics.exponential import exp_negative, exponent_constants, reciprocal
 from smidgen.numerics.fixed_point import (
     Integers,
-    fixed_point,
     integer_range,
     rounded_shift,
     saturate,
@@ -39,7 +38,7 @@ class AttentionParameters:
     """Constants of one attention operator; `bias` (H or 1, distances or T, S) is None where nothing is added."""
 
     score_prescale: int  # right shift that brings a score below 2**30; 0 for int8 q and k
-    score_multiplier: int  # score difference -> exponent of two in Q24
+    score_multiplier: int  # `exponent_constants` of a score
     score_shift: int
     score_limit: int  # differences beyond it have numerator 0
     bias_shift: int  # a step of the bias is 2**bias_shift scores
@@ -74,8 +73,7 @@ def attention_parameters(
     score_bound = width * _largest(q) * _largest(k) + math.ceil(peak * _BIAS_ROUNDED / step)
     score_prescale = max(0, (score_bound + 2).bit_length() - _SCORE_BITS)
     step *= 2.0**score_prescale
-    exponent_scale = step * math.log2(math.e) * 2.0**EXPONENT_BITS
-    score_multiplier, score_shift = fixed_point(exponent_scale, "attention: score scale")
+    score_multiplier, score_shift, score_limit = exponent_constants(step, "attention: score scale")
     value_bound = keys * NUMERATOR_ONE * _largest(v)
     value_shift = max(0, value_bound.bit_length() - 31)
     mantissa, exponent = math.frexp(v.scale / y.scale * 2.0**value_shift)
@@ -85,9 +83,9 @@ def attention_parameters(
     bias_shift = max(0, math.frexp(peak / step / BIAS_LIMIT)[1])
     return AttentionParameters(
         score_prescale=score_prescale,
-        score_multiplier=int(score_multiplier[0]),
+        score_multiplier=score_multiplier,
         score_shift=score_shift,
-        score_limit=min(2**31 - 1, math.ceil(EXPONENT_MAX / exponent_scale) + 1),
+        score_limit=score_limit,
         bias_shift=bias_shift,
         value_shift=value_shift,
         output_multiplier=min(round(mantissa * 2.0**31), 2**31 - 1),
@@ -141,8 +139,7 @@ def attention(
         visible = visible & (added != HIDDEN_BIAS)
         scores = scores + (added << bias_shift)
     scores = np.where(visible, scores, _UNSEEN)
-    difference = np.minimum(scores.max(axis=-1, keepdims=True) - scores, score_limit)
-    decay = exp_negative(difference, score_multiplier, score_shift)
+    decay = exp_negative(scores.max(axis=-1, keepdims=True) - scores, score_multiplier, score_shift, score_limit)
     numerator = np.where(visible, rounded_shift(decay, 16), 0)  # Q15, one is 32768
     total = numerator.sum(axis=-1)
     mantissa, places = reciprocal(np.where(total == 0, NUMERATOR_ONE, total))  # (B, H, T)

@@ -3,9 +3,11 @@
 Twin of kernels/exponential.h and kernels/roots.h.
 """
 
+import math
+
 import numpy as np
 
-from smidgen.numerics.fixed_point import Integers, requantize, rounded_shift
+from smidgen.numerics.fixed_point import Integers, fixed_point, requantize, rounded_shift
 
 EXPONENT_BITS = 24  # fraction bits of the argument of exp2_negative
 EXPONENT_MAX = (31 << EXPONENT_BITS) - 1
@@ -24,17 +26,29 @@ def exp2_negative(x: Integers) -> Integers:
     Table, then 1 - t + t**2 / 2 for the rest: within 2^-24, and exact in slope where x is small, on which the gain of a
     slowly decaying recurrence depends (linear interpolation would be 0.3 % off there).
     """
-    whole, fraction = x >> EXPONENT_BITS, x & ((1 << EXPONENT_BITS) - 1)
-    left, rest = EXP2_TABLE[fraction >> _REST_BITS], fraction & ((1 << _REST_BITS) - 1)
-    t = (rest * _LN2) >> 8  # Q31, below 2**24
-    drop = t - (((t >> 8) * (t >> 8)) >> 16)
-    value = left - ((left * drop) >> 31)
-    return np.asarray(np.minimum(value >> whole, 2**31 - 1), np.int64)
+    left, rest = EXP2_TABLE[(x >> _REST_BITS) & ((1 << _INDEX_BITS) - 1)], x & ((1 << _REST_BITS) - 1)
+    t = rest * _LN2  # Q39, below 2**32
+    kept = (1 << 32) - 1 - (t >> 7) + ((t >> 16) ** 2 >> 15)  # Q32
+    return np.asarray((left * kept >> 32) >> (x >> EXPONENT_BITS), np.int64)
 
 
-def exp_negative(difference: Integers, multiplier: int, shift: int) -> Integers:
-    """Return e**-x in Q31 for a difference x >= 0; multiplier and shift turn it into an exponent of two in Q24."""
-    return exp2_negative(np.minimum(requantize(difference, multiplier, shift), EXPONENT_MAX))
+def exponent_constants(step: float, what: str) -> tuple[int, int, int]:
+    """Return (multiplier, shift, limit) with which `exp_negative` takes differences in units of `step`.
+
+    Up to the limit products stay below 2**63 and exponents within EXPONENT_MAX; beyond it powers are below 2**-31.
+    Raises GraphError where the step is not positive, or beyond the representable range.
+    """
+    scale = step * math.log2(math.e) * 2.0**EXPONENT_BITS
+    fixed_point(scale, what)
+    (factor,), shift = fixed_point(min(scale, float(EXPONENT_MAX)), what)  # any more is as good as hidden
+    multiplier, shift = max(1, int(factor) >> max(0, -shift)), max(0, shift)
+    return multiplier, shift, min((EXPONENT_MAX << 32) // (multiplier << shift), (2**31 - 1) >> shift)
+
+
+def exp_negative(difference: Integers, multiplier: int, shift: int, limit: int) -> Integers:
+    """Return e**-x in Q31 for a difference x >= 0, and 0 beyond the limit; the rest are `exponent_constants`."""
+    value = exp2_negative(requantize(np.minimum(difference, limit), multiplier, shift))
+    return np.where(difference > limit, 0, value)
 
 
 def logarithm(value: Integers) -> Integers:

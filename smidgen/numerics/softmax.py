@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from smidgen.errors import GraphError
-from smidgen.numerics.exponential import EXPONENT_BITS, exp_negative, logarithm, reciprocal
-from smidgen.numerics.fixed_point import Integers, fixed_point, integer_range, rounded_shift, saturate
+from smidgen.numerics.exponential import EXPONENT_BITS, exp_negative, exponent_constants, logarithm, reciprocal
+from smidgen.numerics.fixed_point import Integers, integer_range, rounded_shift, saturate
 from smidgen.numerics.quantization import QParams
 
 _ONE = 2**31 - 1  # what exp_negative gives for 0
 LOG_ONE = int(logarithm(np.asarray(_ONE)))
-_STEEPEST = 2.0**29  # from here on one step of x is 2^-32 of its neighbour: beyond what Q31 says
+_STEEPEST = 22.0  # from here on one step of x is 2^-31 of its neighbour: the end of what Q31 says
 _LOGIT_BITS = {"int8": 53, "int16": 45}  # of a multiplier of differences, which have 8 or 16 bits
 _LOG_BITS = 32  # of a multiplier of logarithms of sums, which have 29 bits
 _FALLS_OUT = 2.0**17  # steps of the result for one of x: beyond its range, as any more would be
@@ -27,8 +27,9 @@ _LONGEST_SHIFT = 62
 class SoftmaxParameters:
     """y = zero_point + e**-x / sum * output_multiplier * 2**(output_shift - 31)."""
 
-    exponent_multiplier: int  # difference -> exponent of two in Q24
+    exponent_multiplier: int  # `exponent_constants` of a step of x
     exponent_shift: int
+    exponent_limit: int
     output_multiplier: int  # in [2**30, 2**31)
     output_shift: int
 
@@ -39,6 +40,7 @@ class LogSoftmaxParameters:
 
     exponent_multiplier: int
     exponent_shift: int
+    exponent_limit: int
     logit_multiplier: int
     log_multiplier: int
     shift: int
@@ -46,13 +48,14 @@ class LogSoftmaxParameters:
 
 def softmax_parameters(x: QParams, y: QParams) -> SoftmaxParameters:
     """Fold the scales of input and output; raise GraphError where one cannot be represented."""
-    multiplier, shift = _exponent(x)
+    multiplier, shift, limit = _exponent(x)
     mantissa, output_shift = math.frexp(1.0 / y.scale)
     if not -30 <= output_shift <= 61:
         raise GraphError(f"softmax: scale {y.scale:g} of the output is outside [2^-61, 2^30]")
     return SoftmaxParameters(
         exponent_multiplier=multiplier,
         exponent_shift=shift,
+        exponent_limit=limit,
         output_multiplier=min(round(mantissa * 2.0**31), 2**31 - 1),
         output_shift=output_shift,
     )
@@ -60,7 +63,7 @@ def softmax_parameters(x: QParams, y: QParams) -> SoftmaxParameters:
 
 def log_softmax_parameters(x: QParams, y: QParams) -> LogSoftmaxParameters:
     """Fold the scales of input and output; raise GraphError where one cannot be represented."""
-    multiplier, exponent_shift = _exponent(x)
+    multiplier, exponent_shift, limit = _exponent(x)
     of_logit, of_log = min(x.scale / y.scale, _FALLS_OUT), 2.0**-EXPONENT_BITS / y.scale
     shift = min(_LOGIT_BITS[x.dtype] - math.frexp(of_logit)[1], _LOG_BITS - math.frexp(of_log)[1], _LONGEST_SHIFT)
     if shift < 0:
@@ -68,16 +71,15 @@ def log_softmax_parameters(x: QParams, y: QParams) -> LogSoftmaxParameters:
     return LogSoftmaxParameters(
         exponent_multiplier=multiplier,
         exponent_shift=exponent_shift,
+        exponent_limit=limit,
         logit_multiplier=round(of_logit * 2.0**shift),
         log_multiplier=round(of_log * 2.0**shift),
         shift=shift,
     )
 
 
-def _exponent(x: QParams) -> tuple[int, int]:
-    scale = min(x.scale * math.log2(math.e) * 2.0**EXPONENT_BITS, _STEEPEST)
-    multiplier, shift = fixed_point(scale, "softmax: scale of the input")
-    return int(multiplier[0]), shift
+def _exponent(x: QParams) -> tuple[int, int, int]:
+    return exponent_constants(min(x.scale, _STEEPEST), "softmax: scale of the input")
 
 
 def largest_log_sum(x_dtype: str, width: int, logit_multiplier: int, log_multiplier: int) -> int:
@@ -92,6 +94,7 @@ def softmax(
     *,
     exponent_multiplier: int,
     exponent_shift: int,
+    exponent_limit: int,
     output_multiplier: int,
     output_shift: int,
     zero_point: int,
@@ -100,7 +103,9 @@ def softmax(
 ) -> Integers:
     """Return the softmax of each row (..., n); seen (..., n) is 0 where an element does not count."""
     shown = np.ones(x.shape, bool) if seen is None else np.broadcast_to(seen != 0, x.shape)
-    numerator = np.where(shown, exp_negative(_differences(x, shown), exponent_multiplier, exponent_shift), 0)
+    numerator = np.where(
+        shown, exp_negative(_differences(x, shown), exponent_multiplier, exponent_shift, exponent_limit), 0
+    )
     total = numerator.sum(axis=-1, keepdims=True)
     mantissa, places = reciprocal(np.where(total == 0, _ONE, total))
     factor = rounded_shift(mantissa * output_multiplier, 31)
@@ -115,6 +120,7 @@ def log_softmax(
     *,
     exponent_multiplier: int,
     exponent_shift: int,
+    exponent_limit: int,
     logit_multiplier: int,
     log_multiplier: int,
     shift: int,
@@ -123,7 +129,7 @@ def log_softmax(
 ) -> Integers:
     """Return the logarithm of the softmax of each row (..., n)."""
     difference = _differences(x, np.ones(x.shape, bool))
-    total = exp_negative(difference, exponent_multiplier, exponent_shift).sum(axis=-1, keepdims=True)
+    total = exp_negative(difference, exponent_multiplier, exponent_shift, exponent_limit).sum(axis=-1, keepdims=True)
     log_total = np.maximum(logarithm(total) - LOG_ONE, 0)
     below = rounded_shift(difference * logit_multiplier + log_total * log_multiplier, shift)
     return saturate(zero_point - below, dtype)

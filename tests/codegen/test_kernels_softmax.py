@@ -15,7 +15,7 @@ from smidgen.numerics.quantization import QParams
 
 Run = Callable[..., Integers]
 
-SIGNATURE = {"softmax_q": "ppppuuuuuiiiii", "log_softmax_q": "ppuuuuiillii"}
+SIGNATURE = {"softmax_q": "ppppuuuuuiiiiii", "log_softmax_q": "ppuuuuiiillii"}
 FLOAT_SIGNATURE = {"softmax_f32": "pppuuu", "log_softmax_f32": "ppuu"}
 
 few, widths = st.integers(1, 4), st.integers(1, 40)

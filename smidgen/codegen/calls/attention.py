@@ -2,7 +2,7 @@
 
 from smidgen.codegen.c_text import floating, signed
 from smidgen.codegen.calls.site import Call, Emitters, Site, bits, call, sizes
-from smidgen.ir.ops.attention import span_of
+from smidgen.ir.ops.attention import pair_room, runs_on_query_pairs, span_of
 
 
 def _span(site: Site) -> list[str]:
@@ -22,6 +22,8 @@ def _operands(site: Site, scratch: str) -> list[str]:
 
 
 def _attention(site: Site) -> Call:
+    if runs_on_query_pairs(site.op, site.x, site.y):
+        return _attention_pairs(site)
     arguments = [
         *_operands(site, "int32"), *_span(site), *bits(*site.x, site.y),
         *site.signed(
@@ -31,6 +33,19 @@ def _attention(site: Site) -> Call:
         signed(site.y.zero_point),
     ]  # fmt: skip
     return call("attention", "attention_q", arguments)
+
+
+def _attention_pairs(site: Site) -> Call:
+    span = span_of(site.op)
+    (steps_q, heads, width), (steps_k, groups, _) = site.x[0].shape, site.x[1].shape
+    arguments = [
+        *(site.at(x) for x in site.x), site.at(site.y), site.scratch("int32"),
+        *sizes(pair_room(site.op, site.x), steps_q, steps_k, heads, groups, width, site.y.shape[-1]),
+        *sizes(span.causal, span.window, span.offset),
+        *site.signed("score_multiplier", "score_shift", "score_limit", "output_multiplier", "output_shift"),
+        signed(site.y.zero_point),
+    ]  # fmt: skip
+    return call("attention_pairs", "attention_pairs_s8", arguments)
 
 
 def _rotary(site: Site) -> Call:

@@ -16,7 +16,7 @@ def _sizes(site: Site) -> list[str]:
 def _softmax(site: Site) -> Call:
     arguments = [
         *_operands(site), site.scratch("int32"), *_sizes(site), *bits(site.x[0], site.y),
-        *site.signed("exponent_multiplier", "exponent_shift", "output_multiplier", "output_shift"),
+        *site.signed("exponent_multiplier", "exponent_shift", "exponent_limit", "output_multiplier", "output_shift"),
         signed(site.y.zero_point),
     ]  # fmt: skip
     return call("softmax", "softmax_q", arguments)
@@ -27,7 +27,7 @@ def _log_softmax(site: Site) -> Call:
     multipliers = [signed64(site.integer(key)) for key in ("logit_multiplier", "log_multiplier")]
     arguments = [
         site.at(x), site.at(y), *sizes(rows(y), y.shape[-1]), *bits(x, y),
-        *site.signed("exponent_multiplier", "exponent_shift"), *multipliers, *site.signed("shift"),
+        *site.signed("exponent_multiplier", "exponent_shift", "exponent_limit"), *multipliers, *site.signed("shift"),
         signed(y.zero_point),
     ]  # fmt: skip
     return call("softmax", "log_softmax_q", arguments)

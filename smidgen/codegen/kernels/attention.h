@@ -39,7 +39,7 @@ SMIDGEN_KERNEL uint32_t attention_numerators(smidgen_s32 *scores, uint32_t count
     for (uint32_t j = 0U; j < count; j++) {
         int32_t numerator = 0;
         if (scores[j] != ATTENTION_HIDDEN) {
-            const int32_t decay = exp_negative(clamp_s32(peak - scores[j], 0, limit), multiplier, shift);
+            const int32_t decay = exp_negative(peak - scores[j], multiplier, shift, limit);
             numerator = (int32_t)(((uint32_t)decay + 0x8000U) >> 16);
         }
         scores[j] = numerator;

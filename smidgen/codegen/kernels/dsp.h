@@ -108,6 +108,14 @@ SMIDGEN_KERNEL void store_next(smidgen_s8 **y, uint32_t word)
     __asm__ volatile("str %1, [%0], #4" : "+r"(*y) : "r"(word) : "memory");
 }
 
+/* floor(a * b / 2^32 + 1/2), where compilers that know how `a` came about take it apart. */
+SMIDGEN_KERNEL int32_t rounded_high_product(int32_t a, int32_t b)
+{
+    int32_t high;
+    __asm__("smmulr %0, %1, %2" : "=r"(high) : "r"(a), "r"(b));
+    return high;
+}
+
 /* sum + floor(a * b / 2^32 + 1/2). */
 SMIDGEN_KERNEL int32_t add_rounded_product(int32_t sum, int32_t a, int32_t b)
 {

@@ -2,6 +2,7 @@
 #ifndef SMIDGEN_EXPONENTIAL_H
 #define SMIDGEN_EXPONENTIAL_H
 
+#include "dsp.h"
 #include "fixed_point.h"
 
 #define SMIDGEN_EXPONENT_MAX ((int32_t)((31U << 24) - 1U))
@@ -29,18 +30,24 @@ static const uint32_t smidgen_exp2_table[128] = {
 /* 2^(-x / 2^24) in Q31 for x in [0, SMIDGEN_EXPONENT_MAX]; within 2^-24; 2^31 - 1 stands for one. */
 SMIDGEN_KERNEL int32_t exp2_negative(int32_t x)
 {
-    const uint32_t fraction = (uint32_t)x & 0xFFFFFFU;
-    const uint32_t left = smidgen_exp2_table[fraction >> 17];
-    const uint32_t t = ((fraction & 0x1FFFFU) * 22713U) >> 8;       /* rest * ln 2 in Q31, below 2^24 */
-    const uint32_t drop = t - (((t >> 8) * (t >> 8)) >> 16);        /* 1 - e^-t = t - t^2 / 2 + ... */
-    const uint32_t value = (left - (uint32_t)(((uint64_t)left * drop) >> 31)) >> ((uint32_t)x >> 24);
-    return (int32_t)((value > 0x7FFFFFFFU) ? 0x7FFFFFFFU : value);
+    const uint32_t left = smidgen_exp2_table[((uint32_t)x >> 17) & 127U];
+    const uint32_t t = ((uint32_t)x & 0x1FFFFU) * 22713U;                              /* rest * ln 2 in Q39, below 2^32 */
+    const uint32_t kept = 0xFFFFFFFFU - (t >> 7) + (((t >> 16) * (t >> 16)) >> 15); /* e^-t = 1 - t + t^2 / 2, Q32 */
+    return (int32_t)((uint32_t)(((uint64_t)left * kept) >> 32) >> ((uint32_t)x >> 24));
 }
 
-/* e^-difference in Q31, difference >= 0; multiplier and shift turn it into an exponent of two in Q24. */
-SMIDGEN_KERNEL int32_t exp_negative(int32_t difference, int32_t multiplier, int32_t shift)
+/* e^-difference in Q31, difference >= 0, and 0 beyond the limit. Multiplier and shift turn it into an exponent of two in
+ * Q24: limit * 2^shift is below 2^31, and its exponent at most SMIDGEN_EXPONENT_MAX. */
+SMIDGEN_KERNEL int32_t exp_negative(int32_t difference, int32_t multiplier, int32_t shift, int32_t limit)
 {
-    return exp2_negative(clamp_s32(requantize(difference, multiplier, shift), 0, SMIDGEN_EXPONENT_MAX));
+    if (difference > limit) {
+        return 0;
+    }
+#if SMIDGEN_HAS_DSP
+    return exp2_negative(rounded_high_product((int32_t)((uint32_t)difference << shift), multiplier));
+#else
+    return exp2_negative(multiply_high_rounded((int32_t)((uint32_t)difference << shift), multiplier));
+#endif
 }
 
 /* ln(value) in Q24 for 0 < value < 2^62, within 2^-23. */

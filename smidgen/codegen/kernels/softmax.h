@@ -13,7 +13,8 @@
  * which nothing is seen is 0. `numerators` holds a word for every element of a row. */
 SMIDGEN_KERNEL void softmax_q(const void *x, const smidgen_s8 *seen, void *y, smidgen_s32 *numerators, uint32_t rows,
                               uint32_t width, uint32_t seen_rows, uint32_t x_bits, uint32_t y_bits,
-                              int32_t exponent_multiplier, int32_t exponent_shift, int32_t output_multiplier,
+                              int32_t exponent_multiplier, int32_t exponent_shift, int32_t exponent_limit,
+                              int32_t output_multiplier,
                               int32_t output_shift, int32_t zero_point)
 {
     for (uint32_t row = 0U; row < rows; row++) {
@@ -30,7 +31,8 @@ SMIDGEN_KERNEL void softmax_q(const void *x, const smidgen_s8 *seen, void *y, sm
         for (uint32_t i = 0U; i < width; i++) {
             int32_t numerator = 0;
             if ((shown == NULL) || (shown[i] != 0)) {
-                numerator = exp_negative(peak - load_q(x, first + i, x_bits), exponent_multiplier, exponent_shift);
+                numerator = exp_negative(peak - load_q(x, first + i, x_bits), exponent_multiplier, exponent_shift,
+                                         exponent_limit);
             }
             numerators[i] = numerator;
             total += (uint64_t)(uint32_t)numerator;
@@ -46,7 +48,8 @@ SMIDGEN_KERNEL void softmax_q(const void *x, const smidgen_s8 *seen, void *y, sm
 }
 
 SMIDGEN_KERNEL void log_softmax_q(const void *x, void *y, uint32_t rows, uint32_t width, uint32_t x_bits, uint32_t y_bits,
-                                  int32_t exponent_multiplier, int32_t exponent_shift, int64_t logit_multiplier,
+                                  int32_t exponent_multiplier, int32_t exponent_shift, int32_t exponent_limit,
+                              int64_t logit_multiplier,
                                   int64_t log_multiplier, int32_t shift, int32_t zero_point)
 {
     for (uint32_t row = 0U; row < rows; row++) {
@@ -59,7 +62,8 @@ SMIDGEN_KERNEL void log_softmax_q(const void *x, void *y, uint32_t rows, uint32_
         }
         for (uint32_t i = 0U; i < width; i++) {
             const int32_t difference = peak - load_q(x, first + i, x_bits);
-            total += (uint64_t)(uint32_t)exp_negative(difference, exponent_multiplier, exponent_shift);
+            total += (uint64_t)(uint32_t)exp_negative(difference, exponent_multiplier, exponent_shift,
+                                         exponent_limit);
         }
         const int64_t excess = (int64_t)logarithm(total) - SOFTMAX_LOG_ONE;
         const int64_t log_total = ((excess < 0) ? 0 : excess) * log_multiplier;

@@ -12,7 +12,6 @@ from smidgen.ir.ops.op_spec import (
     MULTIPLIER,
     RIGHT_SHIFT,
     SCALED,
-    SHIFT,
     Array,
     Form,
     Legal,
@@ -23,6 +22,7 @@ from smidgen.ir.ops.op_spec import (
     arithmetic_attrs,
     float_params,
     integer,
+    prove_exponent,
     require_below,
     require_int16,
     require_symmetric,
@@ -78,7 +78,28 @@ def _blocks(op: Op, x: Operands) -> list[Block]:
     return list(span.blocks(queries, keys))
 
 
+def runs_on_query_pairs(op: Op, x: Operands, y: Tensor) -> bool:
+    """True if the kernel for two queries at a time takes this operator: int8, no bias, sums of 32 bits."""
+    (steps, _, width), (keys, _, v_width) = x[0].shape, x[2].shape
+    if any(tensor.dtype != "int8" for tensor in (*x, y)) or "bias" in op.params or width % 8 or v_width % 2:
+        return False
+    narrow = integer(op, "score_prescale") == 0 == integer(op, "value_shift")
+    # What is left to shift after 32 bits, over all sums of a row, leaves room for a zero point.
+    least = 46 - integer(op, "output_shift") - 32
+    shifts_fit = least >= 1 and least + keys.bit_length() <= 22
+    return narrow and shifts_fit and steps >= 2 and keys >= 2
+
+
+def pair_room(op: Op, x: Operands) -> int:
+    """Return for how many keys two neighbouring queries need scores."""
+    return min(x[1].shape[0], max(2, _most_keys(op, x) + 1))
+
+
 def _scratch_bytes(op: Op, x: Operands, y: Tensor) -> int:
+    if not y.is_float and runs_on_query_pairs(op, x, y):
+        return (
+            8 * pair_room(op, x) + 4 * x[0].shape[2] + 20
+        )  # scores of both, and themselves in int16 behind five words
     return 4 * _most_keys(op, x)
 
 
@@ -116,6 +137,7 @@ def _prove(op: Op, x: Operands, y: Tensor) -> None:
 def prove_attention(op: Op, x: Operands, keys: int) -> None:
     """Raise GraphError unless the sums over the `keys` keys that a query sees at most fit their registers."""
     require_symmetric(op, *x)
+    prove_exponent(op, "score")
     attrs = arithmetic_attrs(op)
     q, k, v = (max(map(abs, integer_range(tensor.dtype))) for tensor in x)
     width = x[1].shape[2]
@@ -141,7 +163,7 @@ def bias_of(dtype: str) -> Callable[[Op], Params]:
 
 #: Attributes of the integer arithmetic.
 ATTENTION_SCALES: Mapping[str, Legal] = {
-    "score_prescale": RIGHT_SHIFT, "score_multiplier": MULTIPLIER, "score_shift": SHIFT, "score_limit": COUNT,
+    "score_prescale": RIGHT_SHIFT, "score_multiplier": MULTIPLIER, "score_shift": range(31), "score_limit": COUNT,
     "bias_shift": range(31), "value_shift": RIGHT_SHIFT, "output_multiplier": MULTIPLIER,
     "output_shift": range(-16, 47),
 }  # fmt: skip

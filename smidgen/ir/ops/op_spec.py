@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from smidgen.errors import GraphError
 from smidgen.ir.graph import Op, State, Tensor
+from smidgen.numerics.exponential import EXPONENT_MAX
 from smidgen.numerics.fixed_point import integer_range
 
 Array = NDArray[Any]
@@ -205,6 +206,15 @@ def prove_deviations(
     require_below(op, "the power of a row", count * (largest << fraction_bits) ** 2 + epsilon, 62)
     if mean_multiplier * 2.0 ** (mean_shift - 32) > 2.0**fraction_bits / count * (1 + 2.0**-10):
         raise GraphError(f"{op.name}: mean_multiplier says more than the mean of {count} features")
+
+
+def prove_exponent(op: Op, prefix: str) -> None:
+    """Raise GraphError where a difference within the limit could leave its register, or fall below 2^-31."""
+    multiplier, shift, limit = (integer(op, f"{prefix}_{name}") for name in ("multiplier", "shift", "limit"))
+    require_below(op, "a difference", limit << shift, 31)
+    largest = ((limit << shift) * multiplier + (1 << 31)) >> 32
+    if largest > EXPONENT_MAX:
+        raise GraphError(f"{op.name}: an exponent can reach {largest}, at most {EXPONENT_MAX} is defined")
 
 
 def require_int16(op: Op, *tensors: Tensor) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from smidgen.errors import GraphError
 from smidgen.ir.graph import Op, Tensor
 from smidgen.ir.ops.op_spec import (
+    COUNT,
     MULTIPLIER,
     RIGHT_SHIFT,
-    SHIFT,
     Array,
     Form,
     Operands,
@@ -17,6 +17,7 @@ from smidgen.ir.ops.op_spec import (
     arithmetic_attrs,
     broadcast,
     integer,
+    prove_exponent,
     require_below,
     require_symmetric,
 )
@@ -55,6 +56,7 @@ def _prove(op: Op, x: Operands, y: Tensor) -> None:
         require_symmetric(op, x[1])
         if x[1].dtype != "int8":
             raise GraphError(f"{op.name}: {x[1].name} tells what counts and must be int8, it is {x[1].dtype}")
+    prove_exponent(op, "exponent")
     require_below(op, "the sum of a row", x[0].shape[-1] << 31, 62)
 
 
@@ -66,12 +68,13 @@ def _log_softmax(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
 
 def _prove_log(op: Op, x: Operands, y: Tensor) -> None:
     width = x[0].shape[-1]
+    prove_exponent(op, "exponent")
     require_below(op, "the sum of a row", width << 31, 62)
     largest = softmax.largest_log_sum(x[0].dtype, width, integer(op, "logit_multiplier"), integer(op, "log_multiplier"))
     require_below(op, "a logarithm", largest + (1 << integer(op, "shift") >> 1), 63)
 
 
-_EXPONENT = {"exponent_multiplier": MULTIPLIER, "exponent_shift": SHIFT}
+_EXPONENT = {"exponent_multiplier": MULTIPLIER, "exponent_shift": range(31), "exponent_limit": COUNT}
 
 SPECS: Mapping[str, OpSpec] = {
     "softmax": OpSpec(
