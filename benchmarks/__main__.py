@@ -13,6 +13,7 @@ from rich.table import Table
 
 from benchmarks.kernels import RESULTS as KERNEL_RESULTS
 from benchmarks.kernels import write_kernel_records
+from benchmarks.keyword_program import compile_keyword_program
 from benchmarks.room_programs import compile_room_program
 from smidgen.firmware import Firmware
 from smidgen.models import MODEL_NAMES
@@ -29,6 +30,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     compiled = [(model, recipe, compile_room_program(model, recipe)) for recipe in RECIPES for model in MODEL_NAMES]
+    compiled += [("keyword", recipe, compile_keyword_program(recipe)) for recipe in RECIPES]
     console = Console(width=118)
     console.print(_stages_table(compiled))
     console.print(_operators_table(compiled))

@@ -22,6 +22,7 @@ from benchmarks.modules import module_table
 from smidgen.errors import DataError, SmidgenError
 from smidgen.lowering import operator_table
 from smidgen.lowering.supported import PRECISIONS
+from smidgen.models import MODEL_NAMES
 from smidgen.report import load_records, markdown_table, results_table, save_records
 from smidgen.report.document import Document
 from smidgen.report.formatting import count, kilobytes, percent, relative
@@ -207,7 +208,7 @@ def _terminal_table(document: Mapping[str, object]) -> str:
 
 def _compile_seconds() -> str:
     """Return how long compiling takes, from the record of `make bench`."""
-    rows = _benchmarked("compile_seconds")
+    rows = [row for row in _benchmarked("compile_seconds") if row["model"] in MODEL_NAMES]
     seconds = [sum(value for value in row.values() if isinstance(value, float)) for row in rows]
     return (
         f"Compiling one of these models, from `torch.export` to a measured program, takes {min(seconds):.1f} to "

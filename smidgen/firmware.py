@@ -231,7 +231,7 @@ class Firmware:
 
     def __str__(self) -> str:
         chosen = self.program.optimize
-        heading = f"{self.program.name}, recipe {self.recipe_name}, optimized for {chosen}"
+        heading = f"{self.program.name}, recipe {self.recipe_name}, optimize {chosen}"
         return f"{heading}\n{self.measurement}\n{beside_each_other(self.choices, chosen)}"
 
     # ---- helpers ----

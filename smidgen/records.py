@@ -102,8 +102,8 @@ class Measurement:
 
 def beside_each_other(choices: Mapping[str, Measurement], chosen: str) -> str:
     """Return what a program costs under each choice of a name, as a table; `chosen` is the one that was made."""
-    table = Table(title="optimized for", title_justify="left")
-    table.add_column("")
+    table = Table()
+    table.add_column("optimize")
     for heading in ("instructions", "flash B", "code B", "stack B"):
         table.add_column(heading, justify="right")
     for name, costs in choices.items():

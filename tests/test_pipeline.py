@@ -397,7 +397,7 @@ def test_a_program_for_size_is_smaller_and_says_what_it_costs():
     assert small.measurement.instructions > balanced.measurement.instructions
     assert small.choices["balanced"] == balanced.measurement
     text = " ".join(str(small).split())
-    assert "recipe int8, optimized for size" in text
+    assert "recipe int8, optimize size" in text
     assert f"size (this) │ {small.measurement.instructions:,}" in text
     assert f"balanced │ {balanced.measurement.instructions:,}" in text
 

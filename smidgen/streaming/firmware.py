@@ -169,7 +169,7 @@ class FrameFirmware(Generic[Frames]):
 
     def __str__(self) -> str:
         chosen = self.program.optimize
-        heading = f"{self.program.name}, step by step, recipe {self.recipe_name}, optimized for {chosen}"
+        heading = f"{self.program.name}, step by step, recipe {self.recipe_name}, optimize {chosen}"
         return f"{heading}\n{self.measurement}\n{beside_each_other(self.choices, chosen)}"
 
     # ---- helpers ----
