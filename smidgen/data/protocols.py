@@ -1,6 +1,6 @@
 """Protocols: how a data set's examples are parted into training and testing, as objects that refuse to leak.
 
-Whatever the protocol, no group (a walk, a point, a person) stands on both sides of a fold.
+No group (a walk, a point, a person) stands on both sides of a fold, unless a transfer asks for that and says so.
 Glossary: `n` examples.
 """
 
@@ -48,11 +48,15 @@ class LeaveOneOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
-    """Train on some values of a tag and test on others: other buildings, phones or files."""
+    """Train on some values of a tag and test on others: other buildings, phones or files.
+
+    Groups may stand on both sides only where that is the question: another phone at the very same points.
+    """
 
     by: str
     train: tuple[str, ...]
     test: tuple[str, ...]
+    same_groups: bool = False
 
     def __post_init__(self) -> None:
         both = sorted(set(self.train) & set(self.test))
@@ -62,7 +66,8 @@ class Transfer:
     def folds(self, examples: Examples) -> Iterator[Fold]:
         tag = examples.tag(self.by)
         name = f"{self.by} {'+'.join(self.train)} to {'+'.join(self.test)}"
-        yield _fold(examples, name, np.isin(tag, self.test), np.isin(tag, self.train))
+        test, train = np.isin(tag, self.test), np.isin(tag, self.train)
+        yield _fold(examples, name, test, train, may_part_groups=self.same_groups)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +138,14 @@ def _numbered(examples: Examples, piece: NDArray[np.intp], n: int) -> Iterator[F
         yield _fold(examples, f"fold {number + 1} of {n}", piece == number)
 
 
-def _fold(examples: Examples, name: str, test: NDArray[np.bool_], train: NDArray[np.bool_] | None = None) -> Fold:
+def _fold(
+    examples: Examples,
+    name: str,
+    test: NDArray[np.bool_],
+    train: NDArray[np.bool_] | None = None,
+    *,
+    may_part_groups: bool = False,
+) -> Fold:
     """Return the fold after checking both sides; everything that does not test trains unless said otherwise."""
     train = ~test if train is None else train
     if not (test.any() and train.any()):
@@ -142,7 +154,7 @@ def _fold(examples: Examples, name: str, test: NDArray[np.bool_], train: NDArray
             "need some. Use fewer folds, or another protocol."
         )
     parted = np.intersect1d(examples.group[train], examples.group[test])
-    if len(parted):
+    if len(parted) and not may_part_groups:
         raise DataError(
             f"{examples.name}, {name}: group '{parted[0]}' would train and test ({len(parted)} groups in all), so the "
             "score would be of examples nearly seen before. Use GroupedFolds, or hold out what groups do not share."

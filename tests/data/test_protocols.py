@@ -68,6 +68,15 @@ def test_a_protocol_that_would_part_a_group_is_refused(protocol):
         list(protocol.folds(examples))
 
 
+def test_a_transfer_may_share_groups_only_where_it_says_so():
+    """Another phone at the same points is a question of its own, asked on purpose."""
+    examples = make_examples(group=np.array(["here", "here", "there", "there"]))
+    with pytest.raises(DataError, match=r"group 'here' would train and test \(2 groups in all\)"):
+        list(Transfer(by="phone", train=("0",), test=("1",)).folds(examples))
+    (fold,) = Transfer(by="phone", train=("0",), test=("1",), same_groups=True).folds(examples)
+    assert (fold.train.tolist(), fold.test.tolist()) == ([0, 2], [1, 3])
+
+
 def test_empty_sides_and_impossible_protocols_are_refused():
     """One person cannot be held out of one; the same phone cannot be both; one fold is none."""
     alone = make_examples(tags={"phone": np.array(["1"] * 4)})

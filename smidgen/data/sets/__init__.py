@@ -3,7 +3,20 @@
 from smidgen.data.sets.movement_aal import load_movement_aal
 from smidgen.data.sets.rtt import load_rtt, row_windows
 from smidgen.data.sets.shib import load_shib
+from smidgen.data.sets.sodindoorloc import load_sodindoorloc
 from smidgen.data.sets.uci_ble import load_uci_ble
 from smidgen.data.sets.uci_wifi import load_uci_wifi
+from smidgen.data.sets.uji_ble import load_uji_ble
+from smidgen.data.sets.ujiindoorloc import load_ujiindoorloc
 
-__all__ = ["load_movement_aal", "load_rtt", "load_shib", "load_uci_ble", "load_uci_wifi", "row_windows"]
+__all__ = [
+    "load_movement_aal",
+    "load_rtt",
+    "load_shib",
+    "load_sodindoorloc",
+    "load_uci_ble",
+    "load_uci_wifi",
+    "load_uji_ble",
+    "load_ujiindoorloc",
+    "row_windows",
+]
