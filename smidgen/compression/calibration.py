@@ -43,8 +43,8 @@ class Observation:
 
     def widened(self, value: Tensor, node: fx.Node) -> "Observation":
         """Return the observation that also holds a node's `value`; raise ConfigError if that is not finite."""
-        if not value.numel():
-            return self
+        if not value.numel():  # everything is hidden
+            return Observation(low=min(self.low, 0.0), high=max(self.high, 0.0))
         low, high = value.min().item(), value.max().item()
         if not (np.isfinite(low) and np.isfinite(high)):
             raise ConfigError(
@@ -102,7 +102,7 @@ class _Observer(fx.Interpreter):
         self.observations: dict[str, Observation] = {} if within is None else within.observations
         self.state_peaks: dict[str, NDArray[np.float64]] = {} if within is None else within.state_peaks
         self._constants = program.constants
-        self._infinite: set[fx.Node] = set()  # nodes that a mask makes infinite where it hides
+        self._hiding: dict[fx.Node, float] = {}  # node -> the number that stands in it for what a mask hides
         self._bodies = {name: _Observer(body, self) for name, body in program.bodies.items()}
 
     def run_node(self, node: fx.Node) -> Any:
@@ -111,15 +111,14 @@ class _Observer(fx.Interpreter):
             return loop(self._bodies[node.name].run, *args[1:])
         result = super().run_node(node)
         is_activation = node.op != "output" and node.name not in self._constants
-        is_input = node.op == "placeholder"  # of whole numbers too
-        if is_activation and isinstance(result, Tensor) and (result.is_floating_point() or is_input):
-            if self._hides(node):
-                self._infinite.add(node)
-                result_seen = result[~result.isinf()]  # the ends of the range stand for infinity
-            else:
-                result_seen = result.double() if is_input else result
+        is_input = node.op == "placeholder"  # of truth values too
+        if is_activation and isinstance(result, Tensor) and (is_input or result.dtype != torch.bool):
+            hiding = self._hiding_number(node)
+            if hiding is not None:
+                self._hiding[node] = hiding
+            values = result if hiding is None else result[result != hiding]  # an end of the range stands for it
             seen = self.observations.get(node.name, _NOTHING)
-            self.observations[node.name] = seen.widened(result_seen, node)
+            self.observations[node.name] = seen.widened(values if values.is_floating_point() else values.double(), node)
         if node.target in _SCAN_STATES:
             args, _ = self.fetch_args_kwargs_from_env(node)
             self._see_state(node, _scan_peaks(_SCAN_STATES[node.target], *args))
@@ -128,20 +127,23 @@ class _Observer(fx.Interpreter):
             self._see_state(node, np.array([lstm_cell_peak(*args)]))
         return result
 
-    def _hides(self, node: fx.Node) -> bool:
-        """True for a node that puts infinity in place of what a mask hides, or passes on what such a node holds."""
+    def _hiding_number(self, node: fx.Node) -> float | None:
+        """Return what a node puts in place of what a mask hides, or passes on from such a node; None for any other."""
         if node.target in _PASSES:
-            return any(parent in self._infinite for parent in node.all_input_nodes)
+            return next((self._hiding[parent] for parent in node.all_input_nodes if parent in self._hiding), None)
         if node.target not in _REPLACES:
-            return False
+            return None
         args, kwargs = self.fetch_args_kwargs_from_env(node)
-        return any(_is_infinite(value) for value in (*args, *kwargs.values()))
+        found = (_extreme(value) for value in (*args, *kwargs.values()))
+        return next((value for value in found if value is not None), None)
 
     def _see_state(self, node: fx.Node, peaks: NDArray[np.float64]) -> None:
         self.state_peaks[node.name] = np.maximum(peaks, self.state_peaks.get(node.name, 0.0))
 
 
-#: Operators that may put infinity in place of what a mask hides, or around a tensor.
+#: From here on a number that replaces what a mask hides is not one that is computed with.
+_BEYOND_ACTIVATIONS = 1e4
+#: Operators that may put such a number, or infinity, in place of what a mask hides, or around a tensor.
 _REPLACES = frozenset({
     aten.masked_fill.Scalar, aten.masked_fill.Tensor, aten.where.self, aten.where.ScalarOther, aten.where.ScalarSelf,
     aten.add.Tensor, *PADS,
@@ -150,8 +152,13 @@ _REPLACES = frozenset({
 _PASSES = LAYOUT - PADS | PICKS | {aten.cat.default, aten.stack.default, aten.maximum.default, aten.minimum.default}
 
 
-def _is_infinite(value: Any) -> bool:
-    return bool(value.isinf().any()) if isinstance(value, Tensor) else value in (torch.inf, -torch.inf)
+def _extreme(value: Any) -> float | None:
+    """Return a number that no activation has, infinity or a very large one, or the one that a tensor holds."""
+    if isinstance(value, Tensor):
+        if not value.is_floating_point() or not value.numel():
+            return None
+        value = float(value.flatten()[value.abs().argmax()])
+    return value if isinstance(value, float) and abs(value) >= _BEYOND_ACTIVATIONS else None
 
 
 _SCAN_STATES: Mapping[Any, Callable[..., Tensor]] = {

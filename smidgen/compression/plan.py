@@ -153,6 +153,8 @@ def _choose(
     seen = _seen_table(program, node) or calibration.observations[node.name]
     if node.op == "placeholder" and not node.meta["val"].dtype.is_floating_point:
         return _whole_numbers(node, calibration) if holds_numbers(node) else None
+    if not node.meta["val"].dtype.is_floating_point:
+        return _computed_whole_numbers(node, seen)
     users = effective_users(node)
     symmetric = any(_needs_symmetric(user) for user, _ in users)
     dtype = "int16" if node.meta.get(CARRIED) else activation_dtype(node, recipe)
@@ -162,6 +164,14 @@ def _choose(
 def activation_dtype(node: fx.Node, recipe: Recipe) -> str:
     """Return the type of an activation: that which an operator's contract asks for, else what the recipe says."""
     return _required_dtype(effective_users(node)) or recipe.activation_for(_labels(node))
+
+
+def _computed_whole_numbers(node: fx.Node, seen: Observation) -> QParams | None:
+    """Return how counts are held: as they are, in int8 where twice what was seen fits; None for positions."""
+    peak = max(-seen.low, seen.high)
+    if node.target in _POSITIONS or node.meta["val"].dtype == torch.bool or peak > _LARGEST_INT16:
+        return None
+    return QParams(dtype="int8" if 2 * peak <= 127 else "int16", scale=1.0)
 
 
 def _seen_table(program: FloatProgram, node: fx.Node) -> Observation | None:
@@ -212,6 +222,10 @@ _MULTIPLIES_OPERANDS = (
     aten.scaled_dot_product_attention.default, *_SCANS, linear_attention, aten.matmul.default, aten.bmm.default,
     aten.mm.default,
 )  # fmt: skip
+
+
+#: Operators that give positions, which are int32.
+_POSITIONS = (aten.argmax.default, aten.argmin.default)
 
 
 def _joins_states(node: fx.Node) -> bool:

@@ -38,7 +38,8 @@ def lower_chain(builder: Builder, node: fx.Node) -> None:
         return np.broadcast_to(values[node].double().numpy(), real.shape)
 
     low, high = builder.plan.ranges.get(root.name, (-1.0, 1.0))  # truth values are not observed
-    add_function(builder, node, x, y, function, Seen(low=low, high=high), jumps=bool(codes))
+    seen = Seen(low=low, high=high, whole=not root.meta["val"].dtype.is_floating_point)
+    add_function(builder, node, x, y, function, seen, jumps=bool(codes))
 
 
 def _snapped(real: Floats, codes: Sequence[float]) -> Floats:
@@ -86,8 +87,8 @@ def _chain(builder: Builder, node: fx.Node, root: fx.Node) -> list[fx.Node]:
 
 def _evaluate(builder: Builder, chain: list[fx.Node], root: fx.Node, real: Floats) -> Mapping[fx.Node, torch.Tensor]:
     """Run a chain in float64 on the values that its root can take; return every step's values."""
-    given = torch.from_numpy(np.ascontiguousarray(real))
-    values: dict[fx.Node, Any] = {root: given.bool() if root.meta["val"].dtype == torch.bool else given}
+    given, dtype = torch.from_numpy(np.ascontiguousarray(real)), root.meta["val"].dtype
+    values: dict[fx.Node, Any] = {root: given if dtype.is_floating_point else given.to(dtype)}
 
     def value(parent: fx.Node) -> Any:
         if parent.name not in builder.program.constants:

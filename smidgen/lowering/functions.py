@@ -156,11 +156,16 @@ def _threshold(builder: Builder, node: fx.Node) -> None:
 
 
 def _to_copy(builder: Builder, node: fx.Node) -> None:
-    """aten._to_copy(x, dtype): real numbers of any width are float32; truth values are numbers already, 1.0 and 0.0."""
-    dtype = node.meta["val"].dtype
-    if not dtype.is_floating_point:
-        raise builder.unsupported(node, f"a conversion to {dtype} is not supported in float32; keep real numbers")
-    builder.values[node.name] = builder.operand(node.args[0]).name
+    """aten._to_copy(x, dtype): real numbers of any width are float32; truth values are 1.0 and 0.0 already; whole
+    numbers are real ones without their fractions.
+    """
+    source = node.args[0]
+    assert isinstance(source, fx.Node)
+    to, of = node.meta["val"].dtype, source.meta["val"].dtype
+    if to == torch.bool:
+        raise builder.unsupported(node, "a conversion to truth values is not supported in float32; compare with 0")
+    cut = of.is_floating_point and not to.is_floating_point
+    add_functions(builder, node, *([("trunc", {})] if cut else []))
 
 
 RULES: Mapping[object, Rule] = {

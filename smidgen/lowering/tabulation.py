@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import fx
 
@@ -38,10 +39,11 @@ _DOMAIN: Integers = np.arange(-32767, 32768)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """The values that an operand took during calibration."""
+    """The values that an operand took during calibration; `whole` numbers, or real ones."""
 
     low: float
     high: float
+    whole: bool = False
 
     def finite(self, real: Floats, values: Floats) -> Floats:
         """Return values with those that are no numbers replaced by the nearest that is.
@@ -101,7 +103,10 @@ class _Maker:
     def add_curve(self, y: Tensor, function: RealFunction, *, jumps: bool) -> None:
         """Add a function, as plainly as its shape allows."""
         assert y.qparams is not None
+        if self._seen.whole and self._add_steps_seen(y, function):
+            return
         tolerance = _TOLERANCE[y.qparams.dtype]
+        jumps = jumps or self._gives_whole_numbers
         if not jumps and y.qparams != TRUTH and self._error_between_knots(y.qparams, function) <= tolerance:
             self.add_table(self._x, self._source, y, function)
             return
@@ -116,7 +121,8 @@ class _Maker:
             self._add_parted(y, function, int(_DOMAIN[jump]))
             return
         seen = error[self._seen.covers(self._source.dequantize(_DOMAIN))]
-        if seen.size and seen.mean() > _LOST * np.ptp(exact):
+        allowed = 0.0 if self._gives_whole_numbers else _LOST * np.ptp(exact)
+        if seen.size and seen.mean() > allowed:
             raise self._builder.unsupported(
                 self._node,
                 f"it changes too often for a table of int16, which would be off by {seen.mean() * y.qparams.scale:g} "
@@ -127,6 +133,23 @@ class _Maker:
             self._add_magnified(y, function, int(bent.max()) + 1)
         else:
             self.add_table(self._x, self._source, y, function)
+
+    @property
+    def _gives_whole_numbers(self) -> bool:
+        """True for whole numbers, such as ids: a table must not be off by one anywhere."""
+        dtype = self._node.meta["val"].dtype
+        return not dtype.is_floating_point and dtype != torch.bool
+
+    def _add_steps_seen(self, y: Tensor, function: RealFunction) -> bool:
+        """Add a function of whole numbers as steps, level beyond what was seen; return False where that takes many."""
+        assert y.qparams is not None
+        domain = np.arange(int(self._seen.low), int(self._seen.high) + 1)
+        if len(domain) > _MOST_STEPS:
+            return False
+        exact = y.qparams.quantize(function(domain.astype(np.float64)))
+        changes = np.flatnonzero(np.diff(exact)) + 1
+        self._add_steps(y, domain[changes], exact[np.concatenate([[0], changes])])
+        return True
 
     def _error_between_knots(self, target: QParams, function: RealFunction) -> float:
         """Return the largest error of interpolation half-way between knots, in steps of the result."""

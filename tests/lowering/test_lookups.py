@@ -4,9 +4,10 @@ import pytest
 import torch
 from causal_graphs import assert_steps_equal_windows, causal
 from small_models import Functions, assert_equal_everywhere, lowered, normal
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional as F
 
+from smidgen.compression import Input
 from smidgen.errors import UnsupportedError
 from smidgen.ir import interpret
 
@@ -76,11 +77,23 @@ def test_token_models_stream(recipe: str) -> None:
     assert_steps_equal_windows(causal(lowered(model, (IDS,), recipe).graph), range(1, 7))
 
 
-def test_real_numbers_are_no_ids() -> None:
-    """What is rounded to ids within the model is refused by name."""
+def test_ids_may_be_made_of_real_numbers() -> None:
+    """Levels of a signal choose rows: fractions are cut off, ids shifted and clamped, one by one."""
+    x = torch.randint(0, 90, (32, 6), generator=torch.Generator().manual_seed(2)) / 8.0 - 1.03
+    assert_equal_everywhere(
+        {
+            "levels": lambda m, x: m.tokens(x.clamp(0.0, 10.0).long()),
+            "clamped": lambda m, x: m.tokens((x * 2.0).int().clamp(0, 10)),
+            "shifted": lambda m, x: m.tokens(x.clamp(0.0, 8.0).long() + 2),
+        },
+        (x,), {"float32": 120.0, "int16": 70.0}, **LAYERS,
+    )  # fmt: skip
 
-    def rounded(m: nn.Module, x: Tensor) -> Tensor:
-        return m.tokens(x.abs().clamp(max=10).long())
 
-    with pytest.raises(UnsupportedError, match=r"its result is torch.int64|a conversion to torch.int64 is not"):
-        lowered(Functions({"y": rounded}, LAYERS), (normal(8, 6),), "int8")
+def test_ids_in_steps_of_a_fraction_are_refused() -> None:
+    """Declared so by the user, where ids are compared too."""
+    model = Functions({"y": lambda m, ids: m.tokens(ids) * (ids != 0)[..., None]}, LAYERS)
+    with pytest.raises(
+        UnsupportedError, match=r"its ids are real numbers of scale 0.5; give them as an input of whole"
+    ):
+        lowered(model, (IDS,), "int8", {"inputs_0": Input(dtype="int8", scale=0.5)})
