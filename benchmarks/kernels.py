@@ -6,6 +6,7 @@ requantisation. Baselines: CMSIS-NN compiled by zig at -O2 on the same emulator;
 
 import argparse
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -60,6 +61,23 @@ class _Scan(nn.Module):
     def forward(self, u: Tensor, delta: Tensor, b: Tensor, c: Tensor) -> Tensor:
         scanned: Tensor = selective_scan(u, torch.sigmoid(delta), self.A, b, c, self.D)
         return scanned
+
+
+class _Convolution(nn.Module):
+    """A convolution with channels last: 3x3 over an image, or causal over the last four steps of a sequence."""
+
+    def __init__(self, channels: int, groups: int, *, causal: bool) -> None:
+        super().__init__()
+        self.causal = causal
+        self.convolution = (
+            nn.Conv1d(channels, channels, 4, groups=groups, padding=3)
+            if causal
+            else nn.Conv2d(channels, channels, 3, groups=groups, padding=1)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        convolved: Tensor = self.convolution(x.movedim(-1, 1))
+        return (convolved[..., : x.shape[1]] if self.causal else convolved).movedim(1, -1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +162,15 @@ def _scan(width: int, states: int, rates: str, *, target: float) -> Work:
     )  # fmt: skip
 
 
+def _convolution(name: str, shape: tuple[int, ...], *, taps: int, groups: int, **cost: Any) -> Work:
+    channels = shape[-1]
+    per = math.prod(shape) * taps * channels // groups
+    return Work(
+        name=name, op="conv2d", module=lambda: _Convolution(channels, groups, causal=taps == 4), shapes=(shape,),
+        per=per, unit="MAC", **cost,
+    )  # fmt: skip
+
+
 WORKS = (
     _linear(1, 64, target=1.15, baseline=3.02),
     _linear(1, 256, target=1.05, baseline=2.44),
@@ -153,6 +180,9 @@ WORKS = (
     _linear(20, 64, target=1.5, recipe=INT16),
     _linear(1, 64, target=6.0, recipe=INT16, core="cortex-m0plus"),
     _linear(1, 64, target=3.0, baseline=5.69, recipe=FLOAT32),
+    _convolution("int8 conv 3x3, 8x8x16 -> 16", (8, 8, 16), taps=9, groups=1, target=1.3, baseline=2.48),
+    _convolution("int8 depthwise conv 3x3, 8x8x16", (8, 8, 16), taps=9, groups=16, target=3.5, baseline=9.07),
+    _convolution("int8 causal depthwise conv of 4, 20x128", (20, 128), taps=4, groups=128, target=3.5),
     Work(
         name="int8 attention T=50, head 16, matmuls", op="attention",
         module=lambda: _Function(scaled_dot_product_attention), shapes=((1, 50, 16),) * 3, per=2 * 50 * 50 * 16,

@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smidgen.ir.graph import Graph, Op
+from smidgen.ir.ops.convolution import runs_depthwise
 from smidgen.ir.ops.normalization import runs_on_norm_stream
 from smidgen.ir.ops.projections import row_count, runs_on_row_pairs, runs_on_row_quads
+from smidgen.numerics.depthwise import depthwise_stream
 from smidgen.numerics.fixed_point import Integers
 from smidgen.numerics.norm_stream import norm_stream
 from smidgen.numerics.row_pairs import row_pair_stream
@@ -23,6 +25,8 @@ def stored_form(graph: Graph, op: Op) -> Mapping[str, NDArray[Any]]:
             return {"stream": row_pair_stream(*_layer(op), row_count(y))}
         if runs_on_row_quads(op, x, y):
             return {"stream": row_quad_stream(*_layer(op))}
+    if op.kind == "conv2d" and runs_depthwise(op, x, y):
+        return {"stream": depthwise_stream(*_layer(op), x[0].dtype)}
     if runs_on_norm_stream(op, x[0], y):
         return {"stream": norm_stream(*(op.params[role].astype(np.int64) for role in ("gain", "bias")))}
     if op.kind == "selective_scan" and "drive_multiplier" in op.params:
@@ -32,6 +36,6 @@ def stored_form(graph: Graph, op: Op) -> Mapping[str, NDArray[Any]]:
 
 
 def _layer(op: Op) -> tuple[Integers, Integers, Integers]:
-    """Return weight, bias and multiplier."""
+    """Return weight (outputs, inputs of one), bias and multiplier."""
     weight, bias, multiplier = (op.params[role].astype(np.int64) for role in ("weight", "bias", "multiplier"))
-    return weight, bias, multiplier
+    return weight.reshape(len(weight), -1), bias, multiplier

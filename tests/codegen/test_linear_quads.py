@@ -1,23 +1,18 @@
 """The fast linear layer on int16 gives the bytes of its plain twin, in its portable form and on every core."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from graphs import INT16, GraphMaker
 from hypothesis import given
 from hypothesis import strategies as st
 from kernel_library import Kernels, kernel_files
+from on_cores import CORES, check_on_core, with_extreme_weights
 from strategies import multipliers, shifts, tensors, weights
 
-from smidgen.codegen import emit
-from smidgen.ir import Graph, interpret
+from smidgen.ir import Graph
 from smidgen.numerics import linear
 from smidgen.numerics.quantization import QParams
 from smidgen.numerics.row_quads import row_quad_stream
-from smidgen.passes import plan_memory
-from smidgen.targets import find_target
-from smidgen.verification import Emulator, build_image
 
 SIGNATURES = {f"linear_quads_{ending}": "ppppuuuii" for ending in ("s8", "s16", "s8_shifted", "s16_shifted")}
 
@@ -53,44 +48,23 @@ def test_portable_kernels_equal_their_twin(
     np.testing.assert_array_equal(expected, y)
 
 
-def layers(*, extreme: bool) -> Graph:
-    """Return layers of several widths side by side, with and without a shift; extreme: weights of +-127 only."""
+def layers() -> Graph:
+    """Return layers of several widths side by side, with and without a shift."""
     maker = GraphMaker("quads", seed=4)
     outputs = []
     for rows, in_width, out_width in ((1, 64, 16), (3, 19, 7), (2, 8, 4), (2, 34, 5)):
         x = maker.input(f"x{rows}_{in_width}", rows, in_width, qparams=INT16)
         wide = QParams(dtype="int16", scale=2.0**-13)
         outputs += [maker.linear(x, out_width), maker.linear(x, out_width, wide)]
-    graph = maker.graph(*outputs)
-    if not extreme:
-        return graph
-    random = np.random.default_rng(0)
-    ops = tuple(
-        replace(
-            op, params={**op.params, "weight": random.choice([-127, 127], op.params["weight"].shape).astype(np.int8)}
-        )
-        for op in graph.ops
-    )
-    return replace(graph, ops=ops)
+    return maker.graph(*outputs)
 
 
 @pytest.mark.parametrize("extreme", [False, True], ids=["random", "extreme"])
-@pytest.mark.parametrize("core", ["cortex-m4", "cortex-m33", "cortex-m3", "cortex-m0plus", "rv32imc"])
+@pytest.mark.parametrize("core", CORES)
 def test_cores_equal_the_reference(core: str, extreme: bool) -> None:
     """Random and extreme inputs and weights, of an even and an odd number of columns."""
-    graph = layers(extreme=extreme)
-    random = np.random.default_rng(1)
-    inputs = []
-    for shape in (graph[name].shape for name in graph.inputs):
-        drawn = random.integers(-32767, 32768, (3, *shape)), random.choice([-32767, 32767], (3, *shape))
-        inputs.append(np.concatenate([*drawn, np.full((1, *shape), -32767)]).astype(np.int16))
-    expected = interpret(graph, inputs)
-    program = emit(graph, plan_memory(graph), known_inputs=[array[0] for array in inputs])
-    assert program.files["quads_kernels.h"].count("linear_q(") == 0
-    target = replace(find_target(core), ram_bytes=1 << 20, flash_bytes=1 << 20)
-    found = Emulator(build_image(program, target), program).run(inputs)
-    for name, actual in zip(graph.outputs, found, strict=True):
-        np.testing.assert_array_equal(expected[name], actual)
+    graph = with_extreme_weights(layers()) if extreme else layers()
+    assert "linear_q(" not in check_on_core(graph, core).files["quads_kernels.h"]
 
 
 @pytest.mark.parametrize(

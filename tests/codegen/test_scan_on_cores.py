@@ -1,17 +1,11 @@
 """The fast selective scan gives the bytes of the reference on cores with and without the DSP extension."""
 
-from dataclasses import replace
-
-import numpy as np
 import pytest
 from graphs import INT16, SYMMETRIC, GraphMaker
+from on_cores import CORES, check_on_core
 
-from smidgen.codegen import emit
-from smidgen.ir import Graph, interpret
+from smidgen.ir import Graph
 from smidgen.numerics.quantization import QParams
-from smidgen.passes import plan_memory
-from smidgen.targets import find_target
-from smidgen.verification import Emulator, build_image
 
 STEPS = 5
 #: Channels, heads, groups, states: blocks of four, a rest of states, heads of several channels, several groups.
@@ -34,19 +28,7 @@ def scans(form: str) -> Graph:
 
 
 @pytest.mark.parametrize("form", ["each", "equal", "powers"])
-@pytest.mark.parametrize("core", ["cortex-m4", "cortex-m33", "cortex-m3", "cortex-m0plus", "rv32imc"])
+@pytest.mark.parametrize("core", CORES)
 def test_cores_equal_the_reference(core: str, form: str) -> None:
     """Random inputs, and inputs at the ends of their ranges, where states and outputs saturate."""
-    graph = scans(form)
-    random = np.random.default_rng(1)
-    inputs = []
-    for tensor in (graph[name] for name in graph.inputs):
-        end = np.iinfo(tensor.dtype).max
-        drawn = random.integers(-end, end + 1, (2, *tensor.shape)), random.choice([-end, 0, end], (2, *tensor.shape))
-        inputs.append(np.concatenate([*drawn, np.full((1, *tensor.shape), end)]).astype(tensor.dtype))
-    expected = interpret(graph, inputs)
-    program = emit(graph, plan_memory(graph), known_inputs=[array[0] for array in inputs])
-    target = replace(find_target(core), ram_bytes=1 << 20, flash_bytes=1 << 20)
-    found = Emulator(build_image(program, target), program).run(inputs)
-    for name, actual in zip(graph.outputs, found, strict=True):
-        np.testing.assert_array_equal(expected[name], actual)
+    check_on_core(scans(form), core)

@@ -20,7 +20,7 @@ from smidgen.ir.ops.op_spec import (
 )
 from smidgen.ir.ops.projections import CHANNELS, finish, prove_dot_products
 from smidgen.ir.ops.sliding import PLACING, as_images, slid_shape, window_of
-from smidgen.numerics import convolution, float32
+from smidgen.numerics import convolution, depthwise, float32
 
 _GEOMETRY: Mapping[str, Legal] = {**PLACING, "input_dilation": tuple, "groups": SIZE}
 
@@ -52,9 +52,23 @@ def _float_conv2d(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
     return found.reshape(-1, *y.shape)
 
 
+def runs_depthwise(op: Op, x: Operands, y: Tensor) -> bool:
+    """True if each channel has taps of its own, and the kernel reads them for four channels at a time."""
+    channels = x[0].shape[-1]
+    types_fit = x[0].dtype in ("int8", "int16") and y.dtype in ("int8", "int16")
+    has_own_taps = channels == y.shape[-1] == integer(op, "groups") >= depthwise.CHANNELS
+    return types_fit and has_own_taps and window_of(op).input_dilation == (1, 1)
+
+
+def _scratch_bytes(op: Op, x: Operands, y: Tensor) -> int:
+    if not runs_depthwise(op, x, y):
+        return 0
+    return depthwise.scratch_bytes(x[0].shape[-1], math.prod(op.params["weight"].shape[1:]), x[0].dtype)
+
+
 SPECS: Mapping[str, OpSpec] = {
     "conv2d": OpSpec(
-        arity=1, shape=_shape, time="window", macs=_macs,
+        arity=1, shape=_shape, time="window", macs=_macs, scratch_bytes=_scratch_bytes,
         integer=Form(
             params={"weight": ("int8", "o..."), **CHANNELS}, attrs={**ACCUMULATOR, **_GEOMETRY},
             prove=prove_dot_products, evaluate=_conv2d,

@@ -1,0 +1,51 @@
+"""Hold the C of a graph against the reference on emulated cores, on random inputs and at the ends of their ranges."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smidgen.codegen import Program, emit
+from smidgen.ir import Graph, interpret
+from smidgen.numerics.fixed_point import integer_range
+from smidgen.passes import plan_memory
+from smidgen.targets import find_target
+from smidgen.verification import Emulator, build_image
+
+#: With the DSP extension, without, of few registers, and of another architecture.
+CORES = ("cortex-m4", "cortex-m33", "cortex-m3", "cortex-m0plus", "rv32imc")
+
+
+def with_extreme_weights(graph: Graph) -> Graph:
+    """Return the graph with weights of +-127 only."""
+    random = np.random.default_rng(0)
+    ops = tuple(
+        replace(
+            op, params={**op.params, "weight": random.choice([-127, 127], op.params["weight"].shape).astype(np.int8)}
+        )
+        for op in graph.ops
+    )
+    return replace(graph, ops=ops)
+
+
+def random_and_extreme(graph: Graph) -> list[NDArray[np.integer]]:
+    """Return five samples for each integer input: random, of ends and zeros, and of the lowest value."""
+    random = np.random.default_rng(1)
+    inputs = []
+    for tensor in (graph[name] for name in graph.inputs):
+        low, high = integer_range(tensor.dtype)
+        drawn = random.integers(low, high + 1, (2, *tensor.shape)), random.choice([low, 0, high], (2, *tensor.shape))
+        inputs.append(np.concatenate([*drawn, np.full((1, *tensor.shape), low)]).astype(tensor.dtype))
+    return inputs
+
+
+def check_on_core(graph: Graph, core: str) -> Program:
+    """Raise AssertionError where a core gives other bytes than the reference; return the program that it ran."""
+    inputs = random_and_extreme(graph)
+    expected = interpret(graph, inputs)
+    program = emit(graph, plan_memory(graph), known_inputs=[array[0] for array in inputs])
+    target = replace(find_target(core), ram_bytes=1 << 20, flash_bytes=1 << 20)
+    found = Emulator(build_image(program, target), program).run(inputs)
+    for name, actual in zip(graph.outputs, found, strict=True):
+        np.testing.assert_array_equal(expected[name], actual)
+    return program
