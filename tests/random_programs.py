@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import hypothesis
 import numpy as np
-from drawing.inputs import ORDINARY, extreme_samples
+from drawing.inputs import extreme_samples, ordinary_count
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -76,15 +76,19 @@ class Case:
         return "\n".join([graph_text(self.graph), *wrong]) if wrong else ""
 
 
-def make_case(trial: Trial, index: int = 0, n: int = 8) -> Case:
-    """Run a graph through the passes and the generator under a name of its own; n samples, or as many frames."""
+def make_case(trial: Trial, index: int = 0, extremes: int = 5) -> Case:
+    """Run a graph through the passes and the generator under a name of its own; extreme samples or frames come last."""
     graph = replace(trial.graph, name=f"g{index}")
+    n = ordinary_count(graph) + extremes
     if graph.frame_limit is not None:
         n = min(n, graph.frame_limit)
     inputs = extreme_samples(graph, n, trial.seed)
     if graph.is_step:
         answers = interpret_frames(graph, [array[None] for array in inputs])
-        expected, known = [answers[name][0] for name in graph.outputs], [array[:ORDINARY] for array in inputs]
+        expected, known = (
+            [answers[name][0] for name in graph.outputs],
+            [array[: ordinary_count(graph)] for array in inputs],
+        )
     else:
         values = interpret(graph, inputs)
         expected, known = [values[name] for name in graph.outputs], [array[0] for array in inputs]

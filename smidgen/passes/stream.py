@@ -15,6 +15,7 @@ from smidgen.ir.graph import Graph, Op
 from smidgen.ir.interpret import interpret
 from smidgen.ir.ops import Array
 from smidgen.passes.along_time import TIME_RULES, TimedOp, Track, Writer
+from smidgen.passes.along_time.track import in_steps
 from smidgen.passes.fold import fold
 from smidgen.passes.frame_graph import FrameGraph, checked_axes
 
@@ -68,6 +69,14 @@ class CausalGraph(FrameGraph):
         return {name: values[name] for name in window.outputs}
 
     def _write_step(self) -> Graph:
+        for name in self.window.outputs:
+            track = self.tracks[name]
+            if track.axis is not None and track.clock.offset < 0:
+                before = -(track.clock.offset // track.clock.stride)
+                raise StreamingError(
+                    f"the output {name} has {in_steps(before)} in front of the first frame, which no frame gives; "
+                    "return it without its padding"
+                )
         step = self._written(None)
         clocks = {name: self.tracks[name].clock.from_reset() for name in step.outputs}
         if len(set(clocks.values())) > 1:
@@ -86,6 +95,8 @@ class CausalGraph(FrameGraph):
         timed = self._timed(op)
         if op.kind not in TIME_RULES:
             raise timed.refusal("cannot be run frame by frame: what it does along time is not known to be causal")
+        if not any(timed.tracks):
+            raise timed.refusal("works on constants alone, which are in no step; give its result as a constant")
         return TIME_RULES[op.kind].track(timed)
 
     def _timed(self, op: Op) -> TimedOp:

@@ -1,7 +1,7 @@
 """Attention with a softmax, over a window and of one step, without one, and rotary positions before it."""
 
 from hypothesis import strategies as st
-from strategies import attention_biases, attention_spans
+from strategies import attention_biases
 
 from drawing.sketch import Generators, Sketch
 from smidgen.numerics.attention_span import AttentionSpan
@@ -10,10 +10,10 @@ from smidgen.numerics.attention_span import AttentionSpan
 def _attention(s: Sketch, kind: str, x: str) -> str:
     q = s.symmetric(s.ranked(x, 3))
     steps, heads, width = s.shape(q)
-    keys, sharing = s.one_of(steps, steps, 1, s.whole(1, 9)), s.divisor(heads)
+    keys, sharing = s.one_of(steps, steps, steps, s.whole(1, 9)), s.divisor(heads)
     k = _joined(s, q, keys, sharing, width)
     v = _joined(s, q, keys, sharing, s.whole(1, 5))
-    span: AttentionSpan = s.draw(attention_spans)
+    span = s.attention_span()
     bias = s.draw(attention_biases(span, heads, steps, keys))
     return s.scaled(
         lambda y: s.attention(

@@ -7,8 +7,7 @@ from numpy.random import Generator
 from smidgen.ir import Graph, Tensor
 from smidgen.numerics.fixed_point import integer_range
 
-#: Samples, the first ones, of ordinary values; on them a graph's answers are finite.
-ORDINARY = 3
+_ORDINARY = 3  # samples; of steps, those that give an answer
 
 _FLOATS = np.finfo(np.float32)
 _SPECIAL = np.array(
@@ -16,12 +15,22 @@ _SPECIAL = np.array(
 )
 
 
+def ordinary_count(graph: Graph) -> int:
+    """Return how many samples, the first ones, hold ordinary values: a graph's answers to them are to be finite."""
+    if not graph.is_step:
+        return _ORDINARY
+    frames = graph.output_clock.frames_for(_ORDINARY)
+    return min(frames, graph.frame_limit or frames)
+
+
 def extreme_samples(graph: Graph, n: int, seed: int = 0) -> list[Array]:
-    """Return inputs (n, *shape) for a graph: `ORDINARY` whatever the seed, then extremes, each tensor's its own."""
+    """Return inputs (n, *shape) for a graph: ordinary ones whatever the seed, then extremes, each tensor's its own."""
     ordinary, random = np.random.default_rng(0), np.random.default_rng(seed)
     arrays = []
     for tensor in (graph[name] for name in graph.inputs):
-        drawn = [_ordinary(ordinary, tensor) if i < ORDINARY else _extreme(random, tensor) for i in range(n)]
+        drawn = [
+            _ordinary(ordinary, tensor) if i < ordinary_count(graph) else _extreme(random, tensor) for i in range(n)
+        ]
         arrays.append(np.stack(drawn).astype(tensor.dtype))
     return arrays
 

@@ -1,11 +1,7 @@
 """Products with stored weights and of two tensors, rows of a table, and what slides a window over rows and columns."""
 
-from strategies import windows
-
 from drawing.sketch import SIZES, Generators, Sketch
-from smidgen.ir.ops.sliding import image_shape
 from smidgen.numerics.quantization import QParams
-from smidgen.numerics.window import Window
 
 
 def _linear(s: Sketch, kind: str, x: str) -> str:
@@ -39,23 +35,19 @@ def _matmul(s: Sketch, kind: str, x: str) -> str:
 def _conv2d(s: Sketch, kind: str, x: str) -> str:
     x = s.ranked(x, 2, 3, 4)
     groups = s.divisor(s.shape(x)[-1])
-    width, window = groups * s.whole(1, 4), _window(s, x)
+    width, window = groups * s.whole(1, 4), s.window(x)
     return s.scaled(lambda y: s.conv2d(x, width, window, groups=groups, y=y))
 
 
 def _max_pool(s: Sketch, kind: str, x: str) -> str:
     x = s.ranked(x, 2, 3, 4)
-    return s.max_pool(x, _window(s, x, spread=False))
+    return s.max_pool(x, s.window(x, spread=False))
 
 
 def _average_pool(s: Sketch, kind: str, x: str) -> str:
     x = s.ranked(x, 2, 3, 4)
-    window, counted = _window(s, x, spread=False), s.chance()
+    window, counted = s.window(x, spread=False), s.chance()
     return s.scaled(lambda y: s.average_pool(x, window, count_padding=counted, y=y))
-
-
-def _window(s: Sketch, x: str, *, spread: bool = True) -> Window:
-    return s.draw(windows(image_shape(s.shape(x))[1:3], spread=spread))
 
 
 GENERATORS: Generators = {

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from drawing import attention, layout, pointwise, products, recurrences, reductions, streaming
-from drawing.inputs import ORDINARY, extreme_samples
+from drawing.inputs import extreme_samples, ordinary_count
 from drawing.loops import loop_of
 from drawing.sketch import SIZES, Generator, Generators, Sketch
 from smidgen.errors import GraphError
@@ -69,7 +69,7 @@ def _slowed(graph: Graph, clock: Clock, first: int) -> Graph:
         check_graph(slowed)
     except GraphError:
         return graph
-    return slowed if len(_finite_outputs(slowed)) == len(graph.outputs) else graph
+    return slowed if len(finite_outputs(slowed)) == len(graph.outputs) else graph
 
 
 def _add_inputs(s: Sketch) -> None:
@@ -79,11 +79,11 @@ def _add_inputs(s: Sketch) -> None:
 
 
 def _add_operators(s: Sketch, generators: Generators, most: int = _MOST_OPERATORS) -> None:
-    s.draw(_operator(s, generators))
+    s.draw(add_operator(s, generators))
     for _ in range(most - 1):
         if s.whole(0, 7) == 0:
             return
-        s.draw(_operator(s, generators))
+        s.draw(add_operator(s, generators))
 
 
 # An operator that is a strategy can be left out as a whole where a graph shrinks.
@@ -97,7 +97,7 @@ def _input(draw: st.DrawFn, s: Sketch) -> str:
 
 
 @st.composite
-def _operator(draw: st.DrawFn, s: Sketch, generators: Generators) -> None:
+def add_operator(draw: st.DrawFn, s: Sketch, generators: Generators) -> None:
     """Add an operator, as likely on the last result as on any tensor."""
     computed = [name for name, tensor in s.tensors.items() if tensor.data is None]
     x = s.cut(computed[-1] if s.chance() else s.one_of(*computed))
@@ -116,15 +116,15 @@ def _takes(kind: str, x: Tensor) -> bool:
 
 def _outputs(s: Sketch) -> list[str]:
     """Return the last results that nothing reads, and perhaps one that is read; ordinary inputs leave them finite."""
-    finite = _finite_outputs(s.finished(*s.results)) if s.results else []
+    finite = finite_outputs(s.finished(*s.results)) if s.results else []
     finite = finite or [s.reshape("x0", s.tensors["x0"].size)]
     last = [name for name in finite if not s.is_read(name)][:_MOST_OUTPUTS]
     other = s.one_of(*finite)
     return [*last, other] if other not in last and (s.chance() or not last) else last
 
 
-def _finite_outputs(graph: Graph) -> list[str]:
+def finite_outputs(graph: Graph) -> list[str]:
     """Return the outputs that ordinary inputs leave finite, as the answers of a self-test must be."""
-    inputs = extreme_samples(graph, min(ORDINARY, graph.frame_limit or ORDINARY))
+    inputs = extreme_samples(graph, ordinary_count(graph))
     values = interpret_frames(graph, [array[None] for array in inputs]) if graph.is_step else interpret(graph, inputs)
     return [name for name in graph.outputs if np.isfinite(values[name]).all()]

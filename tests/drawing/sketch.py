@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 from graphs import INT8, INT16, Array, GraphMaker
 from hypothesis import strategies as st
-from strategies import float_tensors, tensors
+from strategies import attention_spans, float_tensors, tensors, windows
 from strategies import qparams as random_qparams
 
 from drawing.liberties import with_liberties
@@ -17,12 +17,13 @@ from smidgen.ir import Graph, Op, check_graph
 from smidgen.ir.graph import Tensor
 from smidgen.ir.ops import OP_SPECS, element_limit, states_of
 from smidgen.ir.ops.op_spec import Form
+from smidgen.ir.ops.sliding import image_shape
+from smidgen.numerics.attention_span import AttentionSpan
 from smidgen.numerics.quantization import QParams
+from smidgen.numerics.window import Window
 
 #: Sizes of axes and widths of layers: around the 4 and 16 at which kernels change their loops, small ones first.
 SIZES = st.integers(1, 5) | st.sampled_from([8, 16, 17])
-#: An operand with more elements is cut, so that a chain of growing operators stays small.
-_MOST_ELEMENTS = 300
 
 _MOST_STATE_BYTES = 4096
 
@@ -37,6 +38,9 @@ Generators = Mapping[str, Generator]
 
 class Sketch(GraphMaker):
     """Adds operators of random sizes and scales, some of them with constants as far out as their proof lets them."""
+
+    #: An operand with more is cut, so that a chain of growing operators stays small.
+    most_elements = 300
 
     def __init__(self, draw: st.DrawFn, name: str = "drawn", *, is_step: bool = False, scope: str = "") -> None:
         super().__init__(name, seed=draw(st.integers(0, 2**16)), is_step=is_step, scope=scope)
@@ -74,6 +78,14 @@ class Sketch(GraphMaker):
         chosen = dtype or self.one_of("int8", "int16")
         return self.draw(random_qparams(chosen, symmetric=symmetric))
 
+    def window(self, x: str, *, spread: bool = True) -> Window:
+        """Draw a window over the rows and columns of x; its elements may be spread as in a transposed convolution."""
+        return self.draw(windows(image_shape(self.shape(x))[1:3], spread=spread))
+
+    def attention_span(self) -> AttentionSpan:
+        """Draw which keys a query sees."""
+        return self.draw(attention_spans)
+
     # ---- tensors -----------------------------------------------------------------------------------------------------
 
     def shape(self, x: str) -> tuple[int, ...]:
@@ -106,7 +118,7 @@ class Sketch(GraphMaker):
 
     def cut(self, x: str) -> str:
         """Return x, or a part of it that has no more elements than a drawn graph should have."""
-        while self.tensors[x].size > _MOST_ELEMENTS:
+        while self.tensors[x].size > self.most_elements:
             shape = self.shape(x)
             axis = shape.index(max(shape))
             x = self.slice(x, axis, 0, max(1, shape[axis] // 4))

@@ -11,8 +11,10 @@ from causal_graphs import (
     causal_graphs,
     recording,
 )
+from drawing.causal_windows import causal_windows
 from graphs import INT8, INT16, SYMMETRIC, Array, GraphMaker, every_loop, relative_bias, samples
-from hypothesis import given, settings
+from hypothesis import given, seed, settings
+from random_programs import QUIET, drawn
 
 from smidgen.codegen import emit
 from smidgen.errors import StreamingError
@@ -23,6 +25,7 @@ from smidgen.passes.along_time import TIME_RULES, layout
 from smidgen.verification import HostModel
 
 EVERY_LENGTH = range(1, 2 * STEPS)
+SOME_LENGTHS = range(1, 2 * STEPS, 3)
 
 
 def on_the_host(graph: CausalGraph, inputs: list[Array]) -> dict[str, Array]:
@@ -68,6 +71,29 @@ def test_steps_equal_windows_in_integers(graph: Graph) -> None:
 def test_steps_equal_windows_in_float32(graph: Graph) -> None:
     """The same bits too, since sums run in one order in both forms."""
     assert_steps_equal_windows(causal(graph), EVERY_LENGTH)
+
+
+@seed(0)
+@settings(QUIET, max_examples=60)
+@given(graph=causal_windows())
+def test_whatever_streams_steps_as_its_windows(graph: Graph) -> None:
+    """Operators of every kind, at random, as far as the pass takes them: it never takes one that looks ahead."""
+    assert_steps_equal_windows(causal(graph), SOME_LENGTHS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(1, 6))
+def test_two_thousand_that_stream_step_as_their_windows(part: int) -> None:
+    """The same claim over 2,000 graphs."""
+    for graph in drawn(causal_windows(), 400, seed=part):
+        assert_steps_equal_windows(causal(graph), SOME_LENGTHS)
+
+
+@pytest.mark.parametrize("kind", TIME_RULES)
+def test_what_streams_is_of_every_kind(kind: str) -> None:
+    """Every kind with a rule along time is among what is drawn."""
+    graphs = drawn(causal_windows(kinds=["reshape", kind]), 15, seed=1)
+    assert any(op.kind == kind for graph in graphs for op in graph.ops)
 
 
 @settings(max_examples=20)
@@ -364,3 +390,42 @@ def test_lengths_without_an_output_are_refused() -> None:
     for frames in (0, 2, STEPS + 1):
         with pytest.raises(StreamingError, match=f"everything takes 3 to {STEPS} frames, {frames} were asked for"):
             graph.at_length(frames)
+
+
+# ---- found by random graphs ------------------------------------------------------------------------------------------
+
+
+def test_an_output_that_begins_before_the_first_frame_is_refused() -> None:
+    """Padding in front of time is no frame's answer, so that steps could not give it."""
+    m = GraphMaker()
+    padded = m.pad(m.input("x", STEPS, 2), 0, 2, 0)
+    with pytest.raises(StreamingError, match=f"the output {padded} has 2 steps in front of the first frame"):
+        causal(m.graph(padded))
+
+
+def test_what_constants_alone_give_is_refused() -> None:
+    """It has no time, and the operator is named."""
+    m = GraphMaker()
+    offset = m.table(m.constant("offset", 2))
+    with pytest.raises(StreamingError, match=r"table.0 \(table\) works on constants alone"):
+        causal(m.graph(m.binary("add", m.input("x", STEPS, 2), offset)))
+
+
+def test_one_tensor_joined_along_time_is_itself() -> None:
+    """As `torch.cat([x], dim=1)` is."""
+    m = GraphMaker()
+    graph = m.graph(m.linear(m.concat(0, m.linear(m.input("x", STEPS, 2), 2)), 3))
+    assert_steps_equal_windows(causal(graph), EVERY_LENGTH)
+
+
+def test_rotary_positions_along_channels_or_of_one_step_are_refused() -> None:
+    """The first turns steps against each other; the second has no position for the next step."""
+    m = GraphMaker()
+    turned = m.rotary(m.transpose(m.input("x", STEPS, 2, 3, qparams=INT16), 1, 2, 0), pairs=2)
+    with pytest.raises(StreamingError, match=r"rotary.1 .* turns steps against each other"):
+        causal(m.graph(turned))
+    m = GraphMaker()
+    pooled = m.average_pool(m.input("x", STEPS, 2), Window(size=(STEPS, 1)), y=INT16)
+    turned = m.rotary(m.reshape(pooled, 1, 1, 2), pairs=1)
+    with pytest.raises(StreamingError, match=r"rotary.2 .* knows the position of 1 step alone"):
+        causal(m.graph(turned))

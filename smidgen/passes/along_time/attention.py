@@ -1,6 +1,7 @@
 """Attention: a step looks back on as many steps as its window holds, in both forms the same."""
 
 from smidgen.ir.ops.attention import span_of
+from smidgen.passes.along_time.pointwise import write_aligned
 from smidgen.passes.along_time.rule import Rules, TimeRule
 from smidgen.passes.along_time.track import TimedOp, Track, in_steps, joined_track
 from smidgen.passes.along_time.writer import Writer
@@ -39,4 +40,16 @@ def _write(timed: TimedOp, writer: Writer) -> None:
     writer.add(timed, kind="cached_attention", attrs={"window": window, **arithmetic})
 
 
-RULES: Rules = {"attention": TimeRule(track=_track, write=_write)}
+def _rotary_track(timed: TimedOp) -> Track:
+    track = joined_track(timed)
+    if track.axis == 2:
+        raise timed.refusal("turns steps against each other, as time is the axis of its channels; transpose time away")
+    if track.axis == 0 and timed.x[0].shape[0] == 1:
+        raise timed.refusal("knows the position of 1 step alone; compile a window of as many as a recording may have")
+    return track
+
+
+RULES: Rules = {
+    "attention": TimeRule(track=_track, write=_write),
+    "rotary": TimeRule(track=_rotary_track, write=write_aligned),
+}

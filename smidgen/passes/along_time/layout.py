@@ -181,6 +181,8 @@ def _concat_track(timed: TimedOp) -> Track:
     axis = integer(timed.op, "axis")
     if all(track is None or track.axis != axis for track in timed.tracks):
         return joined_track(timed)
+    if last is not None and not front:
+        return Track(axis=axis, clock=last.clock, padding=last.padding)
     if last is None or last.axis != axis or any(track is not None for track in front):
         raise timed.refusal(
             "joins steps to the end of others: it looks ahead. Only constants may stand in front of the first step"
