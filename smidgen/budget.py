@@ -16,7 +16,7 @@ def require_budget(measurement: Measurement, target: Target, graph: Graph, *, pe
             f"arena peaks at {peak_op}. {remedy} d_model, or take a recipe with fewer int16 activations"
         )
     if target.flash_bytes is not None and measurement.flash_bytes > target.flash_bytes:
-        sizes = ((array.nbytes, op.name) for op in graph.ops for array in op.params.values())
+        sizes = ((array.nbytes, op.name) for _, op in graph.nested_ops() for array in op.params.values())
         names = ", ".join(f"{name} {size} B" for size, name in sorted(sizes, reverse=True)[:3])
         raise BudgetError(
             f"{graph.name} needs {measurement.flash_bytes} B of flash, {target.name} has {target.flash_bytes} B; the "

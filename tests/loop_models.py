@@ -225,6 +225,19 @@ class Smoothed(_Layers):
         return self.out(torch.stack(steps, 1))
 
 
+class FrameEncoder(nn.Module):
+    """The same network for every frame, without a state, then a layer over time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.out = nn.Conv1d(1, 2, 3), nn.Linear(4, 3)
+        self.gru = nn.GRU(3, 3, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        frames = [self.out(torch.relu(self.conv(x[:, t].unsqueeze(1))).flatten(1)) for t in range(x.shape[1])]
+        return self.gru(torch.stack(frames, dim=1))[0]
+
+
 class OtherWeights(nn.Module):
     """As many layers as there are frames, each read by one: nothing to roll up."""
 
@@ -252,7 +265,7 @@ class OtherOrder(_Layers):
 #: Loops that stream: what they emit depends on no later frame, and their first state on none.
 STREAMING = (
     Elman, LearnedFirst, NoFirst, NumberFirst, Before, Written, SecondOrder, TimeFirst, ChannelsFirst, CellStack,
-    Concatenated, DeltaRule, TwoLoops,
+    Concatenated, DeltaRule, TwoLoops, FrameEncoder,
 )  # fmt: skip
 #: Loops that become loops all the same.
 WINDOWED = (Backward, BackwardTurned, Smoothed)

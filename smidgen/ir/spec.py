@@ -121,14 +121,15 @@ def _check_op(graph: Graph, op: Op) -> None:
     x, y, more = graph.operands(op), graph[op.output], tuple(graph[name] for name in op.more)
     is_float = spec.is_float(x, y)
     operands = x[1:] if spec.takes_indices else x
-    if any(tensor.is_float != is_float for tensor in (*operands, y, *more) if not (tensor is y and spec.gives_indices)):
+    typed = [tensor for tensor in (*operands, y, *more) if not (tensor is y and spec.gives_indices)]
+    if op.body is None and any(tensor.is_float != is_float for tensor in typed):
         raise GraphError(f"{op.name}: cannot mix float32 and integers in one {op.kind}")
     form = spec.float32 if is_float else spec.integer
     if form is None:
         raise GraphError(f"{op.name}: {op.kind} has no {'float32' if is_float else 'integer'} form")
     if spec.moves:
         _check_same_type(op, x, y)
-    elif not is_float:
+    elif not is_float and op.body is None:
         _check_scales(op, (*operands, *more), y)
     _check_attributes(op, form.legal_attrs(op))
     _check_params(op, form.legal_params(op), y)

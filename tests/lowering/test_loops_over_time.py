@@ -153,6 +153,30 @@ def test_states_as_inputs_and_outputs(recipe: str) -> None:
         assert sqnr_db(integers, real) >= FLOOR_DB[recipe]
 
 
+class Tokens(nn.Module):
+    """Looks up a row for every id within the loop."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows, self.back, self.out = nn.Embedding(11, 6), nn.Linear(6, 6), nn.Linear(6, 3)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        h = torch.zeros(ids.shape[0], 6)
+        for t in range(ids.shape[1]):
+            h = torch.tanh(self.rows(ids[:, t]) + self.back(h))
+        return self.out(h)
+
+
+@pytest.mark.parametrize("recipe", ["float32", "int8"])
+def test_frames_of_ids(recipe: str) -> None:
+    """Whole numbers go into the steps as they are, beside float32 too."""
+    ids = torch.randint(11, (32, 8), generator=torch.Generator().manual_seed(0))
+    found = lowered(built(Tokens), (ids,), recipe=recipe)
+    assert len(loops_of(found.graph)) == 1
+    assert found.host_mismatches((ids,)) == 0
+    assert sqnr_db(found.integers((ids,))[0], exact(Tokens, ids)[0]) >= FLOOR_DB[recipe]
+
+
 def test_a_loop_from_the_first_frame_does_not_stream() -> None:
     """Its first state is that of one window alone."""
     found = made(Smoothed, "float32")

@@ -41,7 +41,7 @@ def _roll(graph: fx.Graph, slices: Slices | None, values: Values) -> bool:
     slices = with_first_slice(slices, values)
     uses = slices.uses()
     states = None if uses is None else slices.states(uses)
-    if uses is None or not states:
+    if uses is None or states is None or not (states or _is_along_inputs(slices)):
         return False
     emitted = [slices.template[position] for position in uses.stacked]
     body, whole = loop_body(slices, states, emitted)
@@ -54,6 +54,11 @@ def _roll(graph: fx.Graph, slices: Slices | None, values: Values) -> bool:
     stacked = {position: len(states) + i for i, position in enumerate(uses.stacked)}
     replace_results(slices, uses, SliceResults(made, lasts, stacked), insertion)
     return True
+
+
+def _is_along_inputs(slices: Slices) -> bool:
+    """Return whether frames are those of inputs: steps without states may else be heads, or parts of a picture."""
+    return all(tap.source.op == "placeholder" and tap.axis == 1 for tap in slices.frames)
 
 
 def _common_stack(nodes: list[fx.Node]) -> dict[str, Any]:
