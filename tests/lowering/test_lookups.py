@@ -77,6 +77,23 @@ def test_token_models_stream(recipe: str) -> None:
     assert_steps_equal_windows(causal(lowered(model, (IDS,), recipe).graph), range(1, 7))
 
 
+def test_steps_picked_by_computed_positions() -> None:
+    """The last step that is there, by its number or by its length; several steps; of one sample only its own."""
+    x, last = normal(32, 6, 4, seed=3), torch.arange(32) % 6
+    assert_equal_everywhere(
+        {
+            "index": lambda m, x, last: x[torch.arange(x.shape[0]), last],
+            "gather": lambda m, x, last: x.gather(1, last.view(-1, 1, 1).expand(-1, 1, 4)).squeeze(1),
+            "two steps": lambda m, x, last: x.gather(
+                1, torch.stack([last, last * 0 + 1], 1)[:, :, None].expand(-1, -1, 4)
+            ),
+            "of images": lambda m, x, last: x.view(-1, 6, 2, 2)[torch.arange(x.shape[0]), last],
+            "by length": lambda m, x, last: x[torch.arange(x.shape[0]), (torch.arange(6) <= last[:, None]).sum(1) - 1],
+        },
+        (x, last), {"float32": 120.0, "int8-pure": 30.0, "int16": 70.0},
+    )  # fmt: skip
+
+
 def test_ids_may_be_made_of_real_numbers() -> None:
     """Levels of a signal choose rows: fractions are cut off, ids shifted and clamped, one by one."""
     x = torch.randint(0, 90, (32, 6), generator=torch.Generator().manual_seed(2)) / 8.0 - 1.03

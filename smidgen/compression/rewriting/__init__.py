@@ -18,6 +18,7 @@ from smidgen.compression.rewriting.lookups import REWRITTEN_LOOKUPS, unify_looku
 from smidgen.compression.rewriting.loops import roll_loops
 from smidgen.compression.rewriting.masked_attention import spell_out_masked_attention
 from smidgen.compression.rewriting.masked_softmax import fuse_masked_softmax
+from smidgen.compression.rewriting.picks import unify_picks
 from smidgen.compression.rewriting.products import merge_constant_products, unify_products
 from smidgen.compression.rewriting.projections import part_projections
 from smidgen.compression.rewriting.recurrent_layers import CELLS, LAYERS, part_recurrent_layers
@@ -79,6 +80,7 @@ def rewrite_by_constants(graph: fx.Graph, constants: Constants, batch: BatchAxis
         unify_products(graph),
         fuse_masked_softmax(graph, constants),
         unify_lookups(graph, constants),
+        unify_picks(graph, constants),
     ):
         changed |= rewritten
     graph.eliminate_dead_code()
