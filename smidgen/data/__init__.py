@@ -1,8 +1,11 @@
 """Recordings of people in homes, real and simulated, of spoken digits, and what models are fed from them."""
 
+from smidgen.data.calibration import fingerprint_then_live
 from smidgen.data.decisions import Decisions, decide
+from smidgen.data.examples import Examples
 from smidgen.data.frames import Frames, to_frames
 from smidgen.data.log_mel import LogMelConfig, log_mel
+from smidgen.data.observations import load_observations
 from smidgen.data.recording import NOT_HEARD_DBM, UNLABELLED, Recording
 from smidgen.data.recording_file import load_recording, save_recording
 from smidgen.data.simulate import Home, simulate_home
@@ -15,6 +18,7 @@ __all__ = [
     "NOT_HEARD_DBM",
     "UNLABELLED",
     "Decisions",
+    "Examples",
     "Frames",
     "Home",
     "LogMelConfig",
@@ -24,7 +28,9 @@ __all__ = [
     "Windows",
     "concatenate",
     "decide",
+    "fingerprint_then_live",
     "leave_one_out",
+    "load_observations",
     "load_recording",
     "load_sphere",
     "load_spoken_digits",

@@ -1,4 +1,4 @@
-"""The verb `smidgen data`: list, simulate, check."""
+"""The verb `smidgen data`: list, simulate, import, check."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from smidgen.data.catalogue import DATA_SETS, Check, check_path
+from smidgen.data.observations import load_observations
 from smidgen.data.recording_file import save_recording
 from smidgen.data.simulate import LONGEST_S, simulate_home
 from smidgen.errors import ConfigError, DataError
 
-app = typer.Typer(help="List data sets, simulate recordings, check recordings.", no_args_is_help=True)
+app = typer.Typer(help="List data sets; simulate, import and check recordings.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Root = Annotated[
@@ -67,6 +68,27 @@ def simulate(
     else:
         _print_checks([check])
         Console(stderr=True).print(f"written to {escape(str(out))}", soft_wrap=True)
+
+
+@app.command("import")
+def import_observations(
+    files: Annotated[list[Path], typer.Argument(help="Tables of observations of one home, .csv, .csv.gz or .parquet.")],
+    out: Annotated[Path, typer.Option(help="Folder to write the recordings to.")],
+    home: Annotated[str, typer.Option(help="Name of the home.")] = "home",
+    subject: Annotated[str, typer.Option(help="Name of the person.")] = "person",
+    as_json: Json = False,
+) -> None:
+    """Turn your own tables (timestamp, anchor, rssi[, ax, ay, az], room) into recordings, one a file."""
+    recordings = load_observations(files, home=home, subject=subject)
+    out.mkdir(parents=True, exist_ok=True)
+    for recording in recordings:
+        save_recording(recording, out / f"{recording.name.rsplit('/', 1)[1]}.csv.gz")
+    checks = [Check(name=recording.name, recording=recording, problem=None) for recording in recordings]
+    if as_json:
+        _print_json([check.record() for check in checks])
+    else:
+        _print_checks(checks)
+        Console(stderr=True).print(f"{len(checks)} recordings written to {escape(str(out))}", soft_wrap=True)
 
 
 @app.command()
