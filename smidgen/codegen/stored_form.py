@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 from smidgen.ir.graph import Graph, Op
 from smidgen.ir.ops.convolution import runs_depthwise
 from smidgen.ir.ops.normalization import runs_on_norm_stream
+from smidgen.ir.ops.op_spec import integer
 from smidgen.ir.ops.projections import row_count, runs_on_row_pairs, runs_on_row_quads
 from smidgen.numerics.depthwise import depthwise_stream
 from smidgen.numerics.fixed_point import Integers
 from smidgen.numerics.norm_stream import norm_stream
 from smidgen.numerics.row_pairs import row_pair_stream
 from smidgen.numerics.row_quads import row_quad_stream
+from smidgen.numerics.softmax import int8_powers
 
 
 def stored_form(graph: Graph, op: Op) -> Mapping[str, NDArray[Any]]:
@@ -32,6 +34,9 @@ def stored_form(graph: Graph, op: Op) -> Mapping[str, NDArray[Any]]:
     if op.kind == "selective_scan" and "drive_multiplier" in op.params:
         channels = np.stack([op.params[f"{role}_multiplier"] for role in ("drive", "output", "skip")], axis=1)
         return {"decay_multiplier": op.params["decay_multiplier"], "channels": channels}
+    if op.kind == "softmax" and x[0].dtype == "int8":
+        constants = (integer(op, f"exponent_{name}") for name in ("multiplier", "shift", "limit"))
+        return {"powers": int8_powers(*constants).astype(np.int32)}
     return op.params
 
 

@@ -1,7 +1,8 @@
 """Softmax and log-softmax of rows in integers. Twin of kernels/softmax.h.
 
-Row maximum, exponentials of the differences in Q31, their sum, one reciprocal or one logarithm a row. Elements that are
-not seen count as minus infinity; a row of which none is seen is 0.
+Row maximum, exponentials of the differences, their sum, one reciprocal or one logarithm a row. Exponentials are in Q31;
+in a softmax of int8 one is the product of two of 32 stored ones, in Q30. Elements that are not seen count as minus
+infinity; a row of which none is seen is 0.
 """
 
 import math
@@ -21,6 +22,7 @@ _LOGIT_BITS = {"int8": 53, "int16": 45}  # of a multiplier of differences, which
 _LOG_BITS = 32  # of a multiplier of logarithms of sums, which have 29 bits
 _FALLS_OUT = 2.0**17  # steps of the result for one of x: beyond its range, as any more would be
 _LONGEST_SHIFT = 62
+_INT8_ONE_BITS = 30  # of what int8_powers give for 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,14 +100,19 @@ def softmax(
     output_multiplier: int,
     output_shift: int,
     zero_point: int,
+    x_dtype: str,
     dtype: str,
     seen: Integers | None = None,
 ) -> Integers:
     """Return the softmax of each row (..., n); seen (..., n) is 0 where an element does not count."""
     shown = np.ones(x.shape, bool) if seen is None else np.broadcast_to(seen != 0, x.shape)
-    numerator = np.where(
-        shown, exp_negative(_differences(x, shown), exponent_multiplier, exponent_shift, exponent_limit), 0
-    )
+    difference = _differences(x, shown)
+    if x_dtype == "int8":
+        coarse, fine = int8_powers(exponent_multiplier, exponent_shift, exponent_limit)
+        power = rounded_shift(coarse[difference >> 4] * fine[difference & 15], 32)
+    else:
+        power = exp_negative(difference, exponent_multiplier, exponent_shift, exponent_limit)
+    numerator = np.where(shown, power, 0)
     total = numerator.sum(axis=-1, keepdims=True)
     mantissa, places = reciprocal(np.where(total == 0, _ONE, total))
     factor = rounded_shift(mantissa * output_multiplier, 31)
@@ -113,6 +120,18 @@ def softmax(
     # Beyond 62 places less than half a step is left.
     value = np.where(shift > _LONGEST_SHIFT, 0, rounded_shift(numerator * factor, np.minimum(shift, _LONGEST_SHIFT)))
     return saturate(value + zero_point, dtype)
+
+
+def int8_powers(exponent_multiplier: int, exponent_shift: int, exponent_limit: int) -> Integers:
+    """Return (2, 16) in Q31: e**-x for x = 0, 16, ..., 240, and for x = 0..15; a product of two is that of any int8."""
+    steps = np.arange(16, dtype=np.int64)
+    return exp_negative(np.stack([16 * steps, steps]), exponent_multiplier, exponent_shift, exponent_limit)
+
+
+def fits_words(width: int, output_shift: int) -> bool:
+    """True if the shifts of an int8 softmax of int8 rows are 33 to 62 places: one word is cut off, and some bits."""
+    least = _INT8_ONE_BITS + 30 - output_shift  # by the size of a sum plus 30; it is at least one
+    return least > 32 and least + width.bit_length() <= 62
 
 
 def log_softmax(

@@ -1,6 +1,6 @@
 """The kernels of softmax and log-softmax, compiled for this machine, give the bytes of their numpy twins."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
 import numpy as np
@@ -15,7 +15,7 @@ from smidgen.numerics.quantization import QParams
 
 Run = Callable[..., Integers]
 
-SIGNATURE = {"softmax_q": "ppppuuuuuiiiiii", "log_softmax_q": "ppuuuuiiillii"}
+SIGNATURE = {"softmax_q": "pppppuuuuuuiiiiii", "log_softmax_q": "ppuuuuiiillii"}
 FLOAT_SIGNATURE = {"softmax_f32": "pppuuu", "log_softmax_f32": "ppuu"}
 
 few, widths = st.integers(1, 4), st.integers(1, 40)
@@ -43,6 +43,12 @@ def truth(mask: str, rows: int, width: int, seed: int) -> Integers | None:
     return seen
 
 
+def powers_of(p: Mapping[str, int]) -> Integers:
+    """Return the stored powers of an int8 softmax."""
+    constants = (p[f"exponent_{name}"] for name in ("multiplier", "shift", "limit"))
+    return narrow(softmax.int8_powers(*constants), "int32")
+
+
 @given(
     data=st.data(), x_type=activation_types, y_type=activation_types, rows=few, width=widths, mask=masks,
     seed=st.integers(0, 99),
@@ -54,11 +60,12 @@ def test_softmax(
     x, y = data.draw(qparams(x_type, low=-14.0, high=8.0)), data.draw(qparams(y_type, low=-20.0, high=2.0))
     q, seen = data.draw(tensors(x_type, rows, width)), truth(mask, rows, width, seed)
     p = asdict(softmax.softmax_parameters(x, y))
-    expected = softmax.softmax(q, **p, zero_point=y.zero_point, dtype=y_type, seen=seen)
+    expected = softmax.softmax(q, **p, zero_point=y.zero_point, x_dtype=x_type, dtype=y_type, seen=seen)
     shown = 0 if seen is None else narrow(seen, "int8")
+    in_words = seen is None and x_type == y_type == "int8" and softmax.fits_words(width, p["output_shift"])
     actual = run(
-        "softmax_q", q.shape, y_type, narrow(q, x_type), shown, None, np.zeros(width, np.int32), rows, width,
-        1 if seen is None else len(seen), *bits(x_type, y_type), *p.values(), y.zero_point,
+        "softmax_q", q.shape, y_type, narrow(q, x_type), shown, powers_of(p), None, np.zeros(width, np.int32), rows,
+        width, 1 if seen is None else len(seen), *bits(x_type, y_type), in_words, *p.values(), y.zero_point,
     )  # fmt: skip
     np.testing.assert_array_equal(expected, actual)
 
@@ -116,10 +123,10 @@ def test_a_fault_in_softmax_is_caught(right: str, wrong: str) -> None:
     q = np.random.default_rng(0).integers(-128, 128, (2, 40))
     seen = np.array([[1, 0] * 20, [0, 1] * 20])
     p = asdict(softmax.softmax_parameters(x, y))
-    expected = softmax.softmax(q, **p, zero_point=0, dtype="int8", seen=seen)
+    expected = softmax.softmax(q, **p, zero_point=0, x_dtype="int8", dtype="int8", seen=seen)
     actual = faulty(
-        "softmax_q", q.shape, "int8", narrow(q, "int8"), narrow(seen, "int8"), None, np.zeros(40, np.int32), 2, 40, 2,
-        8, 8, *p.values(), 0,
+        "softmax_q", q.shape, "int8", narrow(q, "int8"), narrow(seen, "int8"), powers_of(p), None,
+        np.zeros(40, np.int32), 2, 40, 2, 8, 8, False, *p.values(), 0,
     )  # fmt: skip
     with pytest.raises(AssertionError, match="Mismatched elements"):
         np.testing.assert_array_equal(expected, actual)

@@ -36,7 +36,7 @@ def exact_softmax(x: Floats, seen: NDArray[np.bool_]) -> Floats:
 def integer_softmax(x: QParams, q: Integers, y: QParams, seen: Integers | None = None) -> Integers:
     """Return what the kernel gives."""
     p = asdict(softmax_parameters(x, y))
-    return softmax(q, **p, zero_point=y.zero_point, dtype=y.dtype, seen=seen)
+    return softmax(q, **p, zero_point=y.zero_point, x_dtype=x.dtype, dtype=y.dtype, seen=seen)
 
 
 @given(data=st.data(), dtype=activation_types, y_type=activation_types, width=st.sampled_from([1, 2, 5, 33, 400, 3000]))

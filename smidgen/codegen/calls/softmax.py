@@ -2,7 +2,7 @@
 
 from smidgen.codegen.c_text import signed, signed64
 from smidgen.codegen.calls.site import Call, Emitters, Site, bits, call, rows, sizes
-from smidgen.ir.ops.softmax import seen_rows
+from smidgen.ir.ops.softmax import runs_on_words, seen_rows
 
 
 def _operands(site: Site) -> list[str]:
@@ -14,8 +14,11 @@ def _sizes(site: Site) -> list[str]:
 
 
 def _softmax(site: Site) -> Call:
+    x, seen, y = _operands(site)
+    powers = site.param("powers") if site.x[0].dtype == "int8" else "0"
     arguments = [
-        *_operands(site), site.scratch("int32"), *_sizes(site), *bits(site.x[0], site.y),
+        x, seen, powers, y, site.scratch("int32"), *_sizes(site), *bits(site.x[0], site.y),
+        *sizes(runs_on_words(site.op, site.x, site.y)),
         *site.signed("exponent_multiplier", "exponent_shift", "exponent_limit", "output_multiplier", "output_shift"),
         signed(site.y.zero_point),
     ]  # fmt: skip

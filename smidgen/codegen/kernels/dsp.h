@@ -116,6 +116,21 @@ SMIDGEN_KERNEL int32_t rounded_high_product(int32_t a, int32_t b)
     return high;
 }
 
+/* sum + floor(a * b / 2^32). */
+SMIDGEN_KERNEL int32_t add_high_product_of_words(int32_t sum, int32_t a, int32_t b)
+{
+    __asm__("smmla %0, %1, %2, %3" : "=r"(sum) : "r"(a), "r"(b), "r"(sum));
+    return sum;
+}
+
+/* The larger of each two signed bytes. */
+SMIDGEN_KERNEL uint32_t largest_bytes(uint32_t a, uint32_t b)
+{
+    uint32_t largest;
+    __asm__("ssub8 %0, %1, %2\n\tsel %0, %1, %2" : "=&r"(largest) : "r"(a), "r"(b) : "cc");
+    return largest;
+}
+
 /* sum + floor(a * b / 2^32 + 1/2). */
 SMIDGEN_KERNEL int32_t add_rounded_product(int32_t sum, int32_t a, int32_t b)
 {

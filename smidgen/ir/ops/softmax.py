@@ -48,7 +48,15 @@ def _softmax(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
     shown = seen[0] if seen else None
     if y.is_float:
         return float32.softmax(values, seen=shown)
-    return softmax.softmax(values, seen=shown, **arithmetic_attrs(op), zero_point=y.zero_point, dtype=y.dtype)
+    return softmax.softmax(
+        values, seen=shown, **arithmetic_attrs(op), zero_point=y.zero_point, x_dtype=x[0].dtype, dtype=y.dtype
+    )  # fmt: skip
+
+
+def runs_on_words(op: Op, x: Operands, y: Tensor) -> bool:
+    """True if the kernel for rows of int8 to int8 takes this softmax."""
+    all_count = len(x) == 1 and x[0].dtype == y.dtype == "int8"
+    return all_count and softmax.fits_words(y.shape[-1], integer(op, "output_shift"))
 
 
 def _prove(op: Op, x: Operands, y: Tensor) -> None:
