@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smidgen.ir.graph import Graph, Op
-from smidgen.ir.ops.convolution import runs_depthwise
+from smidgen.ir.ops.convolution import convolves_on_row_pairs, runs_depthwise
 from smidgen.ir.ops.normalization import runs_on_norm_stream
 from smidgen.ir.ops.op_spec import integer
 from smidgen.ir.ops.projections import row_count, runs_on_row_pairs, runs_on_row_quads
@@ -29,6 +29,8 @@ def stored_form(graph: Graph, op: Op) -> Mapping[str, NDArray[Any]]:
             return {"stream": row_quad_stream(*_layer(op))}
     if op.kind == "conv2d" and runs_depthwise(op, x, y):
         return {"stream": depthwise_stream(*_layer(op), x[0].dtype)}
+    if op.kind == "conv2d" and convolves_on_row_pairs(op, x, y):
+        return {"stream": row_pair_stream(*_layer(op), row_count(y))}
     if runs_on_norm_stream(op, x[0], y):
         return {"stream": norm_stream(*(op.params[role].astype(np.int64) for role in ("gain", "bias")))}
     if op.kind == "selective_scan" and "drive_multiplier" in op.params:

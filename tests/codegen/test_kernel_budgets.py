@@ -14,6 +14,7 @@ BUDGETS = {
     ("int16 linear 64x64, one vector", "cortex-m0plus"): 5.83,
     ("float32 linear 64x64, one vector", "cortex-m4"): 2.57,
     ("int8 attention T=50, head 16, matmuls", "cortex-m4"): 1.4,
+    ("int8 conv 3x3, 8x8x16 -> 16", "cortex-m4"): 1.0,
     ("int8 depthwise conv 3x3, 8x8x16", "cortex-m4"): 3.31,
     ("int8 softmax, rows of 64", "cortex-m4"): 24.6,
     ("LayerNorm D=64", "cortex-m4"): 10.31,

@@ -2,7 +2,7 @@
 
 from smidgen.codegen.c_text import signed, unsigned
 from smidgen.codegen.calls.site import Call, Emitters, Site, bits, call, sizes
-from smidgen.ir.ops.convolution import runs_depthwise
+from smidgen.ir.ops.convolution import convolves_on_row_pairs, runs_depthwise
 from smidgen.ir.ops.sliding import image_shape, window_of
 
 
@@ -21,6 +21,8 @@ def _conv2d(site: Site) -> Call:
     x, y = site.x[0], site.y
     if runs_depthwise(site.op, site.x, y):
         return _depthwise(site)
+    if convolves_on_row_pairs(site.op, site.x, y):
+        return _conv_pairs(site)
     arguments = [
         site.at(x), site.param("weight"), site.param("bias"), site.param("multiplier"), site.at(y),
         *_conv2d_sizes(site), *bits(x, y), signed(x.zero_point), *site.signed("shift"), signed(y.zero_point),
@@ -36,6 +38,16 @@ def _depthwise(site: Site) -> Call:
         *site.signed("shift"), signed(y.zero_point),
     ]  # fmt: skip
     return call("depthwise", "depthwise_q", arguments)
+
+
+def _conv_pairs(site: Site) -> Call:
+    x, y = site.x[0], site.y
+    arguments = [
+        site.at(x), site.param("stream"), site.at(y), site.scratch("int32"), *sizes(*image_shape(x.shape)),
+        *sizes(*image_shape(y.shape)[1:]), *_placed_window(site), *bits(y), signed(x.zero_point),
+        *site.signed("shift"), signed(y.zero_point),
+    ]  # fmt: skip
+    return call("conv_pairs", "conv_pairs", arguments)
 
 
 def _pool_sizes(site: Site) -> list[str]:

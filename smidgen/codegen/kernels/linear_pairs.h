@@ -156,21 +156,19 @@ SMIDGEN_KERNEL const uint32_t *sum_two_rows(const smidgen_u32 *wide, const uint3
     return weight;
 }
 
-/* One row of x, four outputs at a time; scratch has room for the row in int16. in_width, out_width >= 4. */
-SMIDGEN_KERNEL void linear_row(const smidgen_s8 *x, const uint32_t *stream, void *y, smidgen_u32 *scratch, uint32_t in_width,
-                               uint32_t out_width, uint32_t y_bits, int32_t shift, int32_t zero_point)
+/* The outputs of a widened row, from y[to] on, four at a time. groups, out_width >= 4. */
+SMIDGEN_KERNEL void outputs_of_row(const smidgen_u32 *wide, const uint32_t *stream, void *y, uint32_t to, uint32_t groups,
+                                   uint32_t out_width, uint32_t y_bits, int32_t shift, int32_t zero_point)
 {
-    const uint32_t groups = (in_width + 3U) / 4U;
-    widen_row(x, scratch, in_width);
     for (uint32_t begin = 0U; begin < out_width; begin += 4U) {
-        const uint32_t o = block_start(begin, 4U, out_width);
+        const uint32_t o = to + block_start(begin, 4U, out_width);
         const uint32_t *multiplier;
         pair_sums sums[2];
         sums[0].both = (int32_t)stream[0];
         sums[0].low = (int32_t)stream[0];
         sums[1].both = (int32_t)stream[1];
         sums[1].low = (int32_t)stream[1];
-        stream = sum_row(scratch, &stream[2], groups, sums);
+        stream = sum_row(wide, &stream[2], groups, sums);
         sums[0].both = high_row_sum(sums[0]) + (int32_t)stream[0];
         sums[1].both = high_row_sum(sums[1]) + (int32_t)stream[1];
         multiplier = &stream[2];
@@ -182,36 +180,51 @@ SMIDGEN_KERNEL void linear_row(const smidgen_s8 *x, const uint32_t *stream, void
     }
 }
 
-/* Two rows of x at a time and two outputs; scratch has room for both rows in int16. rows, out_width >= 2, in_width >= 4. */
+/* The outputs of two widened rows, from y[to] and y[to_other] on, two at a time. groups >= 4, out_width >= 2. */
+SMIDGEN_KERNEL void outputs_of_two_rows(const smidgen_u32 *wide, const uint32_t *next, void *y, uint32_t to, uint32_t to_other,
+                                        uint32_t groups, uint32_t out_width, uint32_t y_bits, int32_t shift,
+                                        int32_t zero_point)
+{
+    for (uint32_t begin = 0U; begin < out_width; begin += 2U) {
+        const uint32_t o = block_start(begin, 2U, out_width);
+        const int32_t bias = (int32_t)next[0];
+        const uint32_t *end;
+        int32_t multiplier[2]; /* read before y is written, which the compiler must take for their alias */
+        pair_sums sums[2];
+        sums[0].both = bias;
+        sums[0].low = bias;
+        sums[1].both = bias;
+        sums[1].low = bias;
+        end = sum_two_rows(wide, &next[1], groups, sums);
+        next = &end[3];
+        multiplier[0] = (int32_t)end[1];
+        multiplier[1] = (int32_t)end[2];
+        sums[0].both = high_row_sum(sums[0]) + (int32_t)end[0];
+        sums[1].both = high_row_sum(sums[1]) + (int32_t)end[0];
+        store_q(y, to + o, requantize(sums[0].low, multiplier[0], shift) + zero_point, y_bits);
+        store_q(y, to + o + 1U, requantize(sums[0].both, multiplier[1], shift) + zero_point, y_bits);
+        store_q(y, to_other + o, requantize(sums[1].low, multiplier[0], shift) + zero_point, y_bits);
+        store_q(y, to_other + o + 1U, requantize(sums[1].both, multiplier[1], shift) + zero_point, y_bits);
+    }
+}
+
+/* One row of x; scratch has room for it in int16. in_width, out_width >= 4. */
+SMIDGEN_KERNEL void linear_row(const smidgen_s8 *x, const uint32_t *stream, void *y, smidgen_u32 *scratch, uint32_t in_width,
+                               uint32_t out_width, uint32_t y_bits, int32_t shift, int32_t zero_point)
+{
+    widen_row(x, scratch, in_width);
+    outputs_of_row(scratch, stream, y, 0U, (in_width + 3U) / 4U, out_width, y_bits, shift, zero_point);
+}
+
+/* Two rows of x at a time; scratch has room for both in int16. rows, out_width >= 2, in_width >= 4. */
 SMIDGEN_KERNEL void linear_rows(const smidgen_s8 *x, const uint32_t *stream, void *y, smidgen_u32 *scratch, uint32_t rows,
                                 uint32_t in_width, uint32_t out_width, uint32_t y_bits, int32_t shift, int32_t zero_point)
 {
-    const uint32_t groups = (in_width + 3U) / 4U;
     for (uint32_t begin_row = 0U; begin_row < rows; begin_row += 2U) {
         const uint32_t r = block_start(begin_row, 2U, rows);
-        const uint32_t *next = stream;
         widen_two_rows(&x[r * in_width], scratch, in_width);
-        for (uint32_t begin = 0U; begin < out_width; begin += 2U) {
-            const uint32_t o = (r * out_width) + block_start(begin, 2U, out_width);
-            const int32_t bias = (int32_t)next[0];
-            const uint32_t *end;
-            int32_t multiplier[2]; /* read before y is written, which the compiler must take for their alias */
-            pair_sums sums[2];
-            sums[0].both = bias;
-            sums[0].low = bias;
-            sums[1].both = bias;
-            sums[1].low = bias;
-            end = sum_two_rows(scratch, &next[1], groups, sums);
-            next = &end[3];
-            multiplier[0] = (int32_t)end[1];
-            multiplier[1] = (int32_t)end[2];
-            sums[0].both = high_row_sum(sums[0]) + (int32_t)end[0];
-            sums[1].both = high_row_sum(sums[1]) + (int32_t)end[0];
-            store_q(y, o, requantize(sums[0].low, multiplier[0], shift) + zero_point, y_bits);
-            store_q(y, o + 1U, requantize(sums[0].both, multiplier[1], shift) + zero_point, y_bits);
-            store_q(y, o + out_width, requantize(sums[1].low, multiplier[0], shift) + zero_point, y_bits);
-            store_q(y, o + out_width + 1U, requantize(sums[1].both, multiplier[1], shift) + zero_point, y_bits);
-        }
+        outputs_of_two_rows(scratch, stream, y, r * out_width, (r + 1U) * out_width, (in_width + 3U) / 4U, out_width,
+                            y_bits, shift, zero_point);
     }
 }
 
@@ -244,26 +257,23 @@ SMIDGEN_KERNEL pair_sums sum_pair(const smidgen_s8 *x, const uint32_t *weight, u
     return sums;
 }
 
-/* All rows of x against blocks of `pairs` pairs. */
-SMIDGEN_KERNEL void linear_blocks(const smidgen_s8 *x, const uint32_t *stream, void *y, uint32_t rows, uint32_t in_width,
-                                  uint32_t out_width, uint32_t pairs, uint32_t y_bits, int32_t shift, int32_t zero_point)
+/* The outputs of a row, from y[to] on, against blocks of `pairs` pairs. */
+SMIDGEN_KERNEL void outputs_of_blocks(const smidgen_s8 *x, const uint32_t *block, void *y, uint32_t to, uint32_t in_width,
+                                      uint32_t out_width, uint32_t pairs, uint32_t y_bits, int32_t shift, int32_t zero_point)
 {
     const uint32_t weight_words = 2U * pairs * ((in_width + 3U) / 4U);
-    for (uint32_t r = 0U; r < rows; r++) {
-        const uint32_t *block = stream;
-        for (uint32_t begin = 0U; begin < out_width; begin += 2U * pairs) {
-            const uint32_t first = (r * out_width) + block_start(begin, 2U * pairs, out_width);
-            const uint32_t *end = &block[pairs + weight_words];
-            for (uint32_t p = 0U; p < pairs; p++) {
-                const uint32_t o = first + (2U * p);
-                pair_sums sums = {(int32_t)block[p], (int32_t)block[p]};
-                sums = sum_pair(&x[r * in_width], &block[pairs + (2U * p)], 2U * pairs, in_width, sums);
-                sums.both = high_row_sum(sums) + (int32_t)end[p];
-                store_q(y, o, requantize(sums.low, (int32_t)end[pairs + (2U * p)], shift) + zero_point, y_bits);
-                store_q(y, o + 1U, requantize(sums.both, (int32_t)end[pairs + (2U * p) + 1U], shift) + zero_point, y_bits);
-            }
-            block = &end[3U * pairs];
+    for (uint32_t begin = 0U; begin < out_width; begin += 2U * pairs) {
+        const uint32_t first = to + block_start(begin, 2U * pairs, out_width);
+        const uint32_t *end = &block[pairs + weight_words];
+        for (uint32_t p = 0U; p < pairs; p++) {
+            const uint32_t o = first + (2U * p);
+            pair_sums sums = {(int32_t)block[p], (int32_t)block[p]};
+            sums = sum_pair(x, &block[pairs + (2U * p)], 2U * pairs, in_width, sums);
+            sums.both = high_row_sum(sums) + (int32_t)end[p];
+            store_q(y, o, requantize(sums.low, (int32_t)end[pairs + (2U * p)], shift) + zero_point, y_bits);
+            store_q(y, o + 1U, requantize(sums.both, (int32_t)end[pairs + (2U * p) + 1U], shift) + zero_point, y_bits);
         }
+        block = &end[3U * pairs];
     }
 }
 
@@ -271,14 +281,16 @@ SMIDGEN_KERNEL void linear_row(const smidgen_s8 *x, const uint32_t *stream, void
                                uint32_t out_width, uint32_t y_bits, int32_t shift, int32_t zero_point)
 {
     (void)scratch;
-    linear_blocks(x, stream, y, 1U, in_width, out_width, 2U, y_bits, shift, zero_point);
+    outputs_of_blocks(x, stream, y, 0U, in_width, out_width, 2U, y_bits, shift, zero_point);
 }
 
 SMIDGEN_KERNEL void linear_rows(const smidgen_s8 *x, const uint32_t *stream, void *y, smidgen_u32 *scratch, uint32_t rows,
                                 uint32_t in_width, uint32_t out_width, uint32_t y_bits, int32_t shift, int32_t zero_point)
 {
     (void)scratch;
-    linear_blocks(x, stream, y, rows, in_width, out_width, 1U, y_bits, shift, zero_point);
+    for (uint32_t r = 0U; r < rows; r++) {
+        outputs_of_blocks(&x[r * in_width], stream, y, r * out_width, in_width, out_width, 1U, y_bits, shift, zero_point);
+    }
 }
 
 #endif

@@ -18,9 +18,9 @@ from smidgen.ir.ops.op_spec import (
     integer,
     wide_params,
 )
-from smidgen.ir.ops.projections import CHANNELS, finish, prove_dot_products
+from smidgen.ir.ops.projections import CHANNELS, finish, prove_dot_products, row_count
 from smidgen.ir.ops.sliding import PLACING, as_images, slid_shape, window_of
-from smidgen.numerics import convolution, depthwise, float32
+from smidgen.numerics import convolution, depthwise, float32, row_pairs
 
 _GEOMETRY: Mapping[str, Legal] = {**PLACING, "input_dilation": tuple, "groups": SIZE}
 
@@ -60,7 +60,21 @@ def runs_depthwise(op: Op, x: Operands, y: Tensor) -> bool:
     return types_fit and has_own_taps and window_of(op).input_dilation == (1, 1)
 
 
+def convolves_on_row_pairs(op: Op, x: Operands, y: Tensor) -> bool:
+    """True if the kernel gathers what an output reads, and multiplies it as a linear layer on row pairs does."""
+    types_fit = x[0].dtype == "int8" and y.dtype in ("int8", "int16")
+    one_group = integer(op, "groups") == 1 and x[0].shape[-1] % 4 == 0 and window_of(op).input_dilation == (1, 1)
+    return types_fit and one_group and row_pairs.fits_row_pairs(_rows_of_weights(op), row_count(y))
+
+
+def _rows_of_weights(op: Op) -> Array:
+    weight = op.params["weight"]
+    return weight.reshape(len(weight), -1)
+
+
 def _scratch_bytes(op: Op, x: Operands, y: Tensor) -> int:
+    if convolves_on_row_pairs(op, x, y):
+        return row_pairs.scratch_bytes(_rows_of_weights(op).shape[1], row_count(y)) + x[0].shape[-1]
     if not runs_depthwise(op, x, y):
         return 0
     return depthwise.scratch_bytes(x[0].shape[-1], math.prod(op.params["weight"].shape[1:]), x[0].dtype)
