@@ -263,10 +263,9 @@ class OtherOrder(_Layers):
 
 
 #: Loops that stream: what they emit depends on no later frame, and their first state on none.
-STREAMING = (
-    Elman, LearnedFirst, NoFirst, NumberFirst, Before, Written, SecondOrder, TimeFirst, ChannelsFirst, CellStack,
-    Concatenated, DeltaRule, TwoLoops, FrameEncoder,
-)  # fmt: skip
+STREAMING = (Elman, NoFirst, Before, Written, SecondOrder, CellStack, DeltaRule, FrameEncoder)
+#: More of them, in other words.
+VARIANTS = (LearnedFirst, NumberFirst, TimeFirst, ChannelsFirst, Concatenated, TwoLoops)
 #: Loops that become loops all the same.
 WINDOWED = (Backward, BackwardTurned, Smoothed)
 #: Loops whose steps are not one step repeated.

@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from loop_models import STREAMING, UNROLLED, WINDOWED, Elman, Smoothed, TwoLoops
+from loop_models import STREAMING, UNROLLED, VARIANTS, WINDOWED, Elman, Smoothed, TwoLoops
 from numpy.typing import NDArray
 from small_models import Lowered, lowered, normal, sqnr_db
 from torch import Tensor, nn
@@ -23,6 +23,8 @@ X = normal(32, 8, 4)
 FLOOR_DB = {"float32": 120.0, "int8": 33.0, "int16": 38.0}
 
 Model = type[nn.Module]
+#: Spellings that are only tried in the long run.
+RARELY = [pytest.param(model, marks=pytest.mark.slow) for model in VARIANTS]
 
 
 @cache
@@ -57,7 +59,7 @@ def loops_of(graph: Graph) -> list[Op]:
 
 
 @pytest.mark.parametrize("recipe", FLOOR_DB)
-@pytest.mark.parametrize("model", [*STREAMING, *WINDOWED], ids=lambda model: model.__name__)
+@pytest.mark.parametrize("model", [*STREAMING, *WINDOWED, *RARELY], ids=lambda model: model.__name__)
 def test_a_loop_stays_a_loop(model: Model, recipe: str) -> None:
     """One op for all steps; C equals the reference, and that is as near to the module as the recipe can be."""
     found = made(model, recipe)
@@ -69,7 +71,7 @@ def test_a_loop_stays_a_loop(model: Model, recipe: str) -> None:
 
 
 @pytest.mark.parametrize("recipe", ["float32", "int8"])
-@pytest.mark.parametrize("model", STREAMING, ids=lambda model: model.__name__)
+@pytest.mark.parametrize("model", [*STREAMING, *RARELY], ids=lambda model: model.__name__)
 def test_loops_stream(model: Model, recipe: str) -> None:
     """n steps from reset are the window of n frames, byte for byte, shorter and longer than what was compiled."""
     found = made(model, recipe)
