@@ -1,6 +1,7 @@
 """Loops as the C of one step within a `for`: equal to the reference, and no longer than a step whatever the window."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from graphs import INT8, INT16, Array, GraphMaker, every_loop, replaced, samples
 from smidgen.codegen import Program, emit
 from smidgen.errors import GraphError
 from smidgen.ir import Graph, Tensor, check_graph, interpret
-from smidgen.passes import fold, plan_memory
+from smidgen.passes import Placement, fold, plan_memory
 from smidgen.targets import find_target
 from smidgen.verification import Emulator, HostModel, build_image, compare
 
@@ -104,3 +105,15 @@ def test_a_state_that_is_not_carried_is_refused(attr: str) -> None:
     (op,) = (op for op in graph.ops if op.kind == "loop")
     with pytest.raises(GraphError, match=rf"{op.name}: it carries 3 states, 3 is none of them"):
         check_graph(replaced(graph, op, attrs={**op.attrs, attr: (3,)}))
+
+
+def test_a_body_that_overwrites_its_operands_is_refused() -> None:
+    """Planted: two values of a step that live at once share a byte in the plan of the body."""
+    graph = fold(looped(6))
+    plan = plan_memory(graph)
+    ((name, body),) = plan.bodies.items()
+    inner = [tensor for tensor, place in body.placements.items() if place.region == "arena"]
+    moved = {tensor: Placement(region="arena", offset=0) for tensor in inner}
+    faulty = replace(plan, bodies={name: replace(body, placements={**body.placements, **moved})})
+    with pytest.raises(GraphError, match=r"loop\.0\."):
+        emit(graph, faulty, known_inputs=[array[5] for array in samples(graph, 6)])
