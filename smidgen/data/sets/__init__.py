@@ -4,6 +4,7 @@ from smidgen.data.sets.movement_aal import load_movement_aal
 from smidgen.data.sets.rtt import load_rtt, row_windows
 from smidgen.data.sets.shib import load_shib
 from smidgen.data.sets.sodindoorloc import load_sodindoorloc
+from smidgen.data.sets.sp_sw_har import load_sp_sw_har
 from smidgen.data.sets.uci_ble import load_uci_ble
 from smidgen.data.sets.uci_wifi import load_uci_wifi
 from smidgen.data.sets.uji_ble import load_uji_ble
@@ -14,6 +15,7 @@ __all__ = [
     "load_rtt",
     "load_shib",
     "load_sodindoorloc",
+    "load_sp_sw_har",
     "load_uci_ble",
     "load_uci_wifi",
     "load_uji_ble",
