@@ -19,6 +19,7 @@ from smidgen.compression.rewriting.loops import roll_loops
 from smidgen.compression.rewriting.masked_attention import spell_out_masked_attention
 from smidgen.compression.rewriting.masked_softmax import fuse_masked_softmax
 from smidgen.compression.rewriting.picks import unify_picks
+from smidgen.compression.rewriting.powers import simplify_powers
 from smidgen.compression.rewriting.products import merge_constant_products, unify_products
 from smidgen.compression.rewriting.projections import part_projections
 from smidgen.compression.rewriting.recurrent_layers import CELLS, LAYERS, part_recurrent_layers
@@ -39,6 +40,7 @@ REWRITTEN: Mapping[object, str] = {
     **dict.fromkeys(decompositions(), "Taken apart into operators that compile."),
     **REWRITTEN_REDUCTIONS,
     **REWRITTEN_LOOKUPS,
+    aten.pow.Tensor_Tensor: "An exponent of one element is a number; others by logarithm, for a positive base.",
     aten._native_batch_norm_legit_no_training.default: "At evaluation: part of the weights in front of it, or a "
     "convolution of one tap.",
     **dict.fromkeys(
@@ -75,6 +77,7 @@ def rewrite_by_constants(graph: fx.Graph, constants: Constants, batch: BatchAxis
         fuse_cumulative_mean(graph, constants),
         fuse_rotary(graph, constants, batch),
         join_strided_writes(graph, batch),
+        simplify_powers(graph, constants),
         share_heads(graph, batch),
         part_projections(graph, batch),
         unify_products(graph),
