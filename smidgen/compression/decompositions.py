@@ -23,16 +23,17 @@ _BY_TORCH = frozenset({
     "less", "less_equal", "moveaxis", "multiply", "negative", "not_equal", "row_stack", "special_erf",
     "special_erfc", "special_exp2", "special_expit", "special_expm1", "special_log1p", "special_log_softmax",
     "special_logit", "special_logsumexp", "special_round", "special_sinc", "special_softmax", "subtract",
-    "true_divide", "type_as",
-    "_upsample_nearest_exact1d", "_upsample_nearest_exact2d", "addcdiv", "addcmul", "addr", "aminmax",
-    "atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "broadcast_tensors", "chain_matmul",
-    "column_stack", "cosine_similarity", "count_nonzero", "cross", "cumulative_trapezoid", "deg2rad",
-    "diag_embed", "diff", "dot", "dstack", "frobenius_norm", "ger", "glu", "gradient", "hardshrink",
+    "true_divide", "type_as", "_upsample_nearest_exact1d", "_upsample_nearest_exact2d",
+    "addcdiv", "addcmul", "addr", "aminmax", "atleast_1d", "atleast_2d", "atleast_3d", "block_diag",
+    "broadcast_tensors", "chain_matmul", "column_stack", "cosine_similarity", "count_nonzero", "cross",
+    "cumulative_trapezoid", "deg2rad", "diag_embed", "diff", "dot", "dstack", "fft_fft", "fft_fft2", "fft_fftn",
+    "fft_fftshift", "fft_ifft", "fft_ifft2", "fft_ifftn", "fft_ifftshift", "fft_irfft", "fft_irfft2",
+    "fft_irfftn", "fft_rfft", "fft_rfft2", "fft_rfftn", "frobenius_norm", "ger", "glu", "gradient", "hardshrink",
     "hstack", "im2col", "index_copy", "index_fill", "kron", "l1_loss", "lerp", "linalg_cross", "linalg_matmul",
     "linalg_matrix_norm", "linalg_matrix_power", "linalg_multi_dot", "linalg_vecdot", "logit", "matrix_power",
     "mse_loss", "new_empty", "outer", "pairwise_distance", "rad2deg", "sinc", "smooth_l1_loss", "softshrink",
-    "tensordot", "trace", "trapezoid", "trapz", "tril", "triu", "upsample_bicubic2d", "upsample_linear1d", "vdot",
-    "vstack",
+    "stft", "tensordot", "trace", "trapezoid", "trapz", "tril", "triu", "upsample_bicubic2d", "upsample_linear1d",
+    "vdot", "vstack",
 })  # fmt: skip
 
 #: By torch, which leaves them whole unless asked.
@@ -45,9 +46,14 @@ def decompositions() -> Mapping[Any, _Decomposition]:
     by_torch = {
         operator: rule
         for operator, rule in default_decompositions().items()  # type: ignore[no-untyped-call]
-        if operator.namespace == "aten" and str(operator).split(".")[1] in _BY_TORCH
+        if operator.namespace == "aten" and _name(operator) in _BY_TORCH
     }
     return {**by_torch, **get_decompositions(_ON_DEMAND), **_OURS}
+
+
+def _name(operator: Any) -> str:
+    """Return "clip" for aten.clip.default."""
+    return str(operator).split(".")[1]
 
 
 # ---- functions of one tensor -----------------------------------------------------------------------------------------

@@ -15,8 +15,6 @@ _INSTEAD: tuple[tuple[str, str], ...] = (
     (r"cumprod|logcumsumexp",
      "carry what you need in an nn.GRU, or in smidgen.models.selective_scan; cumsum, cummax and cummin compile"),
     (r"fft_\w+|_fft_\w+|stft|istft", "multiply by the matrix of the transform: an nn.Linear with fixed weights"),
-    (r"view_as_complex|view_as_real|complex|polar|real|imag",
-     "write complex numbers as pairs: (a cos - b sin, a sin + b cos) rotates (a, b)"),
     (r"conv3d|conv_transpose3d", "a window has two axes at most; merge one with the channels, then nn.Conv2d"),
     (r"upsample\w+|grid_sampler\w*", "repeat steps with expand and reshape, or take strides in nn.Conv1d"),
     (r"embedding_bag", "use nn.Embedding, then a mean over the ids"),

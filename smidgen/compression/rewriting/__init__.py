@@ -10,8 +10,10 @@ from smidgen.compression.decompositions import decompositions
 from smidgen.compression.rewriting.attention import fuse_attention
 from smidgen.compression.rewriting.batch_norm import scale_instead_of_batch_norm
 from smidgen.compression.rewriting.channel_scaling import merge_channel_scaling
+from smidgen.compression.rewriting.complex_numbers import part_complex_numbers
 from smidgen.compression.rewriting.cumulative_attention import fuse_cumulative_attention
 from smidgen.compression.rewriting.cumulative_mean import fuse_cumulative_mean
+from smidgen.compression.rewriting.fourier import fuse_fourier_convolutions
 from smidgen.compression.rewriting.identities import drop_identities
 from smidgen.compression.rewriting.linear_attention import fuse_linear_attention
 from smidgen.compression.rewriting.lookups import REWRITTEN_LOOKUPS, unify_lookups
@@ -40,6 +42,10 @@ REWRITTEN: Mapping[object, str] = {
     **dict.fromkeys(decompositions(), "Taken apart into operators that compile."),
     **REWRITTEN_REDUCTIONS,
     **REWRITTEN_LOOKUPS,
+    **dict.fromkeys(
+        (aten.complex.default, aten.polar.default, aten.view_as_complex.default, aten.view_as_real.default),
+        "Complex numbers are two real ones.",
+    ),
     aten.pow.Tensor_Tensor: "An exponent of one element is a number; others by logarithm, for a positive base.",
     aten._native_batch_norm_legit_no_training.default: "At evaluation: part of the weights in front of it, or a "
     "convolution of one tap.",
@@ -76,6 +82,9 @@ def rewrite_by_constants(graph: fx.Graph, constants: Constants, batch: BatchAxis
         fuse_cumulative_attention(graph),
         fuse_cumulative_mean(graph, constants),
         fuse_rotary(graph, constants, batch),
+        fuse_fourier_convolutions(graph, constants),
+        part_complex_numbers(graph),
+        merge_constant_products(graph),  # those of real and imaginary parts
         join_strided_writes(graph, batch),
         simplify_powers(graph, constants),
         share_heads(graph, batch),

@@ -38,7 +38,7 @@ def _rewritten(graph: fx.Graph, wanted: Callable[[fx.Node, Sequence[fx.Node]], b
         if node.op != "call_function" or not node.meta[COMPUTED]:
             continue
         parsed = _parsed(node)
-        if parsed is not None and wanted(node, parsed[0]):
+        if parsed is not None and not node.meta["val"].is_complex() and wanted(node, parsed[0]):
             call = Insertion(node).call
             result = _finished(call, node, _product(call, *parsed))
             node.replace_all_uses_with(result)

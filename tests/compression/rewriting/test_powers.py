@@ -23,7 +23,11 @@ FUNCTIONS = {
     "of a constant": lambda m, x: m.by_channel**x,
     "by a number of its own": lambda m, x: x ** m.two,
 }  # fmt: skip
-LAYERS = {"exponent": nn.Parameter(torch.tensor([3.0])), "by_channel": normal(4, seed=3).abs() + 0.5, "two": torch.tensor(2.0)}
+LAYERS = {
+    "exponent": nn.Parameter(torch.tensor([3.0])),
+    "by_channel": normal(4, seed=3).abs() + 0.5,
+    "two": torch.tensor(2.0),
+}
 
 
 def test_powers_follow_pytorch() -> None:
