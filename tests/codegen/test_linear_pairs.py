@@ -98,7 +98,11 @@ def test_cores_equal_the_reference(core: str, extreme: bool) -> None:
 
 @pytest.mark.parametrize(
     ("right", "wrong"),
-    [(">> 8;", ">> 7;"), ("? (count - block) : begin", "? begin : begin"), ("weight[i % 2U]", "weight[0]")],
+    [
+        (">> 8;", ">> 7;"),
+        ("? (count - block) : begin", "? begin : begin"),
+        ("rest[(2U * p) + (i % 2U)]", "rest[2U * p]"),
+    ],
     ids=["high row", "overlap", "odd columns"],
 )
 def test_a_fault_is_caught(right: str, wrong: str) -> None:

@@ -238,23 +238,91 @@ SMIDGEN_KERNEL pair_sums add_column(pair_sums sums, uint32_t word, int32_t x)
     return sums;
 }
 
-/* Add the columns of one pair, which has two words in every `stride`, for one row. */
-SMIDGEN_KERNEL pair_sums sum_pair(const smidgen_s8 *x, const uint32_t *weight, uint32_t stride, uint32_t in_width,
-                                  pair_sums sums)
+#if defined(__ARM_ARCH_6M__)
+
+/* Inline assembly, alone in its function (MISRA C:2012 Dir 4.3): compilers for a Cortex-M0 keep sums in low registers and
+ * spill. One column of a pair, in the low or the high half of its word, for an input in v. */
+#define SMIDGEN_ADD_PRODUCTS(pair, byte, both, low)                                                                    \
+    pair "muls %[t], %[v], %[t]\n\tadd " both ", %[t]\n\t" byte "muls %[t], %[v], %[t]\n\tadd " low ", %[t]\n\t"
+#define SMIDGEN_LOW_COLUMN(word, both, low)                                                                            \
+    SMIDGEN_ADD_PRODUCTS("sxth %[t], " word "\n\t", "sxtb %[t], " word "\n\t", both, low)
+#define SMIDGEN_HIGH_COLUMN(word, both, low)                                                                           \
+    SMIDGEN_ADD_PRODUCTS("asrs %[t], " word ", #16\n\t", "lsls %[t], " word ", #8\n\tasrs %[t], %[t], #24\n\t", both, low)
+
+/* Four columns of all pairs, in the order 0, 2, 1, 3 in which their words hold them. */
+#define SMIDGEN_PAIR_COLUMNS(load_first, load_second, low_column, high_column)                                         \
+    "1:\n\t" load_first "ldrsb %[v], [%[end], %[at]]\n\tadds %[at], #2\n\t" low_column                                 \
+    "ldrsb %[v], [%[end], %[at]]\n\tsubs %[at], #1\n\t" high_column load_second                                        \
+    "ldrsb %[v], [%[end], %[at]]\n\tadds %[at], #2\n\t" low_column                                                     \
+    "ldrsb %[v], [%[end], %[at]]\n\t" high_column "adds %[at], #1\n\tbne 1b"
+
+/* Add the whole groups of four columns, of which there is one at least, of one or two pairs that stand in turn. */
+SMIDGEN_KERNEL void sum_pair_groups(const smidgen_s8 *x, const uint32_t *weight, uint32_t pairs, uint32_t columns,
+                                    pair_sums sums[2])
 {
-    const smidgen_s8 *end = &x[in_width & ~3U];
-    while (x != end) {
-        sums = add_column(sums, weight[0], x[0]);
-        sums = add_column(sums, weight[0] >> 16, x[2]);
-        sums = add_column(sums, weight[1], x[1]);
-        sums = add_column(sums, weight[1] >> 16, x[3]);
-        weight = &weight[stride];
-        x = &x[4];
+    const smidgen_s8 *const end = &x[columns];
+    int32_t at = -(int32_t)columns; /* from the end */
+    uint32_t word_a;
+    int32_t v;
+    int32_t t;
+    if (pairs == 2U) {
+        uint32_t word_b;
+        __asm__ volatile(
+            SMIDGEN_PAIR_COLUMNS("ldr %[word_a], [%[w]]\n\tldr %[word_b], [%[w], #8]\n\t",
+                                 "ldr %[word_a], [%[w], #4]\n\tldr %[word_b], [%[w], #12]\n\tadds %[w], #16\n\t",
+                                 SMIDGEN_LOW_COLUMN("%[word_a]", "%[both_a]", "%[low_a]")
+                                 SMIDGEN_LOW_COLUMN("%[word_b]", "%[both_b]", "%[low_b]"),
+                                 SMIDGEN_HIGH_COLUMN("%[word_a]", "%[both_a]", "%[low_a]")
+                                 SMIDGEN_HIGH_COLUMN("%[word_b]", "%[both_b]", "%[low_b]"))
+            : [w] "+l"(weight), [at] "+l"(at), [both_a] "+h"(sums[0].both), [low_a] "+h"(sums[0].low),
+              [both_b] "+h"(sums[1].both), [low_b] "+h"(sums[1].low), [word_a] "=&l"(word_a), [word_b] "=&l"(word_b),
+              [v] "=&l"(v), [t] "=&l"(t)
+            : [end] "l"(end)
+            : "cc", "memory");
+    } else {
+        __asm__ volatile(
+            SMIDGEN_PAIR_COLUMNS("ldr %[word_a], [%[w]]\n\t", "ldr %[word_a], [%[w], #4]\n\tadds %[w], #8\n\t",
+                                 SMIDGEN_LOW_COLUMN("%[word_a]", "%[both_a]", "%[low_a]"),
+                                 SMIDGEN_HIGH_COLUMN("%[word_a]", "%[both_a]", "%[low_a]"))
+            : [w] "+l"(weight), [at] "+l"(at), [both_a] "+h"(sums[0].both), [low_a] "+h"(sums[0].low),
+              [word_a] "=&l"(word_a), [v] "=&l"(v), [t] "=&l"(t)
+            : [end] "l"(end)
+            : "cc", "memory");
     }
-    for (uint32_t i = 0U; i < (in_width % 4U); i++) {
-        sums = add_column(sums, weight[i % 2U] >> (16U * (i / 2U)), x[i]);
+}
+
+#else
+
+SMIDGEN_KERNEL void sum_pair_groups(const smidgen_s8 *x, const uint32_t *weight, uint32_t pairs, uint32_t columns,
+                                    pair_sums sums[2])
+{
+    for (uint32_t p = 0U; p < pairs; p++) {
+        const uint32_t *next = &weight[2U * p];
+        pair_sums of_pair = sums[p];
+        for (uint32_t k = 0U; k < columns; k += 4U) {
+            of_pair = add_column(of_pair, next[0], x[k]);
+            of_pair = add_column(of_pair, next[0] >> 16, x[k + 2U]);
+            of_pair = add_column(of_pair, next[1], x[k + 1U]);
+            of_pair = add_column(of_pair, next[1] >> 16, x[k + 3U]);
+            next = &next[2U * pairs];
+        }
+        sums[p] = of_pair;
     }
-    return sums;
+}
+
+#endif
+
+/* Add the columns of one or two pairs, which stand in turn, for one row. in_width >= 4. */
+SMIDGEN_KERNEL void sum_pairs(const smidgen_s8 *x, const uint32_t *weight, uint32_t pairs, uint32_t in_width, pair_sums sums[2])
+{
+    const uint32_t whole = in_width & ~3U;
+    const uint32_t *rest = &weight[(whole / 2U) * pairs];
+    sum_pair_groups(x, weight, pairs, whole, sums);
+    for (uint32_t p = 0U; p < pairs; p++) {
+        for (uint32_t i = 0U; i < (in_width - whole); i++) {
+            sums[p] = add_column(sums[p], rest[(2U * p) + (i % 2U)] >> (16U * (i / 2U)), x[whole + i]);
+        }
+    }
 }
 
 /* The outputs of a row, from y[to] on, against blocks of `pairs` pairs. */
@@ -265,13 +333,13 @@ SMIDGEN_KERNEL void outputs_of_blocks(const smidgen_s8 *x, const uint32_t *block
     for (uint32_t begin = 0U; begin < out_width; begin += 2U * pairs) {
         const uint32_t first = to + block_start(begin, 2U * pairs, out_width);
         const uint32_t *end = &block[pairs + weight_words];
+        pair_sums sums[2] = {{(int32_t)block[0], (int32_t)block[0]}, {(int32_t)block[pairs - 1U], (int32_t)block[pairs - 1U]}};
+        sum_pairs(x, &block[pairs], pairs, in_width, sums);
         for (uint32_t p = 0U; p < pairs; p++) {
             const uint32_t o = first + (2U * p);
-            pair_sums sums = {(int32_t)block[p], (int32_t)block[p]};
-            sums = sum_pair(x, &block[pairs + (2U * p)], 2U * pairs, in_width, sums);
-            sums.both = high_row_sum(sums) + (int32_t)end[p];
-            store_q(y, o, requantize(sums.low, (int32_t)end[pairs + (2U * p)], shift) + zero_point, y_bits);
-            store_q(y, o + 1U, requantize(sums.both, (int32_t)end[pairs + (2U * p) + 1U], shift) + zero_point, y_bits);
+            const int32_t high = high_row_sum(sums[p]) + (int32_t)end[p];
+            store_q(y, o, requantize(sums[p].low, (int32_t)end[pairs + (2U * p)], shift) + zero_point, y_bits);
+            store_q(y, o + 1U, requantize(high, (int32_t)end[pairs + (2U * p) + 1U], shift) + zero_point, y_bits);
         }
         block = &end[3U * pairs];
     }
