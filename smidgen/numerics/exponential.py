@@ -75,8 +75,7 @@ def reciprocal(value: Integers) -> tuple[Integers, Integers]:
     a = np.where(size > 32, value >> np.maximum(size - 32, 0), value << np.maximum(32 - size, 0))  # Q32 in [0.5, 1)
     y = 3031741620 - ((2021161080 * a) >> 32)  # Q30, 1 / a in (1, 2]
     for _ in range(3):
-        error = (1 << 31) - ((a * y) >> 32 << 1)  # Q31: 1 - a y, doubled scale keeps the sign visible
-        y = y + ((y * error) >> 31)
+        y = (y * ((2 << 30) - ((a * y) >> 32))) >> 30  # y (2 - a y), each factor in 32 bits
     return np.minimum(y, 2**31 - 1), size + 30
 
 

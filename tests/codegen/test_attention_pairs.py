@@ -55,11 +55,12 @@ def test_cores_equal_the_reference(core: str) -> None:
     [
         ("sxtb16 r9, r9, ror #8", "sxtb16 r9, r9"),
         ("(count % 2U) != 0U) { /* the last key with", "(count % 2U) > 1U) { /* the last key with"),
-        ("low_halves(0, last)", "low_halves(last, 0)"),
-        ("hidden = limit + 1", "hidden = 1"),
+        ("scores[last + 2U] = scores[last];", "scores[last + 2U] = scores[last - 2U];"),
+        ("(uint32_t)peak - (uint32_t)limit - 1U", "(uint32_t)peak - ((uint32_t)limit / 64U)"),
+        ('"mul %[v], %[v], %[v]', '"mul %[v], %[v], %[u]'),
         ('"smmls %[d], %[d], r8, r9', '"smmls %[d], %[d], r4, r9'),
     ],
-    ids=["odd columns", "last score", "last value", "hidden", "factor"],
+    ids=["odd columns", "last score", "last weight", "hidden", "power", "factor"],
 )
 def test_a_fault_is_caught(right: str, wrong: str) -> None:
     """A kernel that scores, hides, weighs or scales in another way is told from the twin."""

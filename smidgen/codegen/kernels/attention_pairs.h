@@ -101,61 +101,111 @@ SMIDGEN_KERNEL int32_t load_and_step(smidgen_s32 **scores)
     return score;
 }
 
-/* The negative numerator of a score, in the low half. */
-SMIDGEN_KERNEL int32_t negative_numerator(int32_t difference, int32_t multiplier, int32_t shift, int32_t limit)
+/* The negative numerator of the next score: exp_negative and exp2_negative of exponential.h, rounded, in 21 instructions.
+ * The label `hidden` takes those beyond the limit, and comes back to `weighed`. */
+#define SMIDGEN_WEIGH_KEY(hidden, weighed, step)                                                                       \
+    "ldr %[t], [%[scores]], #8\n\t"                                                                                    \
+    "sub %[t], %[peak], %[t]\n\t"                                                                                      \
+    "cmp %[t], %[limit]\n\t"                                                                                           \
+    "bgt " hidden "f\n\t"                                                                                              \
+    "lsl %[t], %[t], %[count]\n\t"                                                                                     \
+    "smmulr %[t], %[t], %[multiplier]\n\t"                                                                             \
+    "ubfx %[u], %[t], #17, #7\n\t"                                                                                     \
+    "ubfx %[v], %[t], #0, #17\n\t"                                                                                     \
+    "ldr %[u], [%[table], %[u], lsl #2]\n\t"                                                                           \
+    "mul %[v], %[v], %[ln2]\n\t"                                                                                       \
+    "mvn %[w], %[v], lsr #7\n\t"                                                                                       \
+    "lsr %[v], %[v], #16\n\t"                                                                                          \
+    "mul %[v], %[v], %[v]\n\t"                                                                                         \
+    "add %[w], %[w], %[v], lsr #15\n\t"                                                                                \
+    "umull %[v], %[u], %[w], %[u]\n\t"                                                                                 \
+    "lsr %[t], %[t], #24\n\t"                                                                                          \
+    "lsr %[u], %[u], %[t]\n\t"                                                                                         \
+    "sub %[u], %[u], #0x8000\n\t"                                                                                      \
+    "mvn %[u], %[u], asr #16\n" weighed ":\n\t"                                                                       \
+    "strh %[u], [%[weights]], " step "\n\t"                                                                            \
+    "sub %[total], %[total], %[u]\n\t"
+
+/* Turn scores, two words apart, into negative numerators of int16, two in each second word; returns the numerators' sum.
+ * `keys` is even and not 0. */
+SMIDGEN_KERNEL uint32_t weigh_pairs(smidgen_s32 *scores, uint32_t keys, int32_t peak, int32_t multiplier, int32_t shift,
+                                    int32_t limit)
 {
-    return (0x7FFF - exp_negative(difference, multiplier, shift, limit)) >> 16;
+    uint32_t t;
+    uint32_t u;
+    uint32_t v;
+    uint32_t w;
+    uint32_t total = 0U;
+    smidgen_s32 *weights = scores;
+    uint32_t count = ((keys / 2U - 1U) << 8) | (uint32_t)shift; /* a shift by a register takes its low byte */
+    __asm__ volatile("1:\n\t" SMIDGEN_WEIGH_KEY("4", "2", "#2") SMIDGEN_WEIGH_KEY("5", "3", "#6")
+                     "subs %[count], %[count], #256\n\t"
+                     "bpl 1b\n\t"
+                     "b 6f\n"
+                     "4:\n\t"
+                     "mov %[u], #0\n\t"
+                     "b 2b\n"
+                     "5:\n\t"
+                     "mov %[u], #0\n\t"
+                     "b 3b\n"
+                     "6:"
+                     : [scores] "+r"(scores), [weights] "+r"(weights), [count] "+r"(count), [total] "+r"(total),
+                       [t] "=&r"(t), [u] "=&r"(u), [v] "=&r"(v), [w] "=&r"(w)
+                     : [peak] "r"(peak), [limit] "r"(limit), [multiplier] "r"(multiplier),
+                       [table] "r"(smidgen_exp2_table), [ln2] "r"(22713)
+                     : "cc", "memory");
+    return total;
 }
 
-/* Turn one row of scores, two words apart, into numerators: `count` >= 2 keys of which [begin, end) are seen. Returns their
- * sum, or that of one where no key is seen. Of an odd count the last key stands beside nothing. */
+/* The score whose numerator is 0. */
+SMIDGEN_KERNEL int32_t hidden_score(int32_t peak, int32_t limit)
+{
+    return (int32_t)((uint32_t)peak - (uint32_t)limit - 1U);
+}
+
+/* Turn one row of scores into numerators: `count` >= 2 keys of which [begin, end) are seen. Returns their sum, or that of
+ * one where no key is seen. Of an odd count the last key stands beside nothing. `scores` has room for an even count. */
 SMIDGEN_SHARED uint32_t weigh_keys(smidgen_s32 *scores, uint32_t count, uint32_t begin, uint32_t end, int32_t multiplier,
                                    int32_t shift, int32_t limit)
 {
-    const int32_t hidden = limit + 1; /* below the peak */
-    smidgen_s32 *weights = scores;
     smidgen_s32 *next = &scores[2U * begin];
+    const uint32_t keys = (count + 1U) & ~1U;
+    const uint32_t last = 2U * (count - 1U);
     int32_t peak = scores[2U * ((begin < end) ? begin : 0U)];
-    int32_t total = 0;
+    uint32_t total;
     SMIDGEN_ROLLED
-    for (uint32_t n = end - begin; n > 0U; n--) {
+    for (uint32_t n = (end - begin) / 2U; n > 0U; n--) {
         const int32_t score = load_and_step(&next);
+        const int32_t other = load_and_step(&next);
         peak = (score > peak) ? score : peak;
+        peak = (other > peak) ? other : peak;
+    }
+    if (((end - begin) % 2U) != 0U) {
+        peak = (*next > peak) ? *next : peak;
     }
     SMIDGEN_ROLLED
     for (uint32_t j = 0U; j < begin; j++) {
-        scores[2U * j] = (int32_t)((uint32_t)peak - (uint32_t)hidden);
+        scores[2U * j] = hidden_score(peak, limit);
     }
     SMIDGEN_ROLLED
     for (uint32_t j = end; j < count; j++) {
-        scores[2U * j] = (int32_t)((uint32_t)peak - (uint32_t)hidden);
+        scores[2U * j] = hidden_score(peak, limit);
     }
-    next = scores;
-    SMIDGEN_ROLLED
-    for (uint32_t n = count / 2U; n > 0U; n--) {
-        const int32_t first = negative_numerator(peak - load_and_step(&next), multiplier, shift, limit);
-        const int32_t second = negative_numerator(peak - load_and_step(&next), multiplier, shift, limit);
-        total -= first + second;
-        *weights = (int32_t)low_halves(first, second);
-        weights = &weights[2];
+    if (keys != count) { /* the last key in the second half */
+        scores[last + 2U] = scores[last];
+        scores[last] = hidden_score(peak, limit);
     }
-    if ((count % 2U) != 0U) {
-        const int32_t last = negative_numerator(peak - *next, multiplier, shift, limit);
-        total -= last;
-        *weights = (int32_t)low_halves(0, last);
-    }
-    return (total == 0) ? ATTENTION_ONE : (uint32_t)total;
+    total = weigh_pairs(scores, keys, peak, multiplier, shift, limit);
+    return (total == 0U) ? ATTENTION_ONE : total;
 }
 
-SMIDGEN_KERNEL attention_row attention_row_of(uint32_t total, int32_t output_multiplier, int32_t output_shift,
-                                              int32_t zero_point)
+SMIDGEN_SHARED void finish_row(attention_row *row, uint32_t total, int32_t output_multiplier, int32_t output_shift,
+                               int32_t zero_point)
 {
-    attention_row row;
     const smidgen_scaled inverse = reciprocal(total);
-    row.factor = (int32_t)rounded_shift_s64((int64_t)inverse.mantissa * output_multiplier, 31);
-    row.places = inverse.exponent - output_shift - 32;
-    row.offset = (int32_t)(((2U * (uint32_t)zero_point) + 1U) << (row.places - 1));
-    return row;
+    row->factor = (int32_t)rounded_shift_s64((int64_t)inverse.mantissa * output_multiplier, 31);
+    row->places = inverse.exponent - output_shift - 32;
+    row->offset = (int32_t)(((2U * (uint32_t)zero_point) + 1U) << (row->places - 1));
 }
 
 /* Two keys in two columns, their values at `first` and `second`, for two queries: 8 products in 10 instructions. */
@@ -283,7 +333,7 @@ SMIDGEN_KERNEL void attention_pairs_s8(const smidgen_s8 *q, const smidgen_s8 *k,
             for (uint32_t r = 0U; r < 2U; r++) {
                 const uint32_t total = weigh_keys(&scores[r], count, begin[r] - first, end[r] - first, score_multiplier,
                                                   score_shift, score_limit);
-                rows[r] = attention_row_of(total, output_multiplier, output_shift, zero_point);
+                finish_row(&rows[r], total, output_multiplier, output_shift, zero_point);
             }
             value_columns(scores, &v[((first * groups) + group) * v_width], groups * v_width, count, rows, &y[y_at],
                           heads * v_width, v_width);

@@ -26,13 +26,12 @@ SMIDGEN_KERNEL smidgen_scaled reciprocal(uint64_t value)
 {
     smidgen_scaled result;
     const int32_t size = bit_length_u64(value);
-    const uint64_t a = (size > 32) ? (value >> (size - 32)) : (value << (32 - size)); /* Q32 in [0.5, 1) */
-    int64_t y = 3031741620 - (int64_t)((2021161080U * a) >> 32);                       /* Q30: 48/17 - 32/17 a */
+    const uint32_t a = (uint32_t)((size > 32) ? (value >> (size - 32)) : (value << (32 - size))); /* Q32 in [0.5, 1) */
+    uint32_t y = 3031741620U - multiply_high_u32(2021161080U, a);                               /* Q30: 48/17 - 32/17 a */
     for (uint32_t i = 0U; i < 3U; i++) {
-        const int64_t error = ((int64_t)1 << 31) - (int64_t)(((a * (uint64_t)y) >> 32) << 1); /* Q31: 1 - a y */
-        y += (y * error) >> 31;
+        y = (uint32_t)(((uint64_t)y * ((2U << 30) - multiply_high_u32(a, y))) >> 30); /* y (2 - a y) */
     }
-    result.mantissa = (y > 0x7FFFFFFF) ? 0x7FFFFFFF : (int32_t)y;
+    result.mantissa = (y > 0x7FFFFFFFU) ? 0x7FFFFFFF : (int32_t)y;
     result.exponent = size + 30;
     return result;
 }

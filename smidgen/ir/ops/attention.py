@@ -92,7 +92,8 @@ def runs_on_query_pairs(op: Op, x: Operands, y: Tensor) -> bool:
 
 def pair_room(op: Op, x: Operands) -> int:
     """Return for how many keys two neighbouring queries need scores."""
-    return min(x[1].shape[0], max(2, _most_keys(op, x) + 1))
+    keys = min(x[1].shape[0], max(2, _most_keys(op, x) + 1))
+    return keys + keys % 2
 
 
 def _scratch_bytes(op: Op, x: Operands, y: Tensor) -> int:
