@@ -62,7 +62,7 @@ def simulate(
         raise ConfigError(f"--minutes must lie between {10 / 60:.2f} and {LONGEST_S / 60:.0f}, got {minutes:g}")
     recording = simulate_home(home_seed).record(seed, duration_s=60 * minutes)
     save_recording(recording, out)
-    check = Check(name=recording.name, recording=recording, problem=None)
+    check = Check(name=recording.name, recording=recording)
     if as_json:
         _print_json({"path": str(out), **check.record()})
     else:
@@ -83,7 +83,7 @@ def import_observations(
     out.mkdir(parents=True, exist_ok=True)
     for recording in recordings:
         save_recording(recording, out / f"{recording.name.rsplit('/', 1)[1]}.csv.gz")
-    checks = [Check(name=recording.name, recording=recording, problem=None) for recording in recordings]
+    checks = [Check(name=recording.name, recording=recording) for recording in recordings]
     if as_json:
         _print_json([check.record() for check in checks])
     else:
@@ -110,7 +110,39 @@ def check(
 
 
 def _print_checks(checks: list[Check]) -> None:
-    """Print one row a recording; all counts are in the JSON."""
+    """Print one row a recording or a set of examples; all counts are in the JSON."""
+    with_examples = [check for check in checks if check.examples is not None]
+    if with_examples:
+        _print_examples(with_examples)
+    others = [check for check in checks if check.examples is None]
+    if others:
+        _print_recordings(others)
+
+
+def _print_examples(checks: list[Check]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for title in ("examples", "n", "steps", "features", "unit", "not heard %", "classes", "groups"):
+        table.add_column(title, no_wrap=True)
+    for check in checks:
+        record: dict[str, Any] = check.record()
+        least, most = record["steps"]
+        share = record["not_heard_share"]
+        table.add_row(
+            escape(record["name"]),
+            str(record["examples"]),
+            str(least) if least == most else f"{least} to {most}",
+            str(record["features"]),
+            record["unit"],
+            "-" if share is None else f"{100 * share:.0f}",
+            str(len(record["classes"])),
+            str(record["groups"]),
+        )
+    console = Console()
+    console.print(table)
+    console.print("groups: points, walks or people that no split may part", soft_wrap=True)
+
+
+def _print_recordings(checks: list[Check]) -> None:
     table = Table(box=None, pad_edge=False)
     for title in ("recording", "min", "rooms", "heard %", "rows", "gaps", "kept", "no room", "sparse"):
         table.add_column(title, no_wrap=True)

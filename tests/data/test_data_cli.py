@@ -19,7 +19,7 @@ def test_list_tells_what_is_here(tmp_path):
     for root, found in ((tmp_path, 1), (tmp_path / "sphere_challenge" / "train", 0)):
         listed = json.loads(smidgen("data", "list", "--root", root, "--json").stdout)
         counted = {row["name"]: row["recordings"] for row in listed}
-        assert counted == {"simulated": None, "sphere": found, "spoken-digits": 0}
+        assert (counted["simulated"], counted["sphere"], counted["spoken-digits"]) == (None, found, 0)
     assert "not here" in smidgen("data", "list", "--root", tmp_path / "sphere_challenge" / "train").stdout
 
 
@@ -98,3 +98,37 @@ def test_check_of_a_folder_without_recordings_says_what_it_looks_for(tmp_path):
     outcome = smidgen("data", "check", tmp_path)
     assert outcome.status == 1
     assert "expected recordings (.csv, .csv.gz) or sphere_challenge/train/, found neither" in outcome.stderr
+
+
+def test_list_counts_the_files_of_published_sets(tmp_path):
+    """Every localisation set of the catalogue is listed; files are counted where they lie, here of one set."""
+    (tmp_path / "shib_calibration").mkdir()
+    for name in ("1-1.csv.gz", "1-2.csv.gz", "README.md"):
+        (tmp_path / "shib_calibration" / name).touch()
+    counted = {
+        row["name"]: row["recordings"]
+        for row in json.loads(smidgen("data", "list", "--root", tmp_path, "--json").stdout)
+    }
+    assert counted == {
+        "simulated": None, "sphere": 0, "shib-calibration": 2, "movement-aal": 0, "rtt-rss-imu": 0, "uji-ble": 0,
+        "uci-wifi-localization": 0, "uci-ble-ibeacon": 0, "ujiindoorloc": 0, "sodindoorloc": 0, "sp-sw-har": 0,
+        "spoken-digits": 0,
+    }  # fmt: skip
+
+
+def test_check_of_a_published_set_tells_what_each_part_holds(tmp_path):
+    """Known by the name of its folder: examples with classes and groups, or the problem of the part that has one."""
+    folder = tmp_path / "uci_wifi_localization"
+    folder.mkdir()
+    lines = [f"-60\t-56\t-61\t-66\t-71\t-82\t-81\t{row // 500 + 1}" for row in range(2000)]
+    (folder / "wifi_localization.txt").write_text("\n".join(lines) + "\n")
+    outcome = smidgen("data", "check", folder, "--json")
+    (told,) = json.loads(outcome.stdout)
+    assert (outcome.status, told["name"], told["examples"], told["groups"]) == (0, "uci_wifi_localization", 2000, 2000)
+    assert told["classes"] == {f"room {number}": 500 for number in range(1, 5)}
+    assert "uci_wifi_localization" in smidgen("data", "check", folder).stdout
+    (folder / "wifi_localization.txt").write_text("\n".join(lines[:9]) + "\n")
+    refused = smidgen("data", "check", folder, "--json")
+    assert refused.status == 1
+    assert json.loads(refused.stdout)[0]["problem"] in refused.stderr
+    assert "expected 2000 lines, found 9" in refused.stderr
