@@ -41,7 +41,7 @@ def list_data_sets(root: Root = None, as_json: Json = False) -> None:
     ]
     if as_json:
         return _print_json(rows)
-    table = Table("data set", "what", f"recordings under {place}", box=None, pad_edge=False)
+    table = Table("data set", "what", f"recordings or files under {place}", box=None, pad_edge=False)
     for row in rows:
         found = "needs none" if row["recordings"] is None else str(row["recordings"] or "not here")
         table.add_row(str(row["name"]), str(row["about"]), found)
