@@ -1,6 +1,6 @@
 """Recordings of people in homes, real and simulated, of spoken digits, and what models are fed from them."""
 
-from smidgen.data.calibration import fingerprint_then_live
+from smidgen.data.calibration_walk import fingerprint_then_live
 from smidgen.data.decisions import Decisions, decide
 from smidgen.data.examples import Examples
 from smidgen.data.frames import Frames, to_frames
