@@ -20,11 +20,14 @@ from torch import nn
 import smidgen
 from benchmarks.keyword_program import compile_keyword_program
 from benchmarks.room_programs import compile_room_program
-from benchmarks.zoo import ZOO
+from benchmarks.zoo import ZOO, Specimen
+from smidgen.compression import calibrate, find_recipe, import_model, make_plan
 from smidgen.errors import SmidgenError
 from smidgen.firmware import Firmware
+from smidgen.ir import Graph
+from smidgen.lowering import lower
 from smidgen.models import MODEL_NAMES
-from smidgen.passes import fold, plan_memory
+from smidgen.passes import MemoryPlan, fold, plan_memory, schedule
 from smidgen.streaming import StreamingFirmware
 from smidgen.targets import find_target
 from smidgen.whole_file import write_whole
@@ -45,6 +48,11 @@ class Budget:
     ram_bytes: int | None = None
     code_bytes: int | None = None
 
+
+_BUDGETED = (
+    ("stack_bytes", "stack_budget_bytes"), ("ram_bytes", "ram_budget_bytes"),
+    ("code_bytes_for_size", "code_budget_bytes"),
+)  # fmt: skip
 
 #: By model, recipe and mode.
 BUDGETS = {
@@ -68,6 +76,9 @@ def main() -> None:
     for model, recipe, firmware in _programs():
         records += _measured(model, recipe, firmware)
         print(json.dumps(records[-1]), flush=True)
+    for name, specimen in ZOO.items():
+        records += _planned(name, specimen)
+        print(json.dumps(records[-1]), flush=True)
     Console(width=118).print(_table(records))
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     write_whole(arguments.out, (json.dumps(records, indent=1) + "\n").encode())
@@ -80,16 +91,6 @@ def _programs() -> Iterator[tuple[str, str, Firmware]]:
         yield "keyword", recipe, compile_keyword_program(recipe)
     for recipe in ("int8-pure", *RECIPES):
         yield "encoder-50x64", recipe, _encoder(recipe)
-    for name, specimen in ZOO.items():
-        for recipe in RECIPES:
-            x = specimen.inputs(16)
-            try:
-                firmware = smidgen.compile(
-                    specimen.model(), x[:2], calibration=x, recipe=recipe, target=_BOARD, name="specimen"
-                )
-            except SmidgenError:
-                continue  # refused: results/foreign.json says why
-            yield name, recipe, firmware
 
 
 def _encoder(recipe: str) -> Firmware:
@@ -109,16 +110,41 @@ def _measured(model: str, recipe: str, firmware: Firmware) -> list[dict[str, Any
     return [{"model": model, "recipe": recipe, "mode": mode, **_costs(model, recipe, mode, f)} for mode, f in modes]
 
 
-def _costs(model: str, recipe: str, mode: str, firmware: Firmware | StreamingFirmware) -> dict[str, Any]:
-    budget = BUDGETS.get((model, recipe, mode), Budget())
-    plan, costs = firmware.plan, firmware.measurement
-    as_written = plan_memory(fold(firmware.lowered)) if isinstance(firmware, Firmware) else None
-    code = firmware.choices["size"].code_bytes if budget.code_bytes is not None else None
+def _planned(name: str, specimen: Specimen) -> list[dict[str, Any]]:
+    """Return records of a foreign model's arena; what it costs to run is in results/foreign.json."""
+    x = specimen.inputs(16)
+    records = []
+    try:
+        program = import_model(specimen.model(), (x[:2],))
+        for recipe in RECIPES:
+            chosen = find_recipe(recipe)
+            calibration = None if chosen.is_float else calibrate(program, [(x,)])
+            lowered = lower(program, make_plan(program, calibration, chosen), name="specimen")
+            planned = _arena(plan_memory(schedule(fold(lowered))), lowered)
+            records.append({"model": name, "recipe": recipe, "mode": "window", **planned})
+    except SmidgenError as error:
+        records.append({"model": name, "recipe": "", "mode": "window", "refused": str(error), "command": COMMAND})
+    return records
+
+
+def _arena(plan: MemoryPlan, lowered: Graph | None) -> dict[str, Any]:
+    """Return the arena beside its bound, and what it took in the order of the source, known of windows."""
     return {
         "arena_bytes": plan.arena_bytes,
         "lower_bound_bytes": plan.lower_bound_bytes,
         "gap": plan.gap,
-        "arena_bytes_in_order_of_source": None if as_written is None else as_written.arena_bytes,
+        "arena_bytes_in_order_of_source": None if lowered is None else plan_memory(fold(lowered)).arena_bytes,
+        "peak_op": plan.peak_op,
+        "command": COMMAND,
+    }
+
+
+def _costs(model: str, recipe: str, mode: str, firmware: Firmware | StreamingFirmware) -> dict[str, Any]:
+    budget = BUDGETS.get((model, recipe, mode), Budget())
+    costs = firmware.measurement
+    code = firmware.choices["size"].code_bytes if budget.code_bytes is not None else None
+    return {
+        **_arena(firmware.plan, firmware.lowered if isinstance(firmware, Firmware) else None),
         "state_bytes": costs.state_bytes,
         "stack_bytes": costs.stack_bytes,
         "stack_budget_bytes": _STACK_BYTES,
@@ -126,8 +152,6 @@ def _costs(model: str, recipe: str, mode: str, firmware: Firmware | StreamingFir
         "ram_budget_bytes": budget.ram_bytes,
         "code_bytes_for_size": code,
         "code_budget_bytes": budget.code_bytes,
-        "peak_op": plan.peak_op,
-        "command": COMMAND,
     }
 
 
@@ -138,13 +162,13 @@ def _table(records: list[dict[str, Any]]) -> Table:
     for heading in ("arena", "bound", "in source's order", "stack", "RAM", "code for size"):
         table.add_column(heading, justify="right")
     for record in records:
+        if "refused" in record:
+            continue
         ordered = record["arena_bytes_in_order_of_source"]
         table.add_row(
             record["model"], record["recipe"], record["mode"], f"{record['arena_bytes']:,}",
             f"{record['lower_bound_bytes']:,}", "" if ordered is None else f"{ordered:,}",
-            _beside(record["stack_bytes"], record["stack_budget_bytes"]),
-            _beside(record["ram_bytes"], record["ram_budget_bytes"]),
-            _beside(record["code_bytes_for_size"], record["code_budget_bytes"]),
+            *(_beside(record.get(key), record.get(budget)) for key, budget in _BUDGETED),
         )  # fmt: skip
         if record["gap"]:
             table.add_row("", "", "", record["gap"])

@@ -66,3 +66,60 @@ def test_the_same_programs_give_the_same_bytes_on_every_target():
     for row in rows:
         assert row["mismatched_bytes"] == 0
         assert (row["instructions"] is not None) == CORE_TARGETS[row["target"]].core.is_emulated
+
+
+# ---- the keyword block -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def keyword():
+    """The published engine, and the programs of the keyword block."""
+    published, *programs = json.loads(RECORD.with_name("keyword.json").read_text(encoding="utf-8"))
+    return published, programs
+
+
+def test_the_keyword_programs_hear_as_the_float_model_does(keyword):
+    """At most a point of accuracy less, on the takes of choices and on those held out; no byte differs."""
+    for row in keyword[1]:
+        assert row["accuracy_integer"] >= row["accuracy_float"] - 0.01
+        assert row["validation_accuracy_integer"] >= row["validation_accuracy_float"] - 0.01
+        assert row["mismatched_bytes"] == 0
+        assert (row["parameters"], row["n_test"]) == (35_914, 300)
+
+
+def test_the_keyword_programs_stay_within_their_memory(keyword):
+    """Streams within their RAM, arenas at the lower bound; int8 with A_n = n a, made for size, within its flash."""
+    for row in keyword[1]:
+        assert row["arena_bytes"] == row["arena_lower_bound_bytes"]
+        if row["mode"] == "stream":
+            assert row["ram_bytes"] <= row["ram_target_bytes"]
+        if (row["form"], row["recipe"], row["mode"], row["optimize"]) == ("A_n = n*a", "int8-pure", "stream", "size"):
+            assert row["flash_bytes"] <= row["flash_target_bytes"]
+
+
+def test_the_keyword_programs_beat_the_published_engine(keyword):
+    """Streaming in int8: a twentieth of its RAM, less than half of its flash, less than a third of its instructions."""
+    published, programs = keyword
+    for row in programs:
+        if row["mode"] == "stream" and row["recipe"] != "float32" and row["optimize"] == "balanced":
+            assert row["ram_bytes"] < published["ram_bytes"] / 20
+            assert row["flash_bytes"] < published["flash_bytes"] / 2
+            assert row["instructions"] < published["instructions"] / 3
+
+
+# ---- memory ----------------------------------------------------------------------------------------------------------
+
+
+def test_every_arena_is_its_lower_bound_or_says_why_not():
+    """The most bytes alive at once in the best order found, for every program; budgets hold where they are met."""
+    rows = json.loads(RECORD.with_name("memory.json").read_text(encoding="utf-8"))
+    for row in (row for row in rows if "refused" not in row):
+        assert (row["arena_bytes"] == row["lower_bound_bytes"]) == (row["gap"] == "")
+        ordered = row["arena_bytes_in_order_of_source"]
+        assert ordered is None or row["arena_bytes"] <= ordered
+        if "stack_bytes" in row and row["recipe"] != "float32":
+            assert row["stack_bytes"] <= row["stack_budget_bytes"] == 256
+        if row.get("code_budget_bytes") is not None:
+            assert row["code_bytes_for_size"] <= row["code_budget_bytes"]
+    (encoder,) = (row for row in rows if (row["model"], row["recipe"]) == ("encoder-50x64", "int8-pure"))
+    assert encoder["ram_bytes"] <= encoder["ram_budget_bytes"] == 24 * 1024

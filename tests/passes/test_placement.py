@@ -68,8 +68,26 @@ def test_no_order_of_first_fit_is_lower(drawn: list[tuple[int, int, int]]) -> No
 MISSED = ((12, 5, 7), (4, 4, 4), (16, 0, 3), (16, 2, 5), (8, 5, 7))
 
 
-def test_the_search_finds_what_simple_orders_miss() -> None:
-    """The most live bytes are enough."""
+#: The same for a dilated convolutional network with skip connections, which the search alone gives up on.
+SKIPS = (
+    (256, 0, 26), (256, 1, 2), (272, 2, 5), (272, 3, 4), (128, 4, 7), (272, 5, 6), (128, 6, 8), (256, 7, 12),
+    (256, 8, 9), (256, 10, 11), (256, 12, 37), (256, 13, 14), (288, 14, 17), (288, 15, 16), (128, 16, 19),
+    (288, 17, 18), (128, 18, 20), (256, 19, 24), (256, 20, 21), (256, 22, 23), (256, 24, 25), (256, 26, 27),
+    (320, 27, 30), (320, 28, 29), (128, 29, 32), (320, 30, 31), (128, 31, 33), (256, 32, 35), (256, 33, 34),
+    (256, 35, 36), (128, 37, 38), (128, 38, 38),
+)  # fmt: skip
+
+
+def test_what_ends_highest_is_placed_earlier() -> None:
+    """The most live bytes are enough, in some tens of packings."""
+    blocks = [Block(*life) for life in SKIPS]
+    assert place(blocks) == ""
+    assert max(aligned(block.offset + block.n_bytes) for block in blocks) == 1216
+
+
+def test_the_search_finds_what_simple_orders_miss(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The most live bytes are enough; without a turn of placing earlier."""
+    monkeypatch.setattr(placement, "_PROMOTED", 0)
     blocks = [Block(*life) for life in MISSED]
     assert place(blocks) == ""
     assert height(blocks) == bound_of(blocks) == 36
@@ -78,6 +96,7 @@ def test_the_search_finds_what_simple_orders_miss() -> None:
 def test_a_gap_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the search gives up, the reason names what is needed, what is alive, and how far it went."""
     monkeypatch.setattr(placement, "_SEARCHED", 1)
+    monkeypatch.setattr(placement, "_PROMOTED", 0)
     blocks = [Block(*life) for life in MISSED]
     assert place(blocks) == "lives overlap so that 40 B are needed for 36 B alive at once (none lower in 1 tries)"
     assert height(blocks) == 40
