@@ -70,10 +70,10 @@ class GraphMaker:
         check_graph(graph)
         return graph
 
-    def input(self, name: str, *shape: int, qparams: QParams | None = INT8) -> str:
-        """Add an input, float32 without `qparams`."""
+    def input(self, name: str, *shape: int, qparams: QParams | None = INT8, dtype: str | None = None) -> str:
+        """Add an input, of `dtype` or float32 without `qparams`."""
         self._inputs.append(name)
-        return self._tensor(name, shape, qparams)
+        return self._tensor(name, shape, qparams, dtype=dtype)
 
     def constant(self, name: str, *shape: int, qparams: QParams | None = INT8) -> str:
         """Add a constant of random values."""

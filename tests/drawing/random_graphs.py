@@ -37,7 +37,7 @@ STEP_GENERATORS: dict[str, Generator] = {**streaming.STEP_GENERATORS, **attentio
 
 @st.composite
 def graphs(draw: st.DrawFn, *, kinds: Collection[str] = tuple(GENERATORS)) -> Graph:
-    """Windows: one to three inputs of up to three axes, int8, int16 or float32, and up to ten operators on them."""
+    """Windows: one to three inputs of up to three axes, of any type, and up to a dozen operators on them."""
     s = Sketch(draw)
     _add_inputs(s)
     _add_operators(s, {kind: GENERATORS[kind] for kind in kinds})
@@ -91,9 +91,10 @@ def _add_operators(s: Sketch, generators: Generators, most: int = _MOST_OPERATOR
 
 @st.composite
 def _input(draw: st.DrawFn, s: Sketch) -> str:
-    dtype = s.one_of("int8", "int16", "float32")
+    dtype = s.one_of("int8", "int16", "float32", "int8", "int16", "float32", "int32")
     shape = draw(st.lists(SIZES, max_size=3))
-    return s.input(f"x{len(s.tensors)}", *shape, qparams=None if dtype == "float32" else s.qparams(dtype))
+    qparams = s.qparams(dtype) if dtype in ("int8", "int16") else None
+    return s.input(f"x{len(s.tensors)}", *shape, qparams=qparams, dtype=dtype)
 
 
 @st.composite
