@@ -146,7 +146,13 @@ SMIDGEN_KERNEL uint32_t is_word_aligned(const void *p)
 
 #else
 #define SMIDGEN_HAS_DSP 0
+#endif
 
+/* Whether sums of a Cortex-M0 may stand in high registers, which gcc keeps from inline assembly where it saves space. */
+#if defined(__ARM_ARCH_6M__) && defined(__OPTIMIZE__) && !defined(__OPTIMIZE_SIZE__)
+#define SMIDGEN_HAS_HIGH_SUMS 1
+#else
+#define SMIDGEN_HAS_HIGH_SUMS 0
 #endif
 
 #endif

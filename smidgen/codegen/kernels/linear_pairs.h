@@ -238,7 +238,7 @@ SMIDGEN_KERNEL pair_sums add_column(pair_sums sums, uint32_t word, int32_t x)
     return sums;
 }
 
-#if defined(__ARM_ARCH_6M__)
+#if SMIDGEN_HAS_HIGH_SUMS
 
 /* Inline assembly, alone in its function (MISRA C:2012 Dir 4.3): compilers for a Cortex-M0 keep sums in low registers and
  * spill. One column of a pair, in the low or the high half of its word, for an input in v. */
@@ -251,7 +251,7 @@ SMIDGEN_KERNEL pair_sums add_column(pair_sums sums, uint32_t word, int32_t x)
 
 /* Four columns of all pairs, in the order 0, 2, 1, 3 in which their words hold them. */
 #define SMIDGEN_PAIR_COLUMNS(load_first, load_second, low_column, high_column)                                         \
-    "1:\n\t" load_first "ldrsb %[v], [%[end], %[at]]\n\tadds %[at], #2\n\t" low_column                                 \
+    ".syntax unified\n\t1:\n\t" load_first "ldrsb %[v], [%[end], %[at]]\n\tadds %[at], #2\n\t" low_column                                 \
     "ldrsb %[v], [%[end], %[at]]\n\tsubs %[at], #1\n\t" high_column load_second                                        \
     "ldrsb %[v], [%[end], %[at]]\n\tadds %[at], #2\n\t" low_column                                                     \
     "ldrsb %[v], [%[end], %[at]]\n\t" high_column "adds %[at], #1\n\tbne 1b"

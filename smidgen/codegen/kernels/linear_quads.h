@@ -75,7 +75,7 @@ SMIDGEN_KERNEL const void *quad_input(const smidgen_s16 *x, smidgen_s16 *scratch
     return x;
 }
 
-#if defined(__ARM_ARCH_6M__)
+#if SMIDGEN_HAS_HIGH_SUMS
 
 /* One column of two rows, as inline assembly (MISRA C:2012 Dir 4.3): compilers for a Cortex-M0 keep sums in low registers
  * and spill. `take` brings a byte of a word down with its sign. */
@@ -93,7 +93,7 @@ SMIDGEN_KERNEL void sum_quad_groups(const smidgen_s16 *x, const uint32_t *w, uin
     uint32_t word_b;
     int32_t v;
     int32_t t;
-    __asm__ volatile("1:\n\t"
+    __asm__ volatile(".syntax unified\n\t1:\n\t"
                      "ldr %[word_a], [%[w]]\n\t"
                      "ldr %[word_b], [%[w], %[word]]\n\t"
                      "adds %[w], %[block]\n\t"
