@@ -12,6 +12,7 @@ from smidgen.ir.graph import Attribute, Tensor
 from smidgen.ir.spec import integer_arrays, integer_attributes
 from smidgen.lowering.builder import Builder, Floats, Rule
 from smidgen.lowering.layout import rescaled
+from smidgen.lowering.operands import reshaped
 from smidgen.models.recurrent_layers import gru, lstm, lstm_last_cell, rnn_relu, rnn_tanh
 from smidgen.numerics.gru import sum_steps as gru_sum_steps
 from smidgen.numerics.lstm import cell_bits, cell_qparams
@@ -26,7 +27,10 @@ _KINDS: Mapping[object, str] = {gru: "gru", lstm: "lstm", rnn_tanh: "rnn", rnn_r
 
 
 def recurrent_layer(builder: Builder, node: fx.Node) -> None:
-    """A function of `models.recurrent_layers`: projected, weight, bias, first states, reverse."""
+    """A function of `models.recurrent_layers`: projected, weight, bias, first states, reverse.
+
+    Where a sample has several sequences (n, t, gates), as of sub-windows, the layer stands once for each of them.
+    """
     projected, weight_node, bias_node, *first, reverse = node.args
     weight = builder.weight(node, weight_node, "recurrent weight")
     bias = np.zeros(len(weight)) if bias_node is None else builder.weight(node, bias_node, "recurrent bias")
@@ -47,7 +51,50 @@ def recurrent_layer(builder: Builder, node: fx.Node) -> None:
             assert states[1] is not None
             attrs["cell_bits"] = cell_bits(states[1])
     more = _last_cell(builder, node, states)
-    builder.add_op(node, _KINDS[node.target], inputs, y, params, attrs, more=more)
+    if len(x.shape) == 2:
+        builder.add_op(node, _KINDS[node.target], inputs, y, params, attrs, more=more)
+    else:
+        _add_sequences(builder, node, inputs, [y, *more], params, attrs)
+
+
+def _add_sequences(
+    builder: Builder,
+    node: fx.Node,
+    inputs: Sequence[Tensor],
+    results: Sequence[Tensor],
+    params: Mapping[str, Array],
+    attrs: Mapping[str, Attribute],
+) -> None:
+    """Append a layer for each sequence of a sample, and join what they give; equal weights are stored once."""
+    name = builder.op_name(node)
+    count = inputs[0].shape[0]
+    columns: list[list[Tensor]] = [[] for _ in results]
+    for index in range(count):
+        taken = [_sequence(builder, node, tensor, index, f"{name}.{index}") for tensor in inputs]
+        found = [
+            builder.add_tensor(builder.unused(f"{whole.name}_{index}"), whole.shape[1:], whole.qparams)
+            for whole in results
+        ]
+        builder.add_op(
+            node, _KINDS[node.target], taken, found[0], params, attrs, name=f"{name}.{index}", more=found[1:]
+        )
+        for column, one in zip(columns, found, strict=True):
+            column.append(reshaped(builder, node, one, (1, *one.shape)))
+    for column, whole in zip(columns, results, strict=True):
+        builder.add_op(node, "concat", column, whole, attrs={"axis": 0}, name=f"{name}.{whole.name}")
+
+
+def _sequence(builder: Builder, node: fx.Node, tensor: Tensor, index: int, name: str) -> Tensor:
+    """Return one of the sequences, or of their first states, in a tensor (n, ..)."""
+    if tensor.data is not None:
+        part = builder.unused(f"{tensor.name}_{index}")
+        return builder.add_tensor(part, tensor.shape[1:], tensor.qparams, data=tensor.data[index])
+    taken = builder.add_tensor(
+        builder.unused(f"{tensor.name}_{index}"), (1, *tensor.shape[1:]), tensor.qparams, dtype=tensor.dtype
+    )
+    attrs: dict[str, Attribute] = {"axis": 0, "start": index, "stop": index + 1}
+    builder.add_op(node, "slice", [tensor], taken, attrs=attrs, name=f"{name}.{tensor.name}")
+    return reshaped(builder, node, taken, tensor.shape[1:])
 
 
 def _integers(
@@ -82,18 +129,19 @@ def _first_states(
     if all(state is None for state in first):
         return []
     tensors = []
-    width = builder.shape(node)[-1]
+    *sequences, _, width = builder.shape(node)
+    shape = (*sequences, width)
     for index, (state, scale) in enumerate(zip(first, qparams, strict=True)):
-        data = np.zeros(width) if state is None else builder.constant(state)
+        data = np.zeros(shape) if state is None else builder.constant(state)
         name = f"{node.name}_first_{index}"
         if data is None:
             x = builder.operand(state)
             tensors.append(rescaled(builder, node, x, scale, builder.op_name(node, f".first_{index}")))
         elif scale is None:
-            tensors.append(builder.add_tensor(name, (width,), None, data=data.reshape(width).astype(np.float32)))
+            tensors.append(builder.add_tensor(name, shape, None, data=data.reshape(shape).astype(np.float32)))
         else:
-            integers = scale.quantize(data.reshape(width)).astype(scale.dtype)
-            tensors.append(builder.add_tensor(name, (width,), scale, data=integers))
+            integers = scale.quantize(data.reshape(shape)).astype(scale.dtype)
+            tensors.append(builder.add_tensor(name, shape, scale, data=integers))
     return tensors
 
 

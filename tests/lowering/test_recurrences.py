@@ -38,6 +38,11 @@ def from_first(layer: nn.Module, x: Tensor, *first: Tensor) -> Tensor:
     return layer(x, states)[0]
 
 
+def sub_windows(x: Tensor) -> Tensor:
+    """Return three overlapping windows of each sample as a batch of sequences (3 b, 3, 4)."""
+    return x.unfold(1, 3, 2).transpose(2, 3).reshape(-1, 3, 4)
+
+
 torch.manual_seed(0)
 MODELS = {
     "gru": Layers(
@@ -88,6 +93,15 @@ MODELS = {
         gru=nn.GRUCell(4, 3), lstm=nn.LSTMCell(4, 3), tanh=nn.RNNCell(4, 3, bias=False),
         relu=nn.RNNCell(4, 3, nonlinearity="relu"),
     ),
+    "sub-windows": Layers(
+        lambda m, x: m.gru(sub_windows(x))[1][-1].reshape(len(x), 3, -1),
+        lambda m, x: m.lstm(sub_windows(x))[1][1][0].view(x.shape[0], -1),
+        lambda m, x: from_first(m.lstm, sub_windows(x), m.hidden, m.cell).reshape(-1, 3, 3, 4),
+        lambda m, x: m.rnn(sub_windows(x), torch.tanh(sub_windows(x)[:, 0, :3]).unsqueeze(0))[0].reshape(len(x), 9, 3),
+        gru=nn.GRU(4, 3, bidirectional=True, batch_first=True), lstm=nn.LSTM(4, 4, batch_first=True),
+        hidden=nn.Parameter(normal(1, 4) * 2), cell=nn.Parameter(normal(1, 4, seed=1) * 3),
+        rnn=nn.RNN(4, 3, nonlinearity="relu", batch_first=True),
+    ),
     "scan backwards": Layers(
         lambda m, x: selective_scan(
             x, torch.sigmoid(x - 2.0), -torch.exp(m.A), x[..., :3], x[..., 1:].sigmoid(), m.D, True
@@ -124,6 +138,15 @@ def test_directions_are_flags_not_copies() -> None:
     layers = [op for op in rungs.graph.ops if op.kind == "gru"]
     assert [op.attrs["reverse"] for op in layers] == [False, True, False, True]
     assert {op.kind for op in rungs.graph.ops} == {"linear", "gru", "concat"}
+
+
+def test_sub_windows_share_their_weights() -> None:
+    """A layer over three windows of a sample stands three times, with the same arrays; C gives the same bytes."""
+    rungs = model("sub-windows", "int8")
+    layers = [op for op in rungs.graph.ops if op.kind == "gru"]
+    assert len(layers) == 3
+    assert all((op.params["weight"] == layers[0].params["weight"]).all() for op in layers)
+    assert rungs.host_mismatches((X,)) == 0
 
 
 def test_a_last_cell_costs_no_second_run() -> None:
