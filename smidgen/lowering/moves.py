@@ -60,7 +60,11 @@ def _result(builder: Builder, node: fx.Node, source: fx.Node) -> Any:
             return builder.size(node, parent.meta["val"])
         if parent.name in builder.program.constants:
             return builder.program.constants[parent.name]
-        raise builder.unsupported(node, f"its argument {parent.name} is computed from an input; it must be a constant")
+        raise builder.unsupported(
+            node,
+            f"its argument {parent.name} is computed from an input; it must be a constant. By computed positions "
+            "only x[torch.arange(batch), position] and gather of whole steps compile; else multiply by F.one_hot(...)",
+        )
 
     args, kwargs = fx.node.map_arg((node.args, node.kwargs), value)
     return node.target(*args, **kwargs)  # type: ignore[operator]
