@@ -134,7 +134,7 @@ SMIDGEN_KERNEL uint32_t largest_bytes(uint32_t a, uint32_t b)
 /* sum + floor(a * b / 2^32 + 1/2). */
 SMIDGEN_KERNEL int32_t add_rounded_product(int32_t sum, int32_t a, int32_t b)
 {
-    __asm__("smmlar %0, %1, %2, %3" : "=r"(sum) : "r"(a), "r"(b), "r"(sum));
+    __asm__ volatile("smmlar %0, %1, %2, %3" : "=r"(sum) : "r"(a), "r"(b), "r"(sum));
     return sum;
 }
 

@@ -28,7 +28,7 @@ SMIDGEN_SHARED void add_s8(const smidgen_s8 *a, const smidgen_s8 *b, smidgen_s8 
     const int32_t factor_b = multiplier_b * 256;
     const int32_t biased = offset + (128 << 16);
     SMIDGEN_ROLLED
-    for (; count >= 4U; count -= 4U) {
+    for (uint32_t n = count / 4U; n > 0U; n--) {
         const uint32_t four_a = load_next(&a);
         const uint32_t four_b = load_next(&b);
         const uint32_t even_a = even_bytes_256(four_a);
@@ -41,6 +41,7 @@ SMIDGEN_SHARED void add_s8(const smidgen_s8 *a, const smidgen_s8 *b, smidgen_s8 
         const int32_t sum_3 = add_high_product(add_high_product(biased, factor_a, odd_a), factor_b, odd_b);
         store_next(&y, saturate_four(high_halves(sum_0, sum_2), high_halves(sum_1, sum_3)));
     }
+    count %= 4U;
     SMIDGEN_ROLLED
 #endif
     for (uint32_t i = 0U; i < count; i++) {
@@ -63,6 +64,17 @@ SMIDGEN_KERNEL void add_q(const void *a, const void *b, void *y, uint32_t ni, ui
         y, to, sum_q(load_q(a, p, a_bits), load_q(b, q, b_bits), narrow, multiplier_a, multiplier_b, offset, shift), y_bits))
 }
 
+#if SMIDGEN_HAS_DSP
+
+/* The products of both halves, each scaled and biased, in two halves. */
+SMIDGEN_KERNEL uint32_t scaled_products(uint32_t a, uint32_t b, int32_t multiplier, int32_t biased)
+{
+    return low_halves(add_rounded_product(biased, low_product(a, b), multiplier),
+                      add_rounded_product(biased, high_product(a, b), multiplier));
+}
+
+#endif
+
 /* int8 of one shape, y = sat(zero_y + floor((a - zero_a)(b - zero_b) multiplier / 2^32 + 1/2)). */
 SMIDGEN_SHARED void mul_s8(const smidgen_s8 *a, const smidgen_s8 *b, smidgen_s8 *y, uint32_t count, int32_t zero_a,
                            int32_t zero_b, int32_t zero_y, int32_t multiplier)
@@ -72,19 +84,14 @@ SMIDGEN_SHARED void mul_s8(const smidgen_s8 *a, const smidgen_s8 *b, smidgen_s8 
     const uint32_t minus_b = twice(-zero_b);
     const int32_t biased = zero_y + 128;
     SMIDGEN_ROLLED
-    for (; count >= 4U; count -= 4U) {
+    for (uint32_t n = count / 4U; n > 0U; n--) {
         const uint32_t four_a = load_next(&a);
         const uint32_t four_b = load_next(&b);
-        const uint32_t even_a = add_even_bytes(minus_a, four_a);
-        const uint32_t odd_a = add_odd_bytes(minus_a, four_a);
-        const uint32_t even_b = add_even_bytes(minus_b, four_b);
-        const uint32_t odd_b = add_odd_bytes(minus_b, four_b);
-        const int32_t value_0 = add_rounded_product(biased, low_product(even_a, even_b), multiplier);
-        const int32_t value_1 = add_rounded_product(biased, low_product(odd_a, odd_b), multiplier);
-        const int32_t value_2 = add_rounded_product(biased, high_product(even_a, even_b), multiplier);
-        const int32_t value_3 = add_rounded_product(biased, high_product(odd_a, odd_b), multiplier);
-        store_next(&y, saturate_four(low_halves(value_0, value_2), low_halves(value_1, value_3)));
+        const uint32_t even = scaled_products(add_even_bytes(minus_a, four_a), add_even_bytes(minus_b, four_b), multiplier, biased);
+        const uint32_t odd = scaled_products(add_odd_bytes(minus_a, four_a), add_odd_bytes(minus_b, four_b), multiplier, biased);
+        store_next(&y, saturate_four(even, odd));
     }
+    count %= 4U;
     SMIDGEN_ROLLED
 #endif
     for (uint32_t i = 0U; i < count; i++) {
