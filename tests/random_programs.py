@@ -29,7 +29,7 @@ Array = NDArray[Any]
 _T = TypeVar("_T")
 
 _TOGETHER = 50  # programs in one translation unit
-_MOST_ALONE = 100  # that are compiled one by one while a graph shrinks
+_MOST_ALONE = 40  # that are compiled one by one while a graph shrinks
 
 #: Undefined behaviour ends the process with a signal: overflow, bad shifts, misalignment, indices beyond arrays.
 _FLAGS = [
