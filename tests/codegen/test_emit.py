@@ -424,7 +424,7 @@ def test_the_selftest_sees_another_answer(graph: Graph) -> None:
             "int32_t acc = bias[o];\n            for (uint32_t k",
             "int32_t acc = bias[0];\n            for (uint32_t k",
         ),
-        "floats": ("acc += x[(row * in_width) + k]", "acc -= x[(row * in_width) + k]"),
+        "floats": ("acc += x[k] * w[k];", "acc -= x[k] * w[k];"),
     }[graph.name]
     assert HostModel(planted(program_of(graph), "_kernels.h", right, wrong)).selftest() == 3
 

@@ -22,7 +22,7 @@ SMIDGEN_KERNEL int32_t power_s8(const int32_t *powers, int32_t difference)
 /* The largest element of a row. */
 SMIDGEN_SHARED int32_t peak_s8(const smidgen_s8 *x, uint32_t width)
 {
-    int32_t peak = x[0];
+    int32_t peak = (int32_t)x[0];
     uint32_t i = 0U;
 #if SMIDGEN_HAS_DSP
     if (width >= 4U) {
