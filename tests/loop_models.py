@@ -225,6 +225,18 @@ class Smoothed(_Layers):
         return self.out(torch.stack(steps, 1))
 
 
+class ReadBack(_Layers):
+    """Results written into a tensor, from which the next step reads them."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        drive = self.into(x)
+        result = torch.zeros_like(drive)
+        result[:, 0] = drive[:, 0]
+        for t in range(1, x.shape[1]):
+            result[:, t] = self.decay * result[:, t - 1] + drive[:, t]
+        return self.out(result)
+
+
 class FrameEncoder(nn.Module):
     """The same network for every frame, without a state, then a layer over time."""
 
@@ -267,6 +279,6 @@ STREAMING = (Elman, NoFirst, Before, Written, SecondOrder, CellStack, DeltaRule,
 #: More of them, in other words.
 VARIANTS = (LearnedFirst, NumberFirst, TimeFirst, ChannelsFirst, Concatenated, TwoLoops)
 #: Loops that become loops all the same.
-WINDOWED = (Backward, BackwardTurned, Smoothed)
+WINDOWED = (Backward, BackwardTurned, Smoothed, ReadBack)
 #: Loops whose steps are not one step repeated.
 UNROLLED = (OtherWeights, OtherOrder)

@@ -12,9 +12,10 @@ from smidgen.compression.rewriting.first_slice import Values, with_first_slice
 from smidgen.compression.rewriting.insertion import Insertion
 from smidgen.compression.rewriting.loop_body import loop_body
 from smidgen.compression.rewriting.loop_nodes import add_loop
-from smidgen.compression.rewriting.repeats import Sequence, Tap
+from smidgen.compression.rewriting.repeats import SCATTERS, Sequence, Tap, tap_of
 from smidgen.compression.rewriting.slices import Slices
 from smidgen.compression.rewriting.unrolled_results import SliceResults, replace_results
+from smidgen.compression.structure import arguments
 
 aten = torch.ops.aten
 
@@ -25,13 +26,29 @@ def roll_loops(graph: fx.Graph, constants: Mapping[str, Tensor], batch: BatchAxi
     Slices that differ in an operator, a parameter or the order of frames stay as they are. `values` computes the graph
     for some inputs.
     """
-    rolled = False
+    rolled = _read_what_was_written(graph)
     while True:
         sequence = Sequence(graph, constants)
         if not any(_roll(graph, Slices.read(sequence, run, batch), values) for run in sequence.runs()):
             return rolled
         rolled = True
         graph.eliminate_dead_code()
+
+
+def _read_what_was_written(graph: fx.Graph) -> bool:
+    """Let y[:, t] after y[:, t] = h be h, by which steps hand on what they write; return whether there was any."""
+    found = False
+    for node in graph.nodes:
+        tap = tap_of(node) if node.op == "call_function" else None
+        written = arguments(tap.source) if tap is not None and tap.source.target in SCATTERS else None
+        if tap is None or written is None or tap.keeps_axis:
+            continue
+        shape = tap.source.meta["val"].shape
+        if (written["dim"] % len(shape), written["index"] % shape[tap.axis]) == (tap.axis, tap.index):
+            node.replace_all_uses_with(written["src"])
+            found = True
+    graph.eliminate_dead_code()
+    return found
 
 
 def _roll(graph: fx.Graph, slices: Slices | None, values: Values) -> bool:
