@@ -9,7 +9,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from benchmarks.zoo import convolutional, mixers, recurrent, state_space, transformers
+from benchmarks.zoo import (
+    convolutional,
+    efficient_attention,
+    mixers,
+    recurrent,
+    spectral,
+    state_space,
+    transformers,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +50,6 @@ class Specimen:
 
 ZOO: Mapping[str, Specimen] = {
     family_name: Specimen(**entry)
-    for family in (transformers, recurrent, convolutional, state_space, mixers)
+    for family in (transformers, efficient_attention, recurrent, convolutional, state_space, spectral, mixers)
     for family_name, entry in family.SPECIMENS.items()
 }

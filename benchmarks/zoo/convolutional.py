@@ -237,6 +237,30 @@ class LeNet1d(nn.Module):
         return self.classifier(self.features(x))
 
 
+class UNet(nn.Module):
+    """Down by pooling, up by a transposed convolution, skips cropped and joined (Ronneberger et al. 2015)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down, self.bottom, self.merge = self.pair(2, 4), self.pair(4, 8), self.pair(8, 4)
+        self.up = nn.ConvTranspose1d(8, 4, kernel_size=2, stride=2)
+        self.out = nn.Conv1d(4, 1, 1)
+
+    @staticmethod
+    def pair(n_inputs: int, n_outputs: int) -> nn.Sequential:
+        return nn.Sequential(
+            nn.Conv1d(n_inputs, n_outputs, 3, padding=1), nn.BatchNorm1d(n_outputs), nn.ReLU(inplace=True),
+            nn.Conv1d(n_outputs, n_outputs, 3, padding=1), nn.BatchNorm1d(n_outputs), nn.ReLU(inplace=True),
+        )  # fmt: skip
+
+    def forward(self, x: Tensor) -> Tensor:
+        skip = self.down(x)
+        x = self.up(self.bottom(F.max_pool1d(skip, 2)))
+        missing = skip.size()[2] - x.size()[2]
+        x = F.pad(x, [missing // 2, missing - missing // 2])
+        return torch.sigmoid(self.out(self.merge(torch.cat([skip, x], dim=1))))
+
+
 SPECIMENS: dict[str, dict[str, Any]] = {
     "tcn": {"build": TCN, "shape": (20, 4), "causal": True},
     "ds-cnn": {"build": DSCNN, "shape": (16, 10), "causal": False},
@@ -246,5 +270,6 @@ SPECIMENS: dict[str, dict[str, Any]] = {
     "mobilenet": {"build": MobileNet, "shape": (1, 8, 8), "causal": False},
     "eegnet": {"build": EEGNet, "shape": (5, 32), "causal": False},
     "convnext-1d": {"build": ConvNeXt1d, "shape": (14, 4), "causal": False},
+    "u-net": {"build": UNet, "shape": (2, 17), "causal": False},
     "lenet-1d": {"build": LeNet1d, "shape": (3, 24), "causal": False},
 }

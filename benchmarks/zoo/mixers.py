@@ -118,11 +118,50 @@ class TwoHeads(nn.Module):
         return {"room": F.softmax(self.room(h), -1), "position": F.softplus(self.position(h))}
 
 
+class SplineLinear(nn.Module):
+    """Learned splines on every edge (Liu et al. 2024), by the recursion of de Boor over comparisons with a grid."""
+
+    def __init__(self, n_inputs: int, n_outputs: int, cells: int = 4, order: int = 3) -> None:
+        super().__init__()
+        self.order, self.n_inputs = order, n_inputs
+        knots = torch.arange(-order, cells + order + 1) * (2.0 / cells) - 1.0
+        self.register_buffer("grid", knots.expand(n_inputs, -1).contiguous())
+        self.base_weight = nn.Parameter(torch.randn(n_outputs, n_inputs) * 0.4)
+        self.spline_weight = nn.Parameter(torch.randn(n_outputs, n_inputs, cells + order) * 0.3)
+
+    def splines(self, x: Tensor) -> Tensor:
+        grid, x = self.grid, x.unsqueeze(-1)
+        bases = ((x >= grid[:, :-1]) & (x < grid[:, 1:])).to(x.dtype)
+        for k in range(1, self.order + 1):
+            rising = (x - grid[:, : -(k + 1)]) / (grid[:, k:-1] - grid[:, : -(k + 1)])
+            falling = (grid[:, k + 1 :] - x) / (grid[:, k + 1 :] - grid[:, 1:(-k)])
+            bases = rising * bases[:, :, :-1] + falling * bases[:, :, 1:]
+        return bases
+
+    def forward(self, x: Tensor) -> Tensor:
+        shape, x = x.shape, x.reshape(-1, self.n_inputs)
+        y = F.linear(F.silu(x), self.base_weight)
+        y = y + F.linear(self.splines(x).flatten(1), self.spline_weight.flatten(1))
+        return y.view(*shape[:-1], -1)
+
+
+class Kan(nn.Module):
+    """A layer of splines at every step, then a mean."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.splines, self.head = SplineLinear(3, 4), nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(torch.tanh(self.splines(torch.tanh(x))).mean(1))
+
+
 SPECIMENS: dict[str, dict[str, Any]] = {
     "mlp-mixer": {"build": MlpMixer, "shape": (10, 4), "causal": False},
     "gated-mlp": {"build": GatedMlp, "shape": (9, 4), "causal": False},
     "d-linear": {"build": DLinear, "shape": (16, 3), "causal": False},
     "patch-tst": {"build": PatchTST, "shape": (24, 2), "causal": False},
     "n-beats": {"build": NBeats, "shape": (16, 1), "causal": False},
+    "kan": {"build": Kan, "shape": (6, 3), "causal": False},
     "two-heads": {"build": TwoHeads, "shape": (8, 3), "causal": False},
 }

@@ -151,6 +151,48 @@ class SpeechGRU(nn.Module):
         return self.fc(F.relu(h))
 
 
+class HierarchicalAttention(nn.Module):
+    """An encoder of sub-windows, folded into the batch, below one of their summaries (Yang et al. 2016)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.GRU(5, 4, bidirectional=True, batch_first=True)
+        self.outer = nn.GRU(8, 4, bidirectional=True, batch_first=True)
+        self.scores = nn.ModuleList(nn.Sequential(nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 1, False)) for _ in range(2))
+        self.fc = nn.Linear(8, 3)
+
+    def pooled(self, level: int, h: Tensor) -> Tensor:
+        return (torch.softmax(self.scores[level](h), dim=1) * h).sum(dim=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        b, windows, steps, f = x.shape
+        h, _ = self.inner(x.view(b * windows, steps, f))
+        h, _ = self.outer(self.pooled(0, h).view(b, windows, -1))
+        return self.fc(self.pooled(1, h))
+
+
+class ConvLSTM(nn.Module):
+    """Frames of a map through a convolutional LSTM cell (Shi et al. 2015)."""
+
+    def __init__(self, hidden: int = 3) -> None:
+        super().__init__()
+        self.hidden = hidden
+        self.conv = nn.Conv2d(1 + hidden, 4 * hidden, 3, padding=1)
+        self.fc = nn.Linear(hidden, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        b, steps, _, height, width = x.size()
+        h = c = torch.zeros(b, self.hidden, height, width, device=x.device)
+        outputs = []
+        for t in range(steps):
+            gates = self.conv(torch.cat([x[:, t, :, :, :], h], dim=1))
+            i, f, o, g = torch.split(gates, self.hidden, dim=1)
+            c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+            h = torch.sigmoid(o) * torch.tanh(c)
+            outputs.append(h)
+        return self.fc(torch.stack(outputs, dim=1).mean((3, 4)))
+
+
 SPECIMENS: dict[str, dict[str, Any]] = {
     "lstm": {"build": LSTMClassifier, "shape": (12, 5), "causal": True},
     "bidirectional-gru": {"build": BidirectionalGRU, "shape": (9, 5), "causal": False},
@@ -160,5 +202,7 @@ SPECIMENS: dict[str, dict[str, Any]] = {
     "leaky-integrator": {"build": LeakyIntegrator, "shape": (12, 4), "causal": True},
     "deep-conv-lstm": {"build": DeepConvLSTM, "shape": (14, 3), "causal": True},
     "attentive-bilstm": {"build": AttentiveBiLSTM, "shape": (10, 5), "causal": False},
+    "hierarchical-attention": {"build": HierarchicalAttention, "shape": (4, 6, 5), "causal": False},
+    "conv-lstm": {"build": ConvLSTM, "shape": (4, 1, 4, 4), "causal": True},
     "speech-gru": {"build": SpeechGRU, "shape": (16, 8), "causal": False},
 }
