@@ -14,6 +14,7 @@ from smidgen.data.examples import DBM, Examples
 from smidgen.data.recording import UNLABELLED, Recording
 from smidgen.data.recording_file import load_recording
 from smidgen.data.sets import (
+    fsdd,
     movement_aal,
     rtt,
     shib,
@@ -25,6 +26,7 @@ from smidgen.data.sets import (
     ujiindoorloc,
 )
 from smidgen.data.sphere import FOLDER, load_sequence, sequence_folders
+from smidgen.data.spoken_digits import FOLDER as SPOKEN_DIGITS
 from smidgen.data.spoken_digits import count_spoken_digits
 from smidgen.errors import DataError
 
@@ -136,6 +138,8 @@ DATA_SETS = (
         name="spoken-digits",
         about="Free Spoken Digit Dataset: 10 digits, 6 speakers, the keyword spotter's benchmark",
         count=count_spoken_digits,
+        folder=SPOKEN_DIGITS,
+        loaders={"fsdd": fsdd.load_fsdd},
     ),
 )
 

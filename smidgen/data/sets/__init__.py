@@ -1,5 +1,6 @@
 """Published data sets, one module each: what its page says of traps and protocols is enforced here."""
 
+from smidgen.data.sets.fsdd import load_fsdd
 from smidgen.data.sets.movement_aal import load_movement_aal
 from smidgen.data.sets.rtt import load_rtt, row_windows
 from smidgen.data.sets.shib import load_shib
@@ -11,6 +12,7 @@ from smidgen.data.sets.uji_ble import load_uji_ble
 from smidgen.data.sets.ujiindoorloc import load_ujiindoorloc
 
 __all__ = [
+    "load_fsdd",
     "load_movement_aal",
     "load_rtt",
     "load_shib",
