@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.export import ExportedProgram
 
-from smidgen.codegen import check_program_name, emit
+from smidgen.codegen import check_program_name, emit, find_optimization
 from smidgen.compression import FloatProgram, Input, Plan, Recipe, calibrate, find_recipe, import_model, make_plan
 from smidgen.compression.inputs import as_batch, batches
 from smidgen.firmware import MEASURED_WINDOWS, Firmware, quantize_inputs
@@ -58,6 +58,7 @@ def compile(
     Raises: ExportError, UnsupportedError (with the user's line), ConfigError, BudgetError: all SmidgenError.
     """
     check_time_axis(time_axis)
+    find_optimization(optimize)  # refused before anything long is done
     chosen_target = target if isinstance(target, Target) else find_target(target)
     clock = _StageClock()
     made = _lowered(model, example_input, calibration, find_recipe(recipe), name, inputs, trust, clock)
@@ -105,6 +106,7 @@ def stream(
     Raises: StreamingError, with the layer that looks ahead and what to write instead; otherwise as `compile`.
     """
     check_time_axis(time_axis)
+    find_optimization(optimize)  # refused before anything long is done
     chosen_target = target if isinstance(target, Target) else find_target(target)
     chosen_recipe = find_recipe(recipe)
     made = _lowered(model, example_input, calibration, chosen_recipe, name, inputs, trust, _StageClock())

@@ -410,6 +410,13 @@ def test_a_stream_can_be_made_for_size():
     assert stream.choices["size"].code_bytes < stream.choices["speed"].code_bytes
 
 
+@pytest.mark.parametrize("make", [smidgen.compile, smidgen.stream], ids=["window", "stream"])
+def test_a_choice_that_there_is_not_is_refused_at_once(make):
+    """Before the model is even looked at, with the nearest choice."""
+    with pytest.raises(ConfigError, match=r"cannot be optimized for 'sise'; .*size"):
+        make("no model at all", windows(1), optimize="sise")
+
+
 def test_budgets_of_code_and_stack_of_the_room_programs():
     """Made for size: a whole int8 Mamba classifier in 6 KB of code, a transformer in 8; stack of 256 B at most."""
     for model, most in (("mamba", 6 * 1024), ("transformer", 8 * 1024)):
