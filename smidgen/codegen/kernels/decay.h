@@ -8,7 +8,7 @@
 /* 2^-(g + 1/2) for -1/2 <= g < 1/2, Q31, from the highest power down; last what makes a part of an octave g, in Q32. */
 static const int32_t smidgen_decay_terms[6] = {15683023, -84817603, 364524447, -1052523180, 1518508556, INT32_MIN};
 
-#if SMIDGEN_HAS_DSP && defined(__OPTIMIZE__) /* immediates, which only an optimiser proves constant */
+#if SMIDGEN_HAS_LARGE_BLOCKS
 
 /* Inline assembly, alone in its functions (MISRA C:2012 Dir 4.3): compilers do not see that terms stay in registers, and
  * part SMMULR where they know how a factor came about. Register x holds a multiplier, then the decay of delta * 2^-16;

@@ -155,4 +155,12 @@ SMIDGEN_KERNEL uint32_t is_word_aligned(const void *p)
 #define SMIDGEN_HAS_HIGH_SUMS 0
 #endif
 
+/* Whether a block of inline assembly may take immediates, which only an optimiser proves constant, and all registers but
+ * one: gcc finds no room for what stands around it. */
+#if (SMIDGEN_HAS_DSP != 0) && defined(__OPTIMIZE__) && defined(__clang__)
+#define SMIDGEN_HAS_LARGE_BLOCKS 1
+#else
+#define SMIDGEN_HAS_LARGE_BLOCKS 0
+#endif
+
 #endif

@@ -35,8 +35,7 @@ SMIDGEN_KERNEL void scan_next_power(scan_cursor *at, uint32_t first)
     at->kept = (uint32_t)(((uint64_t)at->kept * first) >> 31);
 }
 
-#if SMIDGEN_HAS_DSP && defined(__OPTIMIZE__) /* the assembly has immediates, which only an optimiser proves constant */
-#define SMIDGEN_SCAN_IN_FOURS 1
+#if SMIDGEN_HAS_LARGE_BLOCKS
 
 /* The inputs of a step in the order of use: for each two states B << 16, B << 16, and both of C, every `stride` words. */
 SMIDGEN_KERNEL void scan_inputs(const smidgen_s16 *B, const smidgen_s16 *C, smidgen_u32 *inputs, uint32_t n, uint32_t stride)
@@ -106,7 +105,6 @@ SMIDGEN_KERNEL const smidgen_u32 *scan_each(scan_cursor *at, const smidgen_u32 *
 }
 
 #else
-#define SMIDGEN_SCAN_IN_FOURS 0
 
 SMIDGEN_KERNEL void scan_inputs(const smidgen_s16 *B, const smidgen_s16 *C, smidgen_u32 *inputs, uint32_t n, uint32_t stride)
 {
@@ -135,7 +133,7 @@ SMIDGEN_KERNEL void scan_channel(scan_cursor *at, const smidgen_s16 *B, const sm
 {
     const uint32_t first = at->kept;
     uint32_t k = 0U;
-#if SMIDGEN_SCAN_IN_FOURS
+#if SMIDGEN_HAS_LARGE_BLOCKS
     const smidgen_u32 *next = scratch;
     while ((k + 4U) <= n) {
         next = (each != 0U)    ? scan_each(at, next, state_bits)
