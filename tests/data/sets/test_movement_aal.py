@@ -73,12 +73,13 @@ def test_the_published_set_is_as_its_page_says():
     assert np.unique(examples.tag("environment"), return_counts=True)[1].tolist() == [104, 106, 104]
 
 
+@pytest.mark.slow
 @needs(FOLDER)
 def test_a_forest_scores_as_the_page_says():
-    """0.911 homogeneous, 0.802 from 1+2 to 3, 0.449 into 1: below chance. Over seeds 0 to 2 ours are within 0.03."""
+    """0.911 homogeneous, 0.802 from 1+2 to 3, 0.449 into 1: below chance. Ours, mean of three seeds, within 0.03."""
     examples = load_movement_aal(DATA)
     into_1 = Transfer(by="environment", train=("2", "3"), test=("1",))
     pages = ((PROTOCOLS["homogeneous"], 0.911), (PROTOCOLS["heterogeneous"], 0.802), (into_1, 0.449))
     for protocol, expected in pages:
-        scores = score_examples(examples, protocol, name="random-forest", seed=1)
-        assert scores.macro_f1 == pytest.approx(expected, abs=0.04)
+        scores = [score_examples(examples, protocol, name="random-forest", seed=seed).macro_f1 for seed in range(3)]
+        assert np.mean(scores) == pytest.approx(expected, abs=0.03)
