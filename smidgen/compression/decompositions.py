@@ -214,6 +214,15 @@ def _with_rows(x: Tensor, index: Tensor, rows: Tensor, dim: int) -> Tensor:
     return torch.index_select(torch.cat([x, rows.to(x.dtype)], dim), dim, chosen)
 
 
+def _scatter_number(x: Tensor, dim: int, index: Tensor, value: float) -> Any:
+    """x.scatter(dim, index, number) at one position of every row, as of the largest score."""
+    rows = [size for axis, size in enumerate(x.shape) if axis != dim % x.dim()]
+    if index.shape[dim] != 1 or [size for axis, size in enumerate(index.shape) if axis != dim % x.dim()] != rows:
+        return NotImplemented
+    chosen = torch.nn.functional.one_hot(torch.squeeze(index, dim), x.shape[dim])
+    return torch.where(torch.movedim(chosen, -1, dim) > 0, torch.full_like(x, value), x)
+
+
 def _index_add(x: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1.0) -> Tensor:
     """Add rows of source to those of x at `index`: a product with a matrix of ones and zeros."""
     matrix = (index.unsqueeze(1) == torch.arange(x.shape[dim])).to(source.dtype) * alpha
@@ -231,5 +240,6 @@ _OURS: Mapping[Any, _Decomposition] = {
     aten.all.default: _all, aten.all.dim: _all, aten.all.dims: _all,
     aten.fill.Tensor: _filled_by_tensor, aten.fill.Scalar: torch.full_like,
     aten.empty.memory_format: _empty, aten.empty_like.default: _empty_like,
-    aten.index_put.default: _index_put, aten.index_add.default: _index_add,
+    aten.index_put.default: _index_put,
+    aten.scatter.value: _scatter_number, aten.index_add.default: _index_add,
 }  # fmt: skip

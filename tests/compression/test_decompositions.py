@@ -96,9 +96,15 @@ def _allocated(x: Tensor) -> Tensor:
     return y
 
 
-@pytest.mark.parametrize("function", [_filled, _cut, _every_second, _by_list, _allocated], ids=lambda f: f.__name__)
+def _largest(x: Tensor) -> Tensor:
+    return torch.zeros_like(x).scatter_(-1, x.argmax(-1, keepdim=True), 2.0) * x
+
+
+@pytest.mark.parametrize(
+    "function", [_filled, _cut, _every_second, _by_list, _allocated, _largest], ids=lambda f: f.__name__
+)
 def test_values_written_into_a_tensor(function: object) -> None:
-    """Assignments to slices, to every second element, by a mask, by a list and into fresh memory, byte for byte."""
+    """Assignments to slices, to every second element, by a mask, a list or a maximum, and into fresh memory."""
     assert callable(function)
     assert_equal_everywhere({"y": lambda _, x: function(x)}, (normal(16, 6, 4),), {"float32": 100.0, "int8": 25.0})
 
