@@ -141,9 +141,11 @@ SMIDGEN_KERNEL void depthwise_q(const void *x, const int32_t *stream, void *y, v
     depthwise_tap *const tap = (depthwise_tap *)scratch;
     void *const padding = (void *)&((smidgen_s8 *)scratch)[4U * taps];
     uint32_t to = 0U;
-    SMIDGEN_ROLLED
-    for (uint32_t c = 0U; c < ((SMIDGEN_HAS_DSP != 0) ? channels : 0U); c++) {
-        store_q(padding, c, pad_value, x_bits);
+    if (SMIDGEN_HAS_DSP != 0) {
+        SMIDGEN_ROLLED
+        for (uint32_t c = 0U; c < channels; c++) {
+            store_q(padding, c, pad_value, x_bits);
+        }
     }
     for (uint32_t image = 0U; image < images; image++) {
         const smidgen_s8 *const first = &((const smidgen_s8 *)x)[image * rows_in * columns_in * channels * (x_bits / 8U)];
