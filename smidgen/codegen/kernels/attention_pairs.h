@@ -7,7 +7,7 @@
 #include "attention.h"
 #include "dsp.h"
 
-#if SMIDGEN_HAS_DSP
+#if (SMIDGEN_HAS_DSP != 0) && defined(__OPTIMIZE__) /* without, compilers keep registers for themselves */
 
 /* How sums of one row become its outputs, y = sat((sum factor 2^-32 + offset) 2^-places); the assembly knows the order. */
 typedef struct {

@@ -7,7 +7,7 @@
 #include "dsp.h"
 #include "norm.h"
 
-#if SMIDGEN_HAS_DSP
+#if SMIDGEN_HAS_LARGE_BLOCKS
 
 SMIDGEN_KERNEL int32_t add_squares(int32_t sum, uint32_t four, uint32_t minus_zero)
 {
@@ -146,7 +146,7 @@ SMIDGEN_KERNEL void norm_channels(const smidgen_s8 *x, const int32_t *stream, sm
 SMIDGEN_SHARED void norm_row_s8(const smidgen_s8 *x, const int32_t *stream, smidgen_s8 *y, uint32_t width, int32_t root,
                                 int32_t offset)
 {
-#if SMIDGEN_HAS_DSP
+#if SMIDGEN_HAS_LARGE_BLOCKS
     norm_fours(&x, &stream, &y, width / 4U, root, offset);
     width %= 4U;
 #endif
@@ -156,7 +156,7 @@ SMIDGEN_SHARED void norm_row_s8(const smidgen_s8 *x, const int32_t *stream, smid
 SMIDGEN_SHARED void norm_row_one_bias_s8(const smidgen_s8 *x, const int32_t *stream, smidgen_s8 *y, uint32_t width,
                                          int32_t root, int32_t offset, int32_t bias)
 {
-#if SMIDGEN_HAS_DSP
+#if SMIDGEN_HAS_LARGE_BLOCKS
     norm_fours_one_bias(&x, &stream, &y, width / 4U, root, offset, bias);
     width %= 4U;
 #endif
