@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 import smidgen
+from benchmarks.foreign_table import FOREIGN_RECORDS
 from benchmarks.zoo import ZOO, Specimen
 from smidgen.errors import SmidgenError
 from smidgen.firmware import Firmware
@@ -19,7 +20,7 @@ from smidgen.targets import find_target
 from smidgen.verification import compare, open_runner
 from smidgen.whole_file import write_whole
 
-RESULTS = Path("results/foreign.json")
+ROOT = Path(__file__).resolve().parent.parent
 RECIPES = ("int8", "float32")
 COMMAND = "python -m benchmarks.foreign"
 _TOOLS = ("smidgen", "torch", "ziglang", "unicorn")
@@ -29,7 +30,9 @@ _CALIBRATION, _WINDOWS, _EMULATED = 64, 64, 8
 def main() -> None:
     """Compile every specimen under both recipes, print a table and write the records; exit 1 if a byte differs."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.foreign", description=main.__doc__)
-    parser.add_argument("--out", type=Path, default=RESULTS, help=f"where to write the records (default {RESULTS})")
+    parser.add_argument(
+        "--out", type=Path, default=FOREIGN_RECORDS, help=f"where to write the records (default {FOREIGN_RECORDS})"
+    )
     parser.add_argument("names", nargs="*", help="some architectures only; the record is then not written")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -63,7 +66,7 @@ def measured(specimen: Specimen, recipe: str) -> dict[str, Any]:
         firmware = smidgen.compile(specimen.model(), x[:2], calibration=x, recipe=recipe, name="specimen")
         report = firmware.check(specimen.inputs(_WINDOWS, seed=2), emulate=_EMULATED)
     except SmidgenError as error:
-        return {**common, "refused": str(error), "mismatched_bytes": None}
+        return {**common, "refused": str(error).replace(f"{ROOT}/", ""), "mismatched_bytes": None}
     calibrated = firmware.check(x, emulate=1)
     costs = firmware.measurement
     return {

@@ -18,6 +18,7 @@ from typing import Any
 
 from rich.console import Console
 
+from benchmarks.foreign_table import foreign_table, streamed_table
 from benchmarks.modules import module_table
 from smidgen.errors import DataError, SmidgenError
 from smidgen.lowering import operator_table
@@ -38,7 +39,9 @@ PAGES = (
     Path("README.md"),
     Path("docs/compiling.md"),
     Path("docs/from-paper-to-c.md"),
+    Path("docs/models.md"),
     Path("docs/operators.md"),
+    Path("docs/streaming.md"),
     Path("docs/targets.md"),
 )
 
@@ -132,6 +135,8 @@ def parts_of(page: str) -> Parts:
         "boards": _boards,
         "families": _families,
         "measured": _on_targets,
+        "foreign": lambda: foreign_table(ROOT),
+        "streamed": lambda: streamed_table(ROOT),
     }
 
 
