@@ -39,6 +39,20 @@ def foreign_table(root: Path) -> str:
     return "\n".join(lines).rstrip()
 
 
+def breadth(root: Path) -> str:
+    """Return in a sentence how many foreign models compile, and how many stream."""
+    records = _records(root)
+    models = list(_by_model(records))
+    whole = [name for name, by_recipe in models if all(record["refused"] is None for record in by_recipe.values())]
+    causal = [by_recipe["int8"] for _, by_recipe in models if by_recipe["int8"]["causal"]]
+    wrong = sum((record["mismatched_bytes"] or 0) + record.get("stream_mismatched_bytes", 0) for record in records)
+    return (
+        f"Of {len(models)} networks in the styles in which others publish them, {len(whole)} compile unchanged in int8 "
+        f"and in float32, and {sum(record.get('streams', False) for record in causal)} of the {len(causal)} causal ones "
+        f"also run frame by frame; {wrong} bytes differ between the reference, the host, a Cortex-M4 and a Cortex-M0+."
+    )
+
+
 def streamed_table(root: Path) -> str:
     """Return what each causal model costs in int8 as a window and as a stream, and which do not stream."""
     records = [record for record in _records(root) if record["recipe"] == "int8" and record["causal"]]

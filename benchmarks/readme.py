@@ -18,7 +18,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks.foreign_table import foreign_table, streamed_table
+from benchmarks.foreign_table import breadth, foreign_table, streamed_table
 from benchmarks.modules import module_table
 from smidgen.errors import DataError, SmidgenError
 from smidgen.lowering import operator_table
@@ -135,6 +135,7 @@ def parts_of(page: str) -> Parts:
         "boards": _boards,
         "families": _families,
         "measured": _on_targets,
+        "breadth": lambda: breadth(ROOT),
         "foreign": lambda: foreign_table(ROOT),
         "streamed": lambda: streamed_table(ROOT),
     }

@@ -4,10 +4,10 @@ from functools import cache
 
 import pytest
 import torch
-from benchmarks.zoo import ZOO
 from torch import Tensor
 
 import smidgen
+from benchmarks.zoo import ZOO
 from smidgen.firmware import Firmware
 from smidgen.targets import find_target
 from smidgen.verification import compare, open_runner
