@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from smidgen.codegen import emit
 from smidgen.compression import (
@@ -112,6 +112,19 @@ def assert_equal_everywhere(
             assert found.shape == real.shape, (recipe, name)
             assert sqnr_db(found, real) >= floor, (recipe, name)
         assert rungs.host_mismatches(inputs) == 0, recipe
+
+
+def nodes_behind(program: FloatProgram, output: int) -> list[fx.Node]:
+    """Return what is computed for an output of a program, that of this index."""
+    nodes = {node.name: node for node in program.nodes if node.name not in program.constants}
+    found: dict[str, fx.Node] = {}
+    todo = [nodes[program.output_names[output]]]
+    while todo:
+        node = todo.pop()
+        if node.name in nodes and node.name not in found:
+            found[node.name] = node
+            todo += node.all_input_nodes
+    return list(found.values())
 
 
 class Functions(nn.Module):

@@ -5,7 +5,7 @@ from functools import cache
 
 import pytest
 import torch
-from small_models import normal
+from small_models import nodes_behind, normal
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
@@ -143,16 +143,7 @@ def program() -> FloatProgram:
 
 def made_of(name: str) -> list[fx.Node]:
     """Return what is computed for an output."""
-    known = program()
-    nodes = {node.name: node for node in known.nodes if node.name not in known.constants}
-    found: dict[str, fx.Node] = {}
-    todo = [nodes[known.output_names[list(ALL).index(name)]]]
-    while todo:
-        node = todo.pop()
-        if node.name in nodes and node.name not in found:
-            found[node.name] = node
-            todo += node.all_input_nodes
-    return list(found.values())
+    return nodes_behind(program(), list(ALL).index(name))
 
 
 @pytest.mark.parametrize("name", SPELLINGS)
