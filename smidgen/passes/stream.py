@@ -18,6 +18,7 @@ from smidgen.passes.along_time import TIME_RULES, TimedOp, Track, Writer
 from smidgen.passes.along_time.track import in_steps
 from smidgen.passes.fold import fold
 from smidgen.passes.frame_graph import FrameGraph, checked_axes
+from smidgen.passes.shift import cut_after_padding
 
 
 class CausalGraph(FrameGraph):
@@ -29,7 +30,7 @@ class CausalGraph(FrameGraph):
         Args: lowered, a window graph; time_axes, by input the axis of time without batch, None where it has none.
         Raises StreamingError, naming the op, where one looks ahead or at the whole window.
         """
-        self.window = fold(lowered, keep_rows=True)
+        self.window = cut_after_padding(fold(lowered, keep_rows=True))
         self.input_axes = checked_axes(self.window, time_axes)
         self.tracks = {name: Track(axis=axis, clock=EVERY_FRAME) for name, axis in self.input_axes.items()}
         for op in self.window.ops:

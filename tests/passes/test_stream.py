@@ -1,6 +1,7 @@
 """n steps from reset equal the graph at length n, byte for byte; what looks ahead is refused by name."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from smidgen.ir import Clock, Graph, interpret
 from smidgen.numerics.window import Window
 from smidgen.passes import CausalGraph, fold, plan_memory
 from smidgen.passes.along_time import TIME_RULES, layout
+from smidgen.passes.shift import cut_after_padding
 from smidgen.verification import HostModel
 
 EVERY_LENGTH = range(1, 2 * STEPS)
@@ -54,6 +56,55 @@ def test_loops_from_the_end_look_ahead() -> None:
     """A loop that runs backwards is refused by name."""
     with pytest.raises(StreamingError, match=r"loop\.1 \(loop\) runs from the last step to the first"):
         causal(looped(reverse=True))
+
+
+def shifted(by: int, fill: float, *, is_float: bool = False, joined: bool = False) -> Graph:
+    """x beside itself `by` steps ago: the end cut off, then padded in front or joined to a constant."""
+    qparams = None if is_float else INT16
+    m = GraphMaker("shifted")
+    x = m.input("x", STEPS, 4, qparams=qparams)
+    cut = m.slice(x, 0, 0, STEPS - by)
+    before = m.concat(0, m.constant("before", by, 4, qparams=qparams), cut) if joined else m.pad(cut, 0, by, 0, fill)
+    if joined:
+        data = m.tensors["before"].data
+        assert data is not None
+        data[...] = fill
+    return m.graph(m.binary("add", x, before, qparams))
+
+
+@pytest.mark.parametrize("by", [1, 3])
+@pytest.mark.parametrize("joined", [False, True])
+@pytest.mark.parametrize("is_float", [False, True])
+def test_shifts_stream(by: int, joined: bool, is_float: bool) -> None:
+    """A token's mix with an earlier one, in both spellings; what stands in front comes first."""
+    stream = causal(shifted(by, 3.0 if is_float else 3, is_float=is_float, joined=joined))
+    assert_steps_equal_windows(stream, EVERY_LENGTH)
+    assert_steps_equal_windows(stream, EVERY_LENGTH, run=on_the_host)
+
+
+def test_a_shift_that_others_read_too_stays_for_them() -> None:
+    """The part without an end is padded for one reader and summed for another."""
+    m = GraphMaker("shifted")
+    x = m.input("x", STEPS, 4, qparams=INT16)
+    cut = m.slice(x, 0, 0, STEPS - 1)
+    graph = m.graph(m.binary("add", x, m.pad(cut, 0, 1, 0, 0), INT16))
+    assert [op.kind for op in cut_after_padding(graph).ops] == ["pad", "slice", "add"]
+    both = replace(graph, outputs=(*graph.outputs, cut))
+    assert [op.kind for op in cut_after_padding(both).ops] == ["slice", "pad", "slice", "add"]
+    values, same = interpret(both, samples(both)), interpret(cut_after_padding(both), samples(both))
+    for name in both.outputs:
+        assert values[name].tobytes() == same[name].tobytes()
+
+
+def test_learned_steps_in_front_of_a_shift_are_refused() -> None:
+    """What a step begins with is one value so far."""
+    m = GraphMaker("shifted")
+    x = m.input("x", STEPS, 4, qparams=INT16)
+    before = m.concat(0, m.constant("before", 1, 4, qparams=INT16), m.slice(x, 0, 0, STEPS - 1))
+    with pytest.raises(
+        StreamingError, match=r"behind what stands in front of the first, 1 step .*; put one value in front"
+    ):
+        causal(m.graph(m.binary("add", x, before, INT16)))
 
 
 # ---- equality --------------------------------------------------------------------------------------------------------

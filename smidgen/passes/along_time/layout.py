@@ -56,6 +56,11 @@ def _slice_track(timed: TimedOp) -> Track:
             f"keeps {kept} of {timed.x[0].shape[track.axis]} steps: which ones it would keep of a longer recording is "
             "unknown. Take the last step, or cut off less than is kept"
         )
+    if dropped and track.n_padding and track.padding is None:
+        raise timed.refusal(
+            f"holds steps back behind what stands in front of the first, {in_steps(track.n_padding)} that are not "
+            "of one value; put one value in front"
+        )
     return Track(axis=track.axis, clock=track.clock.later(skipped + dropped), padding=track.padding)
 
 
