@@ -19,6 +19,7 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.foreign_table import breadth, foreign_table, streamed_table
+from benchmarks.kernel_table import kernel_table
 from benchmarks.modules import module_table
 from smidgen.errors import DataError, SmidgenError
 from smidgen.lowering import operator_table
@@ -39,6 +40,7 @@ PAGES = (
     Path("README.md"),
     Path("docs/compiling.md"),
     Path("docs/from-paper-to-c.md"),
+    Path("docs/kernels.md"),
     Path("docs/models.md"),
     Path("docs/operators.md"),
     Path("docs/streaming.md"),
@@ -136,6 +138,7 @@ def parts_of(page: str) -> Parts:
         "families": _families,
         "measured": _on_targets,
         "breadth": lambda: breadth(ROOT),
+        "kernels": lambda: kernel_table(ROOT),
         "foreign": lambda: foreign_table(ROOT),
         "streamed": lambda: streamed_table(ROOT),
     }
