@@ -20,6 +20,7 @@ from smidgen.compression.rewriting.lookups import REWRITTEN_LOOKUPS, unify_looku
 from smidgen.compression.rewriting.loops import roll_loops
 from smidgen.compression.rewriting.masked_attention import spell_out_masked_attention
 from smidgen.compression.rewriting.masked_softmax import fuse_masked_softmax
+from smidgen.compression.rewriting.norms import fuse_norms
 from smidgen.compression.rewriting.picks import unify_picks
 from smidgen.compression.rewriting.powers import simplify_powers
 from smidgen.compression.rewriting.products import merge_constant_products, unify_products
@@ -64,6 +65,7 @@ def rewrite_by_shape(graph: fx.Graph) -> bool:
         drop_identities(graph),
         merge_constant_products(graph),
         unify_reductions(graph),
+        fuse_norms(graph),
         scale_instead_of_batch_norm(graph),
         merge_channel_scaling(graph),
     ):
