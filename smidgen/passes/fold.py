@@ -222,27 +222,12 @@ def _cut_window(graph: Graph, op: Op) -> Graph | None:
     return _replace(graph, op, [cut], removed=source)
 
 
-def _pad_before_cut(graph: Graph, op: Op) -> Graph | None:
-    """pad(slice(x)) in front of what is cut off behind is slice(pad(x)): a delay, before which a stream has padding."""
-    source = _sole_source(graph, op, ("slice",)) if op.kind == "pad" and op.attrs["after"] == 0 else None
-    if source is None or source.attrs["axis"] != op.attrs["axis"] or source.attrs["start"] != 0:
-        return None
-    axis, before = integer(op, "axis"), integer(op, "before")
-    x, y = graph[source.inputs[0]], graph[op.output]
-    shape = tuple(size + before if i == axis else size for i, size in enumerate(x.shape))
-    padded = replace(x, name=_unused(f"{y.name}_padded", graph.tensors), shape=shape, data=None)
-    cut = replace(
-        source, inputs=(padded.name,), output=y.name, attrs={**source.attrs, "stop": integer(source, "stop") + before}
-    )
-    return _swap(graph, {source.name: [], op.name: [replace(op, inputs=(x.name,), output=padded.name), cut]}, [padded])
-
-
 _REDUCTIONS = ("mean", "sum", "max", "min", "argmax", "argmin")
 _ROWWISE = tuple(kind for kind, spec in OP_SPECS.items() if spec.time == "pointwise" or kind == "concat")
 
 _RULES: tuple[_Rule, ...] = (
     _merge_layout, _drop_identity, _sink_transpose, _reduce_before_transpose, _multiply_transposed,
-    _slice_before_transpose, _cut_window, _slice_before_rowwise, _pad_before_cut,
+    _slice_before_transpose, _cut_window, _slice_before_rowwise,
 )  # fmt: skip
 
 
