@@ -3,7 +3,7 @@
 from graphs import INT8, TRUTH
 from hypothesis import strategies as st
 
-from drawing.sketch import Generators, Sketch
+from drawing.sketch import Generators, Sketch, go_together
 from smidgen.numerics import float32
 
 _REAL = st.floats(-8.0, 8.0, width=32) | st.sampled_from([0.0, -0.0, 1.0, 2.0**-140, 2.0**100])
@@ -40,7 +40,10 @@ def _select(s: Sketch, kind: str, x: str) -> str:
     condition = s.symmetric(s.partner(x))
     if not s.tensors[x].is_float and s.chance():
         condition = s.steps(s.wide(x))
-    return s.select(condition, *_turned(s, x, s.partner(x, same_scale=True)))
+    other = s.partner(x, same_scale=True)
+    if not go_together(s.tensors[condition].shape, s.tensors[other].shape):
+        other = x  # each goes with x, which may have one element where they have different numbers of them
+    return s.select(condition, *_turned(s, x, other))
 
 
 def _rescale(s: Sketch, kind: str, x: str) -> str:

@@ -107,7 +107,7 @@ class Sketch(GraphMaker):
         source = self.tensors[x]
         alike = [
             name for name, t in self.tensors.items()
-            if t.is_float == source.is_float and t.dtype != "int32" and _go_together(t.shape, source.shape)
+            if t.is_float == source.is_float and t.dtype != "int32" and go_together(t.shape, source.shape)
             and (t.qparams == source.qparams or not same_scale)
         ]  # fmt: skip
         chosen = self.draw(st.sampled_from(alike) | st.none())
@@ -251,7 +251,7 @@ def _needed(ops: Sequence[Op], outputs: Sequence[str]) -> list[Op]:
     return kept[::-1]
 
 
-def _go_together(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
+def go_together(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
     """True if one shape can be repeated to the other."""
     try:
         return np.broadcast_shapes(a, b) in (a, b)
