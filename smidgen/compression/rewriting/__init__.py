@@ -17,7 +17,7 @@ from smidgen.compression.rewriting.fourier import fuse_fourier_convolutions
 from smidgen.compression.rewriting.identities import drop_identities
 from smidgen.compression.rewriting.linear_attention import fuse_linear_attention
 from smidgen.compression.rewriting.lookups import REWRITTEN_LOOKUPS, unify_lookups
-from smidgen.compression.rewriting.loops import roll_loops
+from smidgen.compression.rewriting.loops import fuse_selective_scans, roll_loops, unify_scans
 from smidgen.compression.rewriting.masked_attention import spell_out_masked_attention
 from smidgen.compression.rewriting.masked_softmax import fuse_masked_softmax
 from smidgen.compression.rewriting.norms import fuse_norms
@@ -28,9 +28,7 @@ from smidgen.compression.rewriting.projections import part_projections
 from smidgen.compression.rewriting.recurrent_layers import CELLS, LAYERS, part_recurrent_layers
 from smidgen.compression.rewriting.reductions import REWRITTEN_REDUCTIONS, unify_reductions
 from smidgen.compression.rewriting.rotary import fuse_rotary
-from smidgen.compression.rewriting.scans import unify_scans
 from smidgen.compression.rewriting.scores import Constants
-from smidgen.compression.rewriting.selective_scans import fuse_selective_scans
 from smidgen.compression.rewriting.shared_heads import share_heads
 from smidgen.compression.rewriting.strided_writes import join_strided_writes
 

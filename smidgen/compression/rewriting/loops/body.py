@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import fx
 
-from smidgen.compression.rewriting.repeats import Tap, leaves
-from smidgen.compression.rewriting.slices import Slices, State
+from smidgen.compression.rewriting.loops.repeats import Tap, leaves
+from smidgen.compression.rewriting.loops.slices import Slices, State
 
 aten = torch.ops.aten
 

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, fx
 
 from smidgen.compression.batch import BatchAxis
-from smidgen.compression.rewriting.first_slice import Values, with_first_slice
 from smidgen.compression.rewriting.insertion import Insertion
-from smidgen.compression.rewriting.loop_body import loop_body
-from smidgen.compression.rewriting.loop_nodes import add_loop
-from smidgen.compression.rewriting.repeats import SCATTERS, Sequence, Tap, tap_of
-from smidgen.compression.rewriting.slices import Slices
-from smidgen.compression.rewriting.unrolled_results import SliceResults, replace_results
+from smidgen.compression.rewriting.loops.body import loop_body
+from smidgen.compression.rewriting.loops.first_slice import Values, with_first_slice
+from smidgen.compression.rewriting.loops.nodes import add_loop
+from smidgen.compression.rewriting.loops.repeats import SCATTERS, Sequence, Tap, tap_of
+from smidgen.compression.rewriting.loops.slices import Slices
+from smidgen.compression.rewriting.loops.unrolled_results import SliceResults, replace_results
 from smidgen.compression.structure import arguments
 
 aten = torch.ops.aten

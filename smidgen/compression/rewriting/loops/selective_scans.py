@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, fx
 
 from smidgen.compression.loop_node import LoopNode, is_loop
-from smidgen.compression.rewriting.first_slice import Values
 from smidgen.compression.rewriting.insertion import Insertion
+from smidgen.compression.rewriting.loops.first_slice import Values
 from smidgen.models.selective_scan import selective_scan_reference
 
 aten = torch.ops.aten

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, fx
 
 from smidgen.compression.batch import BatchAxis
-from smidgen.compression.rewriting.repeats import LEAST_SLICES, SCATTERS, Run, Sequence, Tap, leaves
+from smidgen.compression.rewriting.loops.repeats import LEAST_SLICES, SCATTERS, Run, Sequence, Tap, leaves
 
 #: A value that is handed on: its position within a slice, and how many slices later it is read.
 State = tuple[int, int]

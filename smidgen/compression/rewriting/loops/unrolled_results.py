@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import fx
 
-from smidgen.compression.rewriting.first_slice import JOINS
 from smidgen.compression.rewriting.insertion import Insertion
-from smidgen.compression.rewriting.loop_nodes import LoopResults
-from smidgen.compression.rewriting.slices import Slices, Uses
+from smidgen.compression.rewriting.loops.first_slice import JOINS
+from smidgen.compression.rewriting.loops.nodes import LoopResults
+from smidgen.compression.rewriting.loops.slices import Slices, Uses
 from smidgen.compression.structure import arguments
 
 aten = torch.ops.aten

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, fx
 
 from smidgen.compression.rewriting.insertion import Insertion
-from smidgen.compression.rewriting.repeats import SCATTERS
-from smidgen.compression.rewriting.slices import Slices
+from smidgen.compression.rewriting.loops.repeats import SCATTERS
+from smidgen.compression.rewriting.loops.slices import Slices
 from smidgen.compression.structure import arguments
 
 aten = torch.ops.aten

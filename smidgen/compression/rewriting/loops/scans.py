@@ -15,7 +15,7 @@ from torch import fx
 
 from smidgen.compression.batch import BatchAxis
 from smidgen.compression.rewriting.insertion import Insertion
-from smidgen.compression.rewriting.loop_nodes import add_loop
+from smidgen.compression.rewriting.loops.nodes import add_loop
 from smidgen.compression.structure import arguments, unsupported
 
 aten = torch.ops.aten
