@@ -94,9 +94,9 @@ def test_what_is_no_loop_stays_unrolled(model: Model) -> None:
 
 
 def test_code_does_not_grow_with_the_window() -> None:
-    """The C for 10 and for 40 frames differs in numbers alone."""
+    """The C for 30 and for 60 frames differs in numbers alone."""
     texts = []
-    for steps in (10, 40):
+    for steps in (30, 60):
         windows = (normal(4, steps, 4),)
         found = lowered(built(Elman), windows)
         graph = fold(found.graph)
