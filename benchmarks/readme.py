@@ -19,7 +19,7 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.foreign_table import breadth, foreign_table, streamed_table
-from benchmarks.kernel_table import kernel_table
+from benchmarks.kernel_table import arenas, kernel_table, keyword_table
 from benchmarks.modules import module_table
 from smidgen.errors import DataError, SmidgenError
 from smidgen.lowering import operator_table
@@ -139,6 +139,8 @@ def parts_of(page: str) -> Parts:
         "measured": _on_targets,
         "breadth": lambda: breadth(ROOT),
         "kernels": lambda: kernel_table(ROOT),
+        "arenas": lambda: arenas(ROOT),
+        "keywords": lambda: keyword_table(ROOT),
         "foreign": lambda: foreign_table(ROOT),
         "streamed": lambda: streamed_table(ROOT),
     }
