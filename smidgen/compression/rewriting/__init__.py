@@ -82,6 +82,7 @@ def rewrite_by_constants(graph: fx.Graph, constants: Constants, batch: BatchAxis
         fuse_cumulative_attention(graph),
         fuse_cumulative_mean(graph, constants),
         fuse_rotary(graph, constants, batch),
+        drop_identities(graph, constants),
         fuse_fourier_convolutions(graph, constants),
         part_complex_numbers(graph),
         merge_constant_products(graph),  # those of real and imaginary parts
