@@ -65,12 +65,23 @@ def words_and_numbers(text):
     return NUMBER.sub("#", plain), [float(number.replace(",", "")) for number in NUMBER.findall(plain)]
 
 
-def test_the_example_prints_what_it_shows(example):
+def assert_prints(page, printed):
     """The words are equal; the numbers within 2 %, as floats differ in the last bit between processors."""
-    shown = part(README, "output").removeprefix("```text\n").removesuffix("\n```")
-    (words, numbers), (found_words, found_numbers) = words_and_numbers(shown), words_and_numbers(example[0])
+    shown = part(page, "output").removeprefix("```text\n").removesuffix("\n```")
+    (words, numbers), (found_words, found_numbers) = words_and_numbers(shown), words_and_numbers(printed)
     assert found_words == words
     assert found_numbers == pytest.approx(numbers, rel=0.02)
+
+
+def test_the_example_prints_what_it_shows(example):
+    """That of the README."""
+    assert_prints(README, example[0])
+
+
+def test_the_example_of_streaming_prints_what_it_shows(readme, tmp_path):
+    """That of docs/streaming.md."""
+    page = (ROOT / "docs/streaming.md").read_text(encoding="utf-8")
+    assert_prints(page, readme.run_example(page, tmp_path))
 
 
 def test_the_example_in_c_compiles_against_the_example_in_python(example):
