@@ -31,6 +31,7 @@ from smidgen.numerics.window import Window
 Spoil = Callable[[Graph], Graph]
 
 INTEGERS = every_integer_operator()
+STEPS = every_step_operator()
 FLOATS = every_float_operator()
 
 
@@ -276,6 +277,9 @@ SHAPES: dict[str, tuple[Spoil, str]] = {
     ),
     "steps without end": (with_param("steps", "values", lambda a: a[:-1]), "thresholds must rise and have one value"),
     "filled": (with_attr("pad", "fill", -32768), "fill -32768 is no value of int16"),
+    "begun": (
+        lambda _: with_attr("history", "initial", -(2**31), STEPS)(STEPS), r"initial -2147483648 is no value of int"
+    ),
     "matrices": (with_attr("matmul", "transposed", False), r"\(6, 4\) and \(6, 4\) do not go together, transposed=F"),
     "leading axes": (lambda _: matrices_of_unlike_leading_axes(), r"leading axes \(2,\) and \(3,\) differ; one of"),
     "vectors": (lambda _: product_of_vectors(), r"matrices have two axes at least, got \(4,\) and \(4, 4\)"),

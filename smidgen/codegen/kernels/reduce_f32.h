@@ -61,8 +61,8 @@ SMIDGEN_KERNEL void position_f32(const smidgen_f32 *x, smidgen_s32 *y, uint32_t 
             uint32_t position = 0U;
             for (uint32_t r = 1U; r < reduced; ++r) {
                 const float value = x[(((o * reduced) + r) * inner) + i];
-                const int beyond = (least != 0U) ? (value < found) : (value > found);
-                if ((found == found) && ((beyond != 0) || (value != value))) {
+                const uint32_t beyond = ((least != 0U) ? (value < found) : (value > found)) ? 1U : 0U;
+                if ((found == found) && ((beyond != 0U) || (value != value))) {
                     found = value;
                     position = r;
                 }

@@ -6,6 +6,7 @@ from smidgen.errors import GraphError
 from smidgen.ir.graph import Op, State, Tensor
 from smidgen.ir.ops.op_spec import AXIS, SIZE, Array, Form, Operands, OpSpec, Shape, axis_of, integer
 from smidgen.numerics import history
+from smidgen.numerics.fixed_point import integer_range
 
 # ---- history ---------------------------------------------------------------------------------------------------------
 
@@ -30,6 +31,12 @@ def _history_states(op: Op, x: Operands, y: Tensor) -> tuple[State, ...]:
 def _history(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
     frame, ring, following = arrays
     return history.history(frame, ring, following, axis=integer(op, "axis") + 1, dilation=integer(op, "dilation"))
+
+
+def _prove_history(op: Op, x: Operands, y: Tensor) -> None:
+    low, high = integer_range(y.dtype)
+    if not low <= integer(op, "initial") <= high:
+        raise GraphError(f"{op.name}: initial {op.attrs['initial']} is no value of {y.dtype}")
 
 
 _HISTORY = {**AXIS, "taps": range(2, 2**31), "dilation": SIZE}
@@ -78,7 +85,7 @@ _ROW = Form(attrs=AXIS, evaluate=_stored_row)
 SPECS: Mapping[str, OpSpec] = {
     "history": OpSpec(
         arity=1, shape=_history_shape, time="window", moves=True, states=_history_states,
-        integer=Form(attrs={**_HISTORY, "initial": range(-(2**31), 2**31)}, evaluate=_history),
+        integer=Form(attrs={**_HISTORY, "initial": range(-(2**31), 2**31)}, prove=_prove_history, evaluate=_history),
         float32=Form(attrs={**_HISTORY, "initial": float}, evaluate=_history),
     ),
     "recent": OpSpec(
