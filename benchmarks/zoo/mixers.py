@@ -162,6 +162,6 @@ SPECIMENS: dict[str, dict[str, Any]] = {
     "d-linear": {"build": DLinear, "shape": (16, 3), "causal": False},
     "patch-tst": {"build": PatchTST, "shape": (24, 2), "causal": False},
     "n-beats": {"build": NBeats, "shape": (16, 1), "causal": False},
-    "kan": {"build": Kan, "shape": (6, 3), "causal": False},
+    "kan": {"build": Kan, "shape": (6, 3), "causal": True},
     "two-heads": {"build": TwoHeads, "shape": (8, 3), "causal": False},
 }

@@ -191,7 +191,7 @@ def _result_of_one(model: nn.Module, example: Example) -> Any:
 def _imported(exported: ExportedProgram, example: Example) -> FloatProgram:
     exported = functional(exported)
     graph_module, graph = exported.graph_module, exported.graph_module.graph
-    placeholders = placeholder_values(exported)
+    placeholders, positions = placeholder_values(exported), output_positions(exported)
     names = tuple(str(name) for name in exported.graph_signature.user_inputs)
     inputs = example.ordered(names)
     batch = free_sizes(graph, names)
@@ -213,7 +213,6 @@ def _imported(exported: ExportedProgram, example: Example) -> FloatProgram:
     if fuse_selective_scans(graph, constants, values):
         constants = _read_constants(graph_module, placeholders, batch)
     constants = _rewritten(graph_module, placeholders, batch, constants)
-    positions = output_positions(exported)
     output_node = next(node for node in graph.nodes if node.op == "output")
     program = FloatProgram(
         graph_module=graph_module,
