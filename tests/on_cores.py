@@ -28,24 +28,36 @@ def with_extreme_weights(graph: Graph) -> Graph:
     return replace(graph, ops=ops)
 
 
-def random_and_extreme(graph: Graph) -> list[NDArray[np.integer]]:
-    """Return five samples for each integer input: random, of ends and zeros, and of the lowest value."""
+def hostile_inputs(graph: Graph) -> list[NDArray[np.integer]]:
+    """Return ten samples for each integer input: random, of the two ends, of ends and zeros, all of one end."""
     random = np.random.default_rng(1)
     inputs = []
     for tensor in (graph[name] for name in graph.inputs):
         low, high = integer_range(tensor.dtype)
-        drawn = random.integers(low, high + 1, (2, *tensor.shape)), random.choice([low, 0, high], (2, *tensor.shape))
-        inputs.append(np.concatenate([*drawn, np.full((1, *tensor.shape), low)]).astype(tensor.dtype))
+        shape = tensor.shape
+        drawn = (
+            random.integers(low, high + 1, (4, *shape)), random.choice([low, high], (2, *shape)),
+            random.choice([low, 0, high], (2, *shape)), np.full((1, *shape), low), np.full((1, *shape), high),
+        )  # fmt: skip
+        inputs.append(np.concatenate(drawn).astype(tensor.dtype))
     return inputs
 
 
 def check_on_core(graph: Graph, core: str) -> Program:
     """Raise AssertionError where a core gives other bytes than the reference; return the program that it ran."""
-    inputs = random_and_extreme(graph)
+    inputs = hostile_inputs(graph)
     expected = interpret(graph, inputs)
     program = emit(graph, plan_memory(graph), known_inputs=[array[0] for array in inputs])
-    target = replace(find_target(core), ram_bytes=1 << 20, flash_bytes=1 << 20)
-    found = Emulator(build_image(program, target), program).run(inputs)
-    for name, actual in zip(graph.outputs, found, strict=True):
+    for name, actual in zip(graph.outputs, run_on_core(core, program, inputs), strict=True):
         np.testing.assert_array_equal(expected[name], actual)
     return program
+
+
+def run_on_core(
+    core: str, program: Program, inputs: list[NDArray[np.integer]], *, right: str = "", wrong: str = ""
+) -> list[NDArray[np.generic]]:
+    """Return what a program answers on an emulated core; `right` in its kernels is replaced by `wrong`."""
+    files = {name: text.replace(right, wrong) if right else text for name, text in program.files.items()}
+    target = replace(find_target(core), ram_bytes=1 << 20, flash_bytes=1 << 20)
+    faulty = replace(program, files=files)
+    return list(Emulator(build_image(faulty, target), faulty).run(inputs))
