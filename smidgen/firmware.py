@@ -9,11 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from smidgen.budget import require_budget
-from smidgen.codegen import Program, emit
+from smidgen.compiled import CompiledModel, in_input_types
 from smidgen.compression import FloatProgram, Plan, Recipe
 from smidgen.compression.inputs import Batch, batches
-from smidgen.delivery import Delivery, save_delivery
 from smidgen.errors import ConfigError, StreamingError
 from smidgen.fidelity import (
     Advice,
@@ -28,18 +26,13 @@ from smidgen.fidelity import (
 from smidgen.fidelity.advice import POOR_DB
 from smidgen.ir import Graph, interpret
 from smidgen.passes import CausalGraph, HoppingGraph, MemoryPlan
-from smidgen.records import Measurement, beside_each_other
 from smidgen.streaming import HoppingFirmware, StreamingFirmware, time_axes
 from smidgen.targets import Target
 from smidgen.verification import (
     Comparison,
     Emulator,
-    HostModel,
-    Runner,
     TracedHostModel,
     compare,
-    measure_choices,
-    open_runner,
 )
 
 Array = NDArray[Any]
@@ -53,7 +46,7 @@ _ADVISED_WINDOWS = 64
 _HOST = "host"
 
 
-class Firmware:
+class Firmware(CompiledModel):
     """One model for one target. Made by `smidgen.compile`."""
 
     def __init__(
@@ -63,42 +56,30 @@ class Firmware:
         lowered: Graph,
         graph: Graph,
         plan: MemoryPlan,
-        program: Program,
         target: Target,
         quantization: Plan,
         relower: Callable[[Recipe], Graph],
-        measured_on: list[Array],
+        windows: list[Array],
         time_axis: int,
+        optimize: str,
         compile_seconds: Mapping[str, float],
     ) -> None:
-        self.float_program = float_program
+        """Generate the program; windows, integers (n, *shape) by input, are those of self-test and measurement."""
+        super().__init__(
+            float_program=float_program, graph=graph, plan=plan, target=target, recipe_name=quantization.recipe.name
+        )
         self.lowered = lowered  # before folding: every layer of the user's model under its own name
-        self.graph = graph
-        self.plan = plan
-        self.program = program
-        self.target = target
         self.quantization = quantization  # which integers stand for which activation, and the recipe that chose them
         self.compile_seconds = compile_seconds  # wall clock by stage, for people
         self._relower = relower  # the graph before folding under another recipe, same model and calibration
-        self._measured_on = measured_on
+        self._windows = windows
         self._time_axis = time_axis  # of the inputs, batch included
+        self.program = self._emitted(optimize)
 
     @property
     def recipe(self) -> Recipe:
         """The recipe that the program was compiled under."""
         return self.quantization.recipe
-
-    @property
-    def recipe_name(self) -> str:
-        """The recipe's name."""
-        return self.recipe.name
-
-    @cached_property
-    def measurement(self) -> Measurement:
-        """RAM, flash and exact instructions on the target; raises BudgetError if the target is too small."""
-        measurement = self._runner.measure(self._measured_on)
-        require_budget(measurement, self.target, self.graph, peak_op=self.plan.peak_op)
-        return measurement
 
     @property
     def streaming(self) -> StreamingFirmware | None:
@@ -125,7 +106,7 @@ class Firmware:
             target=self.target,
             recipe_name=self.recipe_name,
             optimize=self.program.optimize,
-            windows=self._measured_on,
+            windows=self._windows,
         )
 
     def quantize_inputs(self, inputs: Batch) -> list[Array]:
@@ -140,7 +121,7 @@ class Firmware:
     def run(self, inputs: Any) -> torch.Tensor | tuple[torch.Tensor, ...]:
         """Return the integer reference's outputs as real numbers, for a batch or an iterable of batches."""
         parts = [
-            self._dequantize(self.run_integers(batch)) for batch in batches(inputs, self.float_program.input_names)
+            self._dequantized(self.run_integers(batch)) for batch in batches(inputs, self.float_program.input_names)
         ]
         joined = tuple(torch.from_numpy(np.concatenate(column)) for column in zip(*parts, strict=True))
         return joined[0] if len(joined) == 1 else joined
@@ -173,7 +154,7 @@ class Firmware:
         )
         with torch.no_grad():
             floats = [output.numpy() for output in self.float_program.run(batch)]
-        reals = self._dequantize(expected)
+        reals = self._dequantized(expected)
         outputs = tuple(
             output_fidelity(name, float_output, real)
             for name, float_output, real in zip(self.graph.outputs, floats, reals, strict=True)
@@ -199,41 +180,6 @@ class Firmware:
             tensors=() if dump is None else tuple(_dumped(found, Path(dump)) for found in divergences),
         )
 
-    def save(self, folder: str | Path) -> Path:
-        """Write the delivered folder: C, packaging for every build system, the integer graph and `manifest.json`.
-
-        A folder that holds an older delivery is brought up to date; raises DeliveryError, and changes nothing, where
-        files of somebody else stand in the way.
-        """
-        return save_delivery(self.delivery, folder)
-
-    @property
-    def delivery(self) -> Delivery:
-        """All that is delivered, in memory."""
-        return Delivery(
-            program=self.program,
-            graph=self.graph,
-            target=self.target,
-            recipe=self.recipe_name,
-            measurement=self.measurement,
-            parameters=self.float_program.parameter_count,
-        )
-
-    @cached_property
-    def choices(self) -> Mapping[str, Measurement]:
-        """What the program costs optimized for each of `OPTIMIZATIONS`, by name; no byte of any result differs."""
-        known = [array[0] for array in self._measured_on]
-        return measure_choices(
-            lambda optimize: emit(self.graph, self.plan, known_inputs=known, optimize=optimize),
-            self.target,
-            self._measured_on,
-        )
-
-    def __str__(self) -> str:
-        chosen = self.program.optimize
-        heading = f"{self.program.name}, recipe {self.recipe_name}, optimize {chosen}"
-        return f"{heading}\n{self.measurement}\n{beside_each_other(self.choices, chosen)}"
-
     # ---- helpers ----
 
     @cached_property
@@ -248,23 +194,16 @@ class Firmware:
             target=self.target,
             recipe_name=self.recipe_name,
             optimize=self.program.optimize,
-            windows=self._measured_on,
+            windows=self._windows,
         )
 
-    @cached_property
-    def _host(self) -> HostModel:
-        return HostModel(self.program)
+    @property
+    def _measured_on(self) -> list[Array]:
+        return self._windows
 
-    @cached_property
-    def _runner(self) -> Runner:
-        return open_runner(self.program, self.target)
-
-    def _dequantize(self, outputs: list[Array]) -> list[Array]:
-        reals = []
-        for name, array in zip(self.graph.outputs, outputs, strict=True):
-            qparams = self.graph[name].qparams
-            reals.append(array if qparams is None else qparams.dequantize(array).astype(np.float32))
-        return reals
+    @property
+    def _known_inputs(self) -> list[Array]:
+        return [array[0] for array in self._windows]
 
     def _divergences(
         self, comparisons: Mapping[str, Comparison], integers: list[Array], values: Mapping[str, Array]
@@ -294,12 +233,7 @@ class Firmware:
 def quantize_inputs(program: FloatProgram, graph: Graph, inputs: Batch) -> list[Array]:
     """Return a batch of the program's inputs in the graph's input types; raises ConfigError if they do not fit."""
     program.check_inputs(inputs)
-    arrays = []
-    for name, value in zip(graph.inputs, inputs, strict=True):
-        tensor, real = graph[name], value.detach().numpy()
-        quantised = real if tensor.qparams is None else tensor.qparams.quantize(real)
-        arrays.append(np.ascontiguousarray(quantised.astype(tensor.dtype)))
-    return arrays
+    return in_input_types(graph, inputs)
 
 
 def _dumped(divergence: Divergence, folder: Path) -> Path:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.export import ExportedProgram
 
-from smidgen.codegen import check_program_name, emit, find_optimization
+from smidgen.codegen import check_program_name, find_optimization
 from smidgen.compression import FloatProgram, Input, Plan, Recipe, calibrate, find_recipe, import_model, make_plan
 from smidgen.compression.inputs import as_batch, batches
 from smidgen.firmware import MEASURED_WINDOWS, Firmware, quantize_inputs
@@ -66,20 +66,19 @@ def compile(
         graph = schedule(fold(made.graph))
         memory = plan_memory(graph)
     with clock.stage("emit C"):
-        program = emit(graph, memory, known_inputs=[array[0] for array in made.windows], optimize=optimize)
-    firmware = Firmware(
-        float_program=made.float_program,
-        lowered=made.graph,
-        graph=graph,
-        plan=memory,
-        program=program,
-        target=chosen_target,
-        quantization=made.quantization,
-        relower=made.relower,
-        measured_on=made.windows,
-        time_axis=time_axis,
-        compile_seconds=clock.seconds,
-    )
+        firmware = Firmware(
+            float_program=made.float_program,
+            lowered=made.graph,
+            graph=graph,
+            plan=memory,
+            target=chosen_target,
+            quantization=made.quantization,
+            relower=made.relower,
+            windows=made.windows,
+            time_axis=time_axis,
+            optimize=optimize,
+            compile_seconds=clock.seconds,
+        )
     with clock.stage("build and measure"):
         _ = firmware.measurement  # on the emulated core, held against the target's budget
     return firmware

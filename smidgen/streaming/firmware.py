@@ -3,37 +3,27 @@
 Shapes: B recordings, N frames; a recording has the shape of the model's input with N steps along its axis of time.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from smidgen.budget import require_budget
-from smidgen.codegen import Program, emit
+from smidgen.compiled import CompiledModel, in_input_types
 from smidgen.compression import FloatProgram
 from smidgen.compression.inputs import Batch, as_batch
-from smidgen.delivery import Delivery, save_delivery
 from smidgen.errors import ConfigError
 from smidgen.fidelity import Divergence, find_divergence
 from smidgen.ir import Graph, Stepper
 from smidgen.passes import CausalGraph, FrameGraph, HoppingGraph, plan_memory, schedule
-from smidgen.records import Measurement, beside_each_other
 from smidgen.streaming.recordings import Recordings, check_recordings, compare_recordings, in_parts
 from smidgen.streaming.report import StreamReport
 from smidgen.targets import Target
 from smidgen.verification import (
     Comparison,
-    HostModel,
-    Runner,
     TracedHostModel,
     compare,
-    measure_choices,
-    open_runner,
 )
 
 Array = NDArray[Any]
@@ -45,7 +35,7 @@ _MEASURED_FRAMES = 256
 _EMULATED_FRAMES = 256  # of a check, unless told otherwise
 
 
-class FrameFirmware(Generic[Frames]):
+class FrameFirmware(CompiledModel, Generic[Frames]):
     """One model for one target, frame by frame."""
 
     def __init__(
@@ -63,31 +53,22 @@ class FrameFirmware(Generic[Frames]):
         Args: optimize, a name of OPTIMIZATIONS; windows, integers (n, *shape) by input: one after the other, the frames
         of self-test and measurement.
         """
-        self.float_program = float_program
+        graph = schedule(stream.step)
+        super().__init__(
+            float_program=float_program,
+            graph=graph,
+            plan=plan_memory(graph),
+            target=target,
+            recipe_name=recipe_name,
+        )
         self.stream = stream
-        self.target = target
-        self.recipe_name = recipe_name
-        self.graph: Graph = schedule(stream.step)
-        self.plan = plan_memory(self.graph)
         self._frames = [frames.reshape(-1, *frames.shape[2:]) for frames in stream.frames(windows)]
         self.program = self._emitted(optimize)
-
-    @cached_property
-    def measurement(self) -> Measurement:
-        """RAM, flash and exact instructions of a step, the dearest of many; raises BudgetError beyond the target's."""
-        measurement = self._runner.measure(self._measured_on)
-        require_budget(measurement, self.target, self.graph, peak_op=self.plan.peak_op)
-        return measurement
 
     def quantize_inputs(self, recordings: Batch) -> list[Array]:
         """Return recordings (B, *shape at N frames) in the firmware's input types; raises ConfigError for others."""
         check_recordings(self.float_program, self.stream, recordings)
-        arrays = []
-        for name, value in zip(self.graph.inputs, recordings, strict=True):
-            tensor, real = self.graph[name], value.detach().numpy()
-            quantised = real if tensor.qparams is None else tensor.qparams.quantize(real)
-            arrays.append(np.ascontiguousarray(quantised.astype(tensor.dtype)))
-        return arrays
+        return in_input_types(self.graph, recordings)
 
     def run_integers(self, recordings: Batch) -> list[Array]:
         """Return what the reference's steps answer from reset, in the firmware's types; shapes as for `run`."""
@@ -100,11 +81,7 @@ class FrameFirmware(Generic[Frames]):
         Args: recordings, (B, *shape at N frames) for each input. Returns: of a causal model, an output with an axis of
         time as the model returns it for N frames; otherwise (B, answers, *shape), one answer after the other.
         """
-        reals = []
-        for name, array in zip(self.graph.outputs, self.run_integers(as_batch(recordings)), strict=True):
-            qparams = self.graph[name].qparams
-            real = array if qparams is None else qparams.dequantize(array).astype(np.float32)
-            reals.append(torch.from_numpy(real))
+        reals = [torch.from_numpy(real) for real in self._dequantized(self.run_integers(as_batch(recordings)))]
         return reals[0] if len(reals) == 1 else tuple(reals)
 
     def check(
@@ -146,49 +123,15 @@ class FrameFirmware(Generic[Frames]):
             divergence=None if host.first is None else self._divergence(streams, host.first.sample),
         )
 
-    def save(self, folder: str | Path) -> Path:
-        """Write the delivered folder, as `Firmware.save` does; its C has `<name>_step` in place of `<name>_invoke`."""
-        return save_delivery(self.delivery, folder)
-
-    @property
-    def delivery(self) -> Delivery:
-        """All that is delivered, in memory."""
-        return Delivery(
-            program=self.program,
-            graph=self.graph,
-            target=self.target,
-            recipe=self.recipe_name,
-            measurement=self.measurement,
-            parameters=self.float_program.parameter_count,
-        )
-
-    @cached_property
-    def choices(self) -> Mapping[str, Measurement]:
-        """What the program costs optimized for each of `OPTIMIZATIONS`, by name; no byte of any result differs."""
-        return measure_choices(self._emitted, self.target, self._measured_on)
-
-    def __str__(self) -> str:
-        chosen = self.program.optimize
-        heading = f"{self.program.name}, step by step, recipe {self.recipe_name}, optimize {chosen}"
-        return f"{heading}\n{self.measurement}\n{beside_each_other(self.choices, chosen)}"
-
     # ---- helpers ----
-
-    @cached_property
-    def _host(self) -> HostModel:
-        return HostModel(self.program)
-
-    @cached_property
-    def _runner(self) -> Runner:
-        return open_runner(self.program, self.target)
 
     @property
     def _measured_on(self) -> list[Array]:
         return self._first_frames(max(_MEASURED_FRAMES, self.graph.output_clock.frames_for(_KNOWN_ANSWERS)))
 
-    def _emitted(self, optimize: str) -> Program:
-        known = self._first_frames(self.graph.output_clock.frames_for(_KNOWN_ANSWERS))
-        return emit(self.graph, self.plan, known_inputs=known, optimize=optimize)
+    @property
+    def _known_inputs(self) -> list[Array]:
+        return self._first_frames(self.graph.output_clock.frames_for(_KNOWN_ANSWERS))
 
     def _first_frames(self, count: int) -> list[Array]:
         """Return frames of the windows one after the other, from the first again where there are too few."""
