@@ -5,6 +5,7 @@ Layout under the data folder:
     metadata/rooms.json                   the 9 room names; a label's index counts from 0 here
     train/00001/acceleration.csv.gz       t, x, y, z, Kitchen_AP, Lounge_AP, Upstairs_AP, Study_AP
     train/00001/location_0.csv            start, end, name, index of each room visit, first annotator
+    train/00001/location_1.csv            the same by the second annotator, in some sequences
     train/00001/meta.json                 the recording's end
 The traps, and what is done about each, are in docs/data.md.
 """
@@ -54,8 +55,17 @@ def sequence_folders(root: Path | str) -> list[Path]:
     return found
 
 
-def load_sequence(folder: Path) -> Recording:
-    """Return one labelled sequence, from its folder under `train`."""
+def second_annotations(root: Path | str) -> list[tuple[Recording, Recording]]:
+    """Return each sequence that two people annotated, with the rooms of the first and with those of the second.
+
+    How far they agree bounds what any model can be scored at. Raises as `load_sphere`.
+    """
+    folders = [folder for folder in sequence_folders(root) if (folder / "location_1.csv").exists()]
+    return [(load_sequence(folder), load_sequence(folder, annotator=1)) for folder in folders]
+
+
+def load_sequence(folder: Path, *, annotator: int = 0) -> Recording:
+    """Return one labelled sequence, from its folder under `train`; annotator 1 is there for some sequences only."""
     rooms = _read_rooms(folder.parent.parent / "metadata" / "rooms.json")
     log = next((p for p in (folder / "acceleration.csv", folder / "acceleration.csv.gz") if p.exists()), None)
     if log is None:
@@ -65,7 +75,7 @@ def load_sequence(folder: Path) -> Recording:
     columns = tuple(f"{name}_AP" for name in ACCESS_POINTS)
     samples = read_samples(read_table(log, columns=("t", *ACCELERATION, *columns)), access_points=columns)
     _check_end(folder / "meta.json", log, float(samples.time_s[-1]))
-    room, n_visits = _read_visits(folder / "location_0.csv", rooms, samples.time_s)
+    room, n_visits = _read_visits(folder / f"location_{annotator}.csv", rooms, samples.time_s)
     heard = np.count_nonzero(~np.isnan(samples.rssi_dbm), axis=0) > 0
     return Recording(
         name=f"sphere/{folder.name}",
