@@ -6,13 +6,14 @@ from smidgen.data.examples import Examples
 from smidgen.data.frames import Frames, to_frames
 from smidgen.data.log_mel import LogMelConfig, log_mel
 from smidgen.data.observations import load_observations
-from smidgen.data.recording import NOT_HEARD_DBM, UNLABELLED, Recording
+from smidgen.data.recording import UNLABELLED, Recording
 from smidgen.data.recording_file import load_recording, save_recording
 from smidgen.data.simulate import Home, simulate_home
 from smidgen.data.sphere import load_sphere
 from smidgen.data.splits import Split, leave_one_out, validation_split
 from smidgen.data.spoken_digits import Utterance, load_spoken_digits, split_by_take
 from smidgen.data.windows import Windows, concatenate, make_windows
+from smidgen.rssi import NOT_HEARD_DBM
 
 __all__ = [
     "NOT_HEARD_DBM",

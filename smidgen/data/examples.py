@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from smidgen.data.recording import NOT_HEARD_DBM, RSSI_RANGE_DBM
+from smidgen.data.recording import RSSI_RANGE_DBM
 from smidgen.errors import ConfigError, DataError, nearest
+from smidgen.rssi import NOT_HEARD_DBM
 
 DBM = "dBm"
 """Unit of examples whose features are levels of radios; only these may hold NaN, which means not heard."""

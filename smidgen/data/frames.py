@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smidgen.data.intervals import interval_of, mean_by_interval, motion_by_interval
-from smidgen.data.recording import NOT_HEARD_DBM, Recording
+from smidgen.data.recording import Recording
 from smidgen.errors import ConfigError, DataError
+from smidgen.rssi import NOT_HEARD_DBM
 
 MOTION_FEATURES = ("mean_x", "mean_y", "mean_z", "std_x", "std_y", "std_z")
 """M, in g."""
@@ -102,7 +103,7 @@ def to_frames(recording: Recording, *, step_s: float = 0.5) -> Frames:
 
 def _rssi(recording: Recording, step: NDArray[np.intp], n_steps: int) -> NDArray[np.int8]:
     """Return the (T, A) mean level of the packets heard in each step, rounded to whole dBm."""
-    mean, heard = mean_by_interval(recording.rssi_dbm, step, n_steps)
+    mean, heard = mean_by_interval(recording.heard_dbm, step, n_steps)
     return np.where(heard > 0, np.rint(mean), NOT_HEARD_DBM).astype(np.int8)
 
 

@@ -12,15 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smidgen.errors import DataError, nearest
-
-NOT_HEARD_DBM = 127
-"""int8 code of an access point that heard nothing, as BLE controllers report it (Core 5.4, Vol 4 Part E, 7.7.65.2)."""
+from smidgen.rssi import FAINTEST_DBM
 
 UNLABELLED = -1
 """Room index outside every annotated visit."""
 
 RSSI_RANGE_DBM = (-127.0, 20.0)
-"""What a BLE controller can report for a packet that it did hear (same section)."""
+"""What a BLE controller can report for a packet (Bluetooth Core 5.4, Vol 4 Part E, 7.7.65.2)."""
 
 LABEL_REACH_S = 1.0
 """A label speaks for the time around its row, but not for the middle of a long gap."""
@@ -57,6 +55,11 @@ class Recording:
     def duration_s(self) -> float:
         """Time of the last row."""
         return float(self.time_s[-1])
+
+    @property
+    def heard_dbm(self) -> NDArray[np.float32]:
+        """(n, A) levels that a receiver can have heard, NaN elsewhere: -120 of another stack is no packet."""
+        return np.where(self.rssi_dbm >= FAINTEST_DBM, self.rssi_dbm, np.float32(np.nan))
 
     def room_at(self, time_s: NDArray[np.floating]) -> NDArray[np.int16]:
         """Return the room of the row nearest to each time; UNLABELLED where no row lies within LABEL_REACH_S."""

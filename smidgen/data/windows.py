@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from smidgen.data.decisions import decide
 from smidgen.data.frames import Frames
-from smidgen.data.recording import NOT_HEARD_DBM, UNLABELLED
+from smidgen.data.recording import UNLABELLED
 from smidgen.errors import ConfigError, DataError
+from smidgen.rssi import NOT_HEARD_DBM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -7,7 +7,7 @@ from smidgen.models.keyword import KeywordConfig, KeywordSpotter
 from smidgen.models.mamba import MambaBlock, MambaBlockConfig, MambaConfig, MambaEncoder, MambaMixer
 from smidgen.models.mamba_backbone import MambaBackbone, MambaBackboneConfig
 from smidgen.models.pretrained import PretrainedModel, load_model
-from smidgen.models.radio import NOT_HEARD_DBM, RadioFrontEnd
+from smidgen.models.radio import RadioFrontEnd
 from smidgen.models.selective_scan import (
     selective_scan,
     selective_scan_reference,
@@ -17,6 +17,7 @@ from smidgen.models.selective_scan import (
 from smidgen.models.ssd import SSDBlock, SSDConfig, SSDEncoder
 from smidgen.models.ssd_scan import ssd_scan, ssd_scan_reference, ssd_scan_states
 from smidgen.models.transformer import TransformerBlock, TransformerConfig, TransformerEncoder
+from smidgen.rssi import NOT_HEARD_DBM
 
 __all__ = [
     "MODEL_NAMES",

@@ -8,28 +8,30 @@ the network: nothing has to be repeated, or may be forgotten, in hand-written co
 import torch
 from torch import Tensor, nn
 
-NOT_HEARD_DBM = 127.0
-"""What a BLE controller reports for an advertiser it did not receive (Bluetooth Core 5.4, Vol 4 Part E, 7.7.65.2)."""
+from smidgen.rssi import FAINTEST_DBM, HEARD_DBM, SATURATED_DBM
 
-FAINTEST_DBM = -110.0
-LOUDEST_DBM = -30.0
 LEVEL_UNIT_DB = 10.0
 MOTION_UNIT_G = 0.5
 """One unit of a feature is a difference that matters: a wall or two, a turn of the wrist. With levels in [0, 1] instead
 the same GRU learns too slowly to use them (SPHERE, inner validation: macro-F1 0.794, against 0.841 in these units)."""
+
+WIDEST_MOTION_G = 16.0
+"""The widest range of a wrist's accelerometer; what lies outside, or is no number, was not measured."""
 
 
 class RadioFrontEnd(nn.Module):
     """Map signal strengths in dBm and wrist motion in g to features (b, t, 2A + M).
 
     Per access point: its level, [-110, -30] dBm clipped and in units of 10 dB above the faintest, 0 where it was not
-    heard, and a mask that is 1 where it was heard: "faint" and "absent" are different evidence. Motion follows in units
-    of 0.5 g.
+    heard, and a mask that is 1 where it was heard: "faint" and "absent" are different evidence. `smidgen.rssi` says
+    which bytes are levels; every other value reads "not heard". Motion follows in units of 0.5 g, 0 where it was not
+    measured. So features are finite and bounded whatever the input holds.
     """
 
     def forward(self, rssi: Tensor, motion: Tensor) -> Tensor:
         """Args: rssi (b, t, A) float, dBm, 127 = not heard; motion (b, t, M) in g. Returns: (b, t, 2A + M)."""
-        heard = rssi.ne(NOT_HEARD_DBM)
-        level = (rssi.clamp(FAINTEST_DBM, LOUDEST_DBM) - FAINTEST_DBM) * (1.0 / LEVEL_UNIT_DB)
-        features = [torch.where(heard, level, 0.0), torch.where(heard, 1.0, 0.0), motion * (1.0 / MOTION_UNIT_G)]
+        heard = rssi.clamp(*HEARD_DBM).eq(rssi)
+        level = (rssi.clamp(FAINTEST_DBM, SATURATED_DBM) - FAINTEST_DBM) * (1.0 / LEVEL_UNIT_DB)
+        measured = torch.where(motion.abs().le(WIDEST_MOTION_G), motion, 0.0)
+        features = [torch.where(heard, level, 0.0), torch.where(heard, 1.0, 0.0), measured * (1.0 / MOTION_UNIT_G)]
         return torch.cat(features, dim=-1)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from smidgen.data import NOT_HEARD_DBM
 from smidgen.data.recording import RSSI_RANGE_DBM
 from smidgen.errors import ConfigError
+from smidgen.rssi import HEARD_DBM, NOT_HEARD_DBM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ def augment_rssi(rssi: Tensor, config: AugmentationConfig, *, generator: torch.G
     Args: rssi (b, t, A) float, dBm, 127 = not heard. Returns: the same shape; what was not heard stays 127, and what
     was heard either becomes 127 or stays within what a controller can report, in whole dBm as it reports them.
     """
-    heard = rssi.ne(NOT_HEARD_DBM)
+    heard = rssi.clamp(*HEARD_DBM).eq(rssi)
     level = rssi + _offset(rssi, config.offset_db, generator) + _noise(rssi, config.noise_db, generator)
     keep = heard & ~_dropped(rssi, config.drop_access_point, generator) & ~_burst(rssi, config, generator)
     return torch.where(keep, level.round().clamp(*RSSI_RANGE_DBM), float(NOT_HEARD_DBM))

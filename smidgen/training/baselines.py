@@ -98,9 +98,9 @@ def _interval_features(recording: Recording, hop_s: float) -> NDArray[np.float64
     """Return mean (A), maximum (A), received share (A), acceleration mean (3) and deviation (3) of all K intervals."""
     interval = interval_of(recording.time_s, hop_s)
     n_intervals = int(interval[-1]) + 1
-    mean, heard = mean_by_interval(recording.rssi_dbm, interval, n_intervals)
+    mean, heard = mean_by_interval(recording.heard_dbm, interval, n_intervals)
     maximum = np.full_like(mean, UNHEARD_DBM)
-    np.maximum.at(maximum, interval, np.nan_to_num(recording.rssi_dbm, nan=UNHEARD_DBM))
+    np.maximum.at(maximum, interval, np.nan_to_num(recording.heard_dbm, nan=UNHEARD_DBM))
     rows = np.maximum(np.bincount(interval, minlength=n_intervals), 1)
     motion = np.zeros((n_intervals, 6))
     if recording.acceleration_g is not None:

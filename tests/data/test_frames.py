@@ -89,6 +89,14 @@ def test_the_counts_of_the_recording_are_kept():
     assert to_frames(make_recording([0.1], counts={"rows_repeating_a_time": 7})).counts["rows_repeating_a_time"] == 7
 
 
+def test_a_flood_of_another_stacks_code_leaves_the_mean_alone():
+    """-120 dBm beside a packet of -70 dBm in one step: the step reads -70, and a step of -120 alone "not heard"."""
+    recording = make_recording(
+        [0.1, 0.2, 0.6], rssi_dbm=np.float32([[-70.0, -120.0], [-120.0, -120.0], [-120.0, -60.0]])
+    )
+    assert to_frames(recording, step_s=0.5).rssi.tolist() == [[-70, NOT_HEARD_DBM], [NOT_HEARD_DBM, -60]]
+
+
 @pytest.mark.parametrize("step_s", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_step_that_is_no_duration_is_refused(step_s):
     """Only a positive, finite step makes sense."""

@@ -71,3 +71,10 @@ def test_room_at_equals_a_search_over_all_rows():
         nearest = np.abs(time_s - time).argmin()
         expected = recording.room[nearest] if abs(time_s[nearest] - time) <= 1.0 else UNLABELLED
         assert expected == room
+
+
+def test_what_no_receiver_hears_is_not_heard():
+    """-120 dBm is how other stacks write "nothing": no level in `heard_dbm`, while -110 and louder stay as they are."""
+    written = np.float32([[-120.0, -110.0], [-110.5, np.nan], [-1.0, 20.0]])
+    heard = make_recording([0.1, 0.2, 0.3], rssi_dbm=written).heard_dbm
+    np.testing.assert_array_equal(np.float32([[np.nan, -110.0], [np.nan, np.nan], [-1.0, 20.0]]), heard)

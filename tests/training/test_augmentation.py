@@ -23,7 +23,7 @@ configs = st.builds(
 def windows(*, batch: int = 16, steps: int = 12, access_points: int = 4, seed: int = 0) -> torch.Tensor:
     """(b, t, A) whole dBm, about a third not heard."""
     draw = torch.Generator().manual_seed(seed)
-    rssi = torch.randint(-127, 21, (batch, steps, access_points), generator=draw).float()
+    rssi = torch.randint(-110, 21, (batch, steps, access_points), generator=draw).float()
     rssi[torch.rand(rssi.shape, generator=draw) < 0.3] = NOT_HEARD
     return rssi
 
@@ -40,6 +40,13 @@ def test_nothing_is_heard_that_was_not(config, seed):
     assert bool((result[rssi == NOT_HEARD] == NOT_HEARD).all())
     heard = result[result != NOT_HEARD]
     assert bool(((heard >= -127) & (heard <= 20) & (heard == heard.round())).all())
+
+
+@given(config=configs, seed=st.integers(0, 2**31))
+def test_what_another_stack_writes_for_nothing_is_never_lifted_into_a_level(config, seed):
+    """-111 to -128 and 21 to 126 mean "not heard", and an offset does not make packets of them."""
+    codes = torch.cat([torch.arange(-128.0, -110.0), torch.arange(21.0, 128.0)])
+    assert bool((augmented(codes.reshape(1, -1, 1), config, seed) == NOT_HEARD).all())
 
 
 @given(config=configs, seed=st.integers(0, 2**31))
