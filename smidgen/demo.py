@@ -5,36 +5,29 @@ a killed demonstration continues where it stopped.
 """
 
 import json
-import multiprocessing
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from smidgen.benchmark import Benchmark, load_benchmark
 from smidgen.evaluation import macro_f1_without
-from smidgen.experiment import RECIPES, Job, JobResult, environment, run_job
+from smidgen.experiment import RECIPES, Job, JobResult, run_job
+from smidgen.jobs import Task, environment, run_side_by_side
 from smidgen.models import MODEL_NAMES
+from smidgen.pooling import Labels, Pool
 from smidgen.training.baselines import BASELINES, baseline_predictions
-from smidgen.training.metrics import confusion_matrix, paired_bootstrap, score, time_blocks
+from smidgen.training.metrics import confusion_matrix, paired_bootstrap, time_blocks
 from smidgen.whole_file import write_whole
-
-_WORKERS = 2
 
 #: Windows of each held-out recording that also run on the emulated core; the real recordings run whole.
 _EMULATED_WINDOWS = {"simulated": 100, "sphere": None}
 
 #: What of the report document `summary.json` holds: every figure, but not what only the page draws.
 SUMMARY = ("title", "command", "versions", "data", "rare_rooms", "results", "pooled", "baselines")
-
-Labels = NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,39 +77,13 @@ def _jobs(config: DemoConfig, benchmark: Benchmark) -> list[Job]:
 def _run_all(
     config: DemoConfig, jobs: Sequence[Job], baselines: Sequence[tuple[str, int]]
 ) -> tuple[list[JobResult], dict[tuple[str, int], Labels]]:
-    """Run jobs and baselines in worker processes with a progress bar on stderr; results in the order asked."""
-    results: dict[int, JobResult] = {}
-    predictions: dict[tuple[str, int], Labels] = {}
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        TextColumn("{task.fields[last]}"),
-    )  # fmt: skip
-    context = multiprocessing.get_context("spawn")
-    console = Console(stderr=True)
-    with (
-        Progress(*columns, console=console) as progress,
-        ProcessPoolExecutor(_WORKERS, mp_context=context) as pool,
-    ):
-        bar = progress.add_task("train, compile, prove", total=len(jobs) + len(baselines), last="")
-        futures: dict[Any, tuple[str, Callable[[Any], None]]] = {}
-        for number, job in enumerate(jobs):
-            futures[pool.submit(run_job, job)] = (job.name, _keep(results, number))
-        for name, index in baselines:
-            future = pool.submit(_baseline, config.data, config.root, name, index)
-            futures[future] = (f"{name} split {index}", _keep(predictions, (name, index)))
-        try:
-            for future in as_completed(futures):
-                label, keep = futures[future]
-                keep(future.result())
-                progress.update(bar, advance=1, last=f"done: {label}")
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    return [results[number] for number in range(len(jobs))], predictions
-
-
-def _keep(store: dict[Any, Any], key: Any) -> Callable[[Any], None]:
-    return lambda value: store.__setitem__(key, value)
+    """Run jobs and baselines side by side; results in the order asked."""
+    tasks = [Task(name=job.name, function=run_job, arguments=(job,)) for job in jobs]
+    for name, index in baselines:
+        arguments = (config.data, config.root, name, index)
+        tasks.append(Task(name=f"{name} split {index}", function=_baseline, arguments=arguments))
+    found = run_side_by_side(tasks, "train, compile, prove")
+    return found[: len(jobs)], dict(zip(baselines, found[len(jobs) :], strict=True))
 
 
 def _baseline(data: str, root: Path | None, name: str, index: int) -> Labels:
@@ -163,21 +130,12 @@ def document(
     }
 
 
-class _Pool:
-    """Scores over all splits at once; rooms of several homes are told apart as "home/room"."""
+class _Pool(Pool):
+    """Rows of the leaderboard: scores over all splits at once."""
 
     def __init__(self, benchmark: Benchmark) -> None:
-        homes = list(dict.fromkeys(benchmark.homes))
-        self.rooms: tuple[str, ...] = ()
-        self.rare: tuple[str, ...] = ()
-        self._offset: dict[str, int] = {}
+        super().__init__(benchmark)
         self._home = benchmark.homes
-        for home in homes:
-            rooms = benchmark.splits[benchmark.homes.index(home)].test[0].rooms
-            self._offset[home] = len(self.rooms)
-            prefix = f"{home}/" if len(homes) > 1 else ""
-            self.rooms += tuple(prefix + room for room in rooms)
-            self.rare += tuple(prefix + room for room in benchmark.rare_rooms(home))
 
     def row(self, results: Sequence[JobResult], model: str, recipe: str) -> dict[str, Any]:
         """Return one row of the leaderboard: a model under a recipe over all splits and seeds."""
@@ -191,9 +149,9 @@ class _Pool:
         floats, compiled = [], []
         for seed in seeds:
             parts = [result for result, record in chosen if record.seed == seed]
-            truth = self._joined(parts, "truth")
-            floats.append(score(truth, self._joined(parts, "float"), rooms=self.rooms))
-            compiled.append(score(truth, self._joined(parts, recipe), rooms=self.rooms))
+            truth = _labels_of(parts, "truth")
+            floats.append(self.score(truth, _labels_of(parts, "float")))
+            compiled.append(self.score(truth, _labels_of(parts, recipe)))
         records = [record for _, record in chosen]
         agreements = [record.argmax_agreement for record in records]
         return {
@@ -221,10 +179,7 @@ class _Pool:
 
     def baseline(self, name: str, truths: Sequence[Labels], predicted: Sequence[Labels]) -> dict[str, Any]:
         """Return the scores of one baseline over all splits."""
-        offsets = [self._offset[home] for home in self._home]
-        truth = np.concatenate([labels + offset for labels, offset in zip(truths, offsets, strict=True)])
-        joined = np.concatenate([labels + offset for labels, offset in zip(predicted, offsets, strict=True)])
-        scores = score(truth, joined, rooms=self.rooms)
+        scores = self.score(zip(self._home, truths, strict=True), zip(self._home, predicted, strict=True))
         return {
             "name": name,
             "macro_f1": scores.macro_f1,
@@ -232,21 +187,21 @@ class _Pool:
             "accuracy": scores.accuracy,
         }
 
-    def _joined(self, results: Iterable[JobResult], key: str) -> Labels:
-        return np.concatenate(
-            [result.predictions[key].astype(np.int64) + self._offset[result.home] for result in results]
-        )
-
     def _interval(self, results: Sequence[JobResult], recipe: str) -> list[float]:
         """Return the 95 % paired bootstrap interval of compiled minus float macro-F1, in blocks of a minute."""
         recordings = list(dict.fromkeys(result.recording for result in results))
         number = np.concatenate([np.full(len(r.predictions["truth"]), recordings.index(r.recording)) for r in results])
         groups = time_blocks(number, np.concatenate([result.predictions["time_s"] for result in results]))
         interval = paired_bootstrap(
-            self._joined(results, "truth"), self._joined(results, "float"), self._joined(results, recipe),
+            *(self.joined(_labels_of(results, key)) for key in ("truth", "float", recipe)),
             groups=groups, n_rooms=len(self.rooms), seed=0,
         )  # fmt: skip
         return [interval.low, interval.high]
+
+
+def _labels_of(results: Iterable[JobResult], key: str) -> list[tuple[str, Labels]]:
+    """Return one kind of prediction, or the truth, of each result with its home."""
+    return [(result.home, result.predictions[key]) for result in results]
 
 
 def _labels(benchmark: Benchmark, index: int) -> Labels:

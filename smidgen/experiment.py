@@ -1,16 +1,13 @@
 """One trained model and its compiled programs on one split: a job that runs alone, leaves its results and resumes."""
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
-from functools import cache, cached_property
-from importlib.metadata import version
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.numpy import load_file, save
 
 from smidgen.benchmark import Benchmark, load_benchmark
 from smidgen.compression import FloatProgram, import_model
@@ -19,6 +16,7 @@ from smidgen.data import Recording, Split, Windows
 from smidgen.errors import CheckpointError, ConfigError
 from smidgen.evaluation import SENSOR_INPUTS, Evaluation, evaluate, model_inputs
 from smidgen.firmware import Firmware
+from smidgen.jobs import Finished, read_finished, write_finished
 from smidgen.models import LastStep, RoomClassifier, build_model
 from smidgen.pipeline import compile
 from smidgen.records import EvaluationRecord
@@ -26,7 +24,6 @@ from smidgen.training import TrainingResult, load_model, train
 from smidgen.whole_file import write_whole
 
 RECIPES = ("int8", "float32")
-VERSIONED = ("smidgen", "torch", "lightning", "numpy", "scikit-learn", "ziglang", "unicorn")
 CALIBRATION_WINDOWS = 512
 
 
@@ -197,20 +194,14 @@ def read_result(job: Job) -> JobResult | None:
 
     Raises CheckpointError if the folder holds the result of another job.
     """
-    path = Path(job.folder) / "result.json"
-    if not path.exists():
+    finished = read_finished(Path(job.folder), asdict(job))
+    if finished is None:
         return None
-    document = json.loads(path.read_text())
-    if document["job"] != asdict(job):
-        raise CheckpointError(
-            f"{path} is the result of another job ({document['job']}); choose another folder with --out"
-        )
-    if document["environment"] != environment():
-        return None
+    document = finished.document
     return JobResult(
         records=tuple(EvaluationRecord(**record) for record in document["records"]),
         measurements=tuple(document["measurements"]),
-        predictions=load_file(Path(job.folder) / "predictions.safetensors"),
+        predictions=dict(finished.arrays),
         recording=document["recording"],
         rooms=tuple(document["rooms"]),
         home=document["home"],
@@ -238,27 +229,12 @@ def load_job(folder: Path) -> Job:
         ) from error
 
 
-@cache
-def environment() -> dict[str, str]:
-    """Return what decides the figures: versions of what computes, and a hash of this package's own sources."""
-    digest = hashlib.sha256()
-    package = Path(__file__).parent
-    for path in sorted(path for path in package.rglob("*") if path.suffix in (".py", ".h", ".c", ".ld")):
-        digest.update(str(path.relative_to(package)).encode() + path.read_bytes())
-    return {**{name: version(name) for name in VERSIONED}, "source": digest.hexdigest()[:16]}
-
-
 def _write_result(job: Job, result: JobResult) -> None:
-    folder = Path(job.folder)
-    arrays = {name: np.ascontiguousarray(array) for name, array in result.predictions.items()}
-    write_whole(folder / "predictions.safetensors", save(arrays))
     document = {
-        "job": asdict(job),
-        "environment": environment(),
         "recording": result.recording,
         "rooms": result.rooms,
         "home": result.home,
         "records": [asdict(record) for record in result.records],
         "measurements": result.measurements,
     }
-    write_whole(folder / "result.json", (json.dumps(document, indent=1) + "\n").encode())
+    write_finished(Path(job.folder), asdict(job), Finished(document=document, arrays=result.predictions))
