@@ -19,7 +19,7 @@ from smidgen.experiment import RECIPES, Job, JobResult, run_job
 from smidgen.jobs import Task, environment, run_side_by_side
 from smidgen.models import MODEL_NAMES
 from smidgen.pooling import Labels, Pool
-from smidgen.training.baselines import BASELINES, baseline_predictions
+from smidgen.training.baselines import CAUSAL_BASELINES, baseline_predictions
 from smidgen.training.metrics import confusion_matrix, paired_bootstrap, time_blocks
 from smidgen.whole_file import write_whole
 
@@ -47,7 +47,7 @@ def run_demo(config: DemoConfig) -> dict[str, Any]:
     """Run all jobs, and write `report.json` and `summary.json` into the run folder; returns the report document."""
     benchmark = load_benchmark(config.data, config.root, config.folds)
     jobs = _jobs(config, benchmark)
-    baselines = [(name, index) for name in BASELINES for index in range(len(benchmark.splits))]
+    baselines = [(name, index) for name in CAUSAL_BASELINES for index in range(len(benchmark.splits))]
     results, predictions = _run_all(config, jobs, baselines)
     found = document(config, benchmark, results, predictions)
     config.out.mkdir(parents=True, exist_ok=True)
@@ -115,7 +115,8 @@ def document(
         "results": [asdict(record) for result in results for record in result.records],
         "pooled": pooled,
         "baselines": [
-            pool.baseline(name, truths, [baselines[name, index] for index in range(len(truths))]) for name in BASELINES
+            pool.baseline(name, truths, [baselines[name, index] for index in range(len(truths))])
+            for name in CAUSAL_BASELINES
         ],
         "rare_rooms": list(pool.rare),
         "confusion": [_confusion(result, "int8") for result in first_seed if result.records[0].model == best["model"]],

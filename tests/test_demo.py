@@ -14,7 +14,7 @@ from smidgen.demo import DemoConfig, document
 from smidgen.experiment import JobResult
 from smidgen.records import EvaluationRecord
 from smidgen.report import render_html
-from smidgen.training.baselines import BASELINES
+from smidgen.training.baselines import CAUSAL_BASELINES
 from smidgen.training.metrics import score
 
 RECORD = EvaluationRecord(
@@ -67,7 +67,7 @@ def made(benchmark) -> dict:
     """The document of two seeds over both homes."""
     results = [_result(benchmark, index, seed=seed, wrong=3 + seed) for seed in (0, 1) for index in (0, 1)]
     truths = [benchmark.windows(split.test).label for split in benchmark.splits]
-    baselines = {(name, index): truths[index] for name in BASELINES for index in (0, 1)}
+    baselines = {(name, index): truths[index] for name in CAUSAL_BASELINES for index in (0, 1)}
     return document(DemoConfig(models=("mamba",)), benchmark, results, baselines)
 
 
@@ -93,7 +93,7 @@ def test_pooled_scores_are_those_of_all_decisions_at_once(benchmark, made):
 
 def test_a_perfect_baseline_scores_one(made):
     """The baseline rows hold scores of the same decisions."""
-    assert [row["macro_f1"] for row in made["baselines"]] == [1.0] * len(BASELINES)
+    assert [row["macro_f1"] for row in made["baselines"]] == [1.0] * len(CAUSAL_BASELINES)
 
 
 def test_every_result_row_holds_the_keys_of_the_record(made):

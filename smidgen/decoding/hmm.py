@@ -40,7 +40,8 @@ def fixed_lag_max_product(evidence: Scores, transitions: Transitions, *, lag: in
     rooms are the Viterbi path. Raises ConfigError for a negative lag.
     """
     scores = _lagged(evidence, transitions, lag, _maximum)
-    return scores - scores.max(axis=1, keepdims=True)
+    scores -= scores.max(axis=1, keepdims=True)
+    return scores
 
 
 def forward_backward(evidence: Scores, transitions: Transitions) -> Scores:

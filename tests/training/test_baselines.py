@@ -9,7 +9,13 @@ from smidgen.data import UNLABELLED, decide, leave_one_out, make_windows, to_fra
 from smidgen.data.simulate import simulate_home
 from smidgen.data.sphere import load_sphere
 from smidgen.errors import ConfigError, DataError
-from smidgen.training.baselines import BASELINES, baseline_predictions, decision_features
+from smidgen.training.baselines import (
+    BASELINES,
+    CAUSAL_BASELINES,
+    baseline_predictions,
+    baseline_probabilities,
+    decision_features,
+)
 from smidgen.training.metrics import score
 
 DATA = Path(os.environ.get("SMIDGEN_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -82,7 +88,27 @@ def test_baselines_answer_the_windows_decisions(name):
     np.testing.assert_array_equal(predicted, baseline_predictions(name, train, test, seed=0))
 
 
+def test_intervals_ahead_follow_those_past_and_are_empty_behind_the_end():
+    """The own interval, two before it, two after it; behind the end nothing is heard."""
+    own = decision_features(two_rooms(), hop_s=2.0, past=0)
+    features = decision_features(two_rooms(), hop_s=2.0, past=2, ahead=2).reshape(len(own), 5, -1)
+    np.testing.assert_array_equal(own[[7, 6, 5, 8, 9]], features[7])
+    np.testing.assert_array_equal(own[-2], features[-3, 3])
+    assert (features[-1, 4, :4] == -110.0).all()
+
+
 @pytest.mark.parametrize("name", BASELINES)
+def test_predictions_are_the_most_probable_rooms(name):
+    """Probabilities sum to 1, a room that never trained has none, and the largest is the prediction."""
+    train, test = [two_rooms(1)], two_rooms(3)
+    probabilities = baseline_probabilities(name, train, test, seed=0)
+    assert probabilities.shape == (len(decide(test)), len(test.rooms))
+    np.testing.assert_allclose(1.0, probabilities.sum(axis=1))
+    assert (probabilities[:, 2] == 0).all()
+    np.testing.assert_array_equal(baseline_predictions(name, train, test, seed=0), probabilities.argmax(axis=1))
+
+
+@pytest.mark.parametrize("name", CAUSAL_BASELINES)
 def test_baselines_are_causal(name):
     """What happens later does not change an answer."""
     recording = two_rooms(3)
@@ -108,7 +134,7 @@ def test_what_baselines_cannot_do_is_refused():
     with pytest.raises(ConfigError, match=r"no baseline is called 'random-forrest'; did you mean 'random-forest'"):
         baseline_predictions("random-forrest", [two_rooms(1)], two_rooms(2), seed=0)
     other = two_rooms(1, name="other/1", rooms=("a", "b", "c"))
-    with pytest.raises(DataError, match="other/1 and test/1 differ in rooms or access points"):
+    with pytest.raises(DataError, match="test/1 is of another home: rooms"):
         baseline_predictions("random-forest", [other], two_rooms(2), seed=0)
     unlabelled = two_rooms(1, room=np.full(2400, UNLABELLED, dtype=np.int16))
     with pytest.raises(DataError, match="no labelled decision to train 'random-forest' on in 1 recordings"):
