@@ -1,6 +1,6 @@
 """Calls of attention and of rotary positions."""
 
-from smidgen.codegen.c_text import floating, signed
+from smidgen.codegen.c_text import signed
 from smidgen.codegen.calls.site import Call, Emitters, Site, bits, call, sizes
 from smidgen.ir.ops.attention import pair_room, runs_on_query_pairs, span_of
 
@@ -66,7 +66,7 @@ def _turned(site: Site) -> list[str]:
 
 
 def _float_attention(site: Site) -> Call:
-    scale = floating(float(site.op.attrs["scale"]))  # type: ignore[arg-type]
+    scale = site.floating("scale")
     return call("attention_f32", "attention_f32", [*_operands(site, "float32"), *_span(site), scale])
 
 

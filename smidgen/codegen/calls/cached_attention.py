@@ -1,6 +1,6 @@
 """Calls of one step of attention."""
 
-from smidgen.codegen.c_text import floating, signed
+from smidgen.codegen.c_text import signed
 from smidgen.codegen.calls.site import Call, Emitters, Site, bits, call, sizes
 
 _SCALES = (
@@ -29,7 +29,7 @@ def _attention(site: Site) -> Call:
 
 
 def _float_attention(site: Site) -> Call:
-    scale = floating(float(site.op.attrs["scale"]))  # type: ignore[arg-type]
+    scale = site.floating("scale")
     return call("cached_attention_f32", "cached_attention_f32", [*_operands(site, "float32"), scale])
 
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from smidgen.codegen.c_text import floating, signed, unsigned
+from smidgen.codegen.c_text import signed, unsigned
 from smidgen.codegen.calls.site import Call, Emitters, Site, bits, call, sizes
 from smidgen.errors import GraphError
 from smidgen.ir.graph import DTYPE_BYTES, Tensor
@@ -98,7 +98,7 @@ def _pad(site: Site) -> Call:
 
 
 def _float_pad(site: Site) -> Call:
-    fill = floating(float(site.op.attrs["fill"]))  # type: ignore[arg-type]
+    fill = site.floating("fill")
     return call("layout", "pad_f32", [site.at(site.x[0]), site.at(site.y), *_pad_counts(site), fill])
 
 

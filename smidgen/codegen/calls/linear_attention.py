@@ -1,6 +1,6 @@
 """Calls of causal attention without a softmax."""
 
-from smidgen.codegen.c_text import floating, signed
+from smidgen.codegen.c_text import signed
 from smidgen.codegen.calls.site import Call, Emitters, Site, bits, call, sizes
 
 
@@ -20,7 +20,7 @@ def _linear_attention(site: Site) -> Call:
 
 
 def _float_linear_attention(site: Site) -> Call:
-    scale = floating(float(site.op.attrs["scale"]))  # type: ignore[arg-type]
+    scale = site.floating("scale")
     return call("linear_attention_f32", "linear_attention_f32", [*_operands(site), scale])
 
 

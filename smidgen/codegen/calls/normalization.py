@@ -1,6 +1,6 @@
 """Calls of norms."""
 
-from smidgen.codegen.c_text import floating, signed, signed64
+from smidgen.codegen.c_text import signed, signed64
 from smidgen.codegen.calls.site import Call, Emitters, Site, bits, call, rows, sizes
 from smidgen.ir.ops.normalization import places, runs_on_norm_stream
 from smidgen.numerics.norm_stream import one_bias
@@ -47,7 +47,7 @@ def _parts(site: Site) -> list[str]:
 
 
 def _eps(site: Site) -> str:
-    return floating(float(site.op.attrs["eps"]))  # type: ignore[arg-type]
+    return site.floating("eps")
 
 
 def _float_rms_norm(site: Site) -> Call:

@@ -1,6 +1,6 @@
 """Calls of operators that treat each element alone."""
 
-from smidgen.codegen.c_text import floating, signed64
+from smidgen.codegen.c_text import signed64
 from smidgen.codegen.calls.site import Call, Emitters, Site, bits, call, sizes
 from smidgen.errors import GraphError
 from smidgen.ir.walk import MOST_AXES, broadcast_steps, collapsed
@@ -72,7 +72,7 @@ def _rescale(site: Site) -> Call:
 
 def _float_pointwise(site: Site) -> Call:
     function = str(site.op.attrs["function"])
-    scalars = [floating(float(site.op.attrs[key])) for key in float32.SCALARS.get(function, ())]  # type: ignore[arg-type]
+    scalars = [site.floating(key) for key in float32.SCALARS.get(function, ())]
     arguments = [site.at(site.x[0]), site.at(site.y), *sizes(site.y.size), *scalars]
     return call("pointwise_f32", f"{function}_f32", arguments)
 

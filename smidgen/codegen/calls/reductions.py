@@ -2,7 +2,7 @@
 
 import math
 
-from smidgen.codegen.c_text import floating, unsigned
+from smidgen.codegen.c_text import unsigned
 from smidgen.codegen.calls.site import Call, Emitters, Site, bits, call, rows, sizes
 
 
@@ -75,7 +75,7 @@ def _float_second_moment(site: Site) -> Call:
     x, attrs = site.x[0], site.op.attrs
     arguments = [
         site.at(x), site.at(site.y), *sizes(rows(x), x.shape[-1]), unsigned(bool(attrs["centred"])),
-        unsigned(bool(attrs["root"])), floating(float(attrs["divisor"])),  # type: ignore[arg-type]
+        unsigned(bool(attrs["root"])), site.floating("divisor"),
     ]  # fmt: skip
     return call("moment_f32", "second_moment_f32", arguments)
 

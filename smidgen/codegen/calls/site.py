@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from smidgen.codegen.c_text import BITS, arena_view, signed, unsigned
+from smidgen.codegen.c_text import BITS, arena_view, floating, signed, unsigned
 from smidgen.codegen.weights import Constants
 from smidgen.ir.graph import DTYPE_BYTES, Graph, Op, Tensor
 from smidgen.ir.ops import states_of
+from smidgen.ir.ops.op_spec import integer, number
 from smidgen.passes.memory_plan import MemoryPlan
 
 
@@ -71,7 +72,11 @@ class Site:
 
     def integer(self, key: str) -> int:
         """Return an integer attribute."""
-        return int(self.op.attrs[key])  # type: ignore[arg-type]
+        return integer(self.op, key)
+
+    def floating(self, key: str) -> str:
+        """Return a real attribute as a float literal."""
+        return floating(number(self.op, key))
 
     def signed(self, *keys: str) -> list[str]:
         """Return attributes as signed literals."""

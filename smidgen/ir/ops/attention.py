@@ -22,6 +22,7 @@ from smidgen.ir.ops.op_spec import (
     arithmetic_attrs,
     float_params,
     integer,
+    number,
     prove_exponent,
     require_below,
     require_int16,
@@ -123,7 +124,7 @@ def _attention(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
 
 def _float_attention(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
     q, k, v = arrays
-    scale = float(op.attrs["scale"])  # type: ignore[arg-type]
+    scale = number(op, "scale")
     parts = [
         float32.attention(q[:, rows], k[:, keys], v[:, keys], **asdict(span), **float_params(op), scale=scale)
         for rows, keys, span in _blocks(op, x)

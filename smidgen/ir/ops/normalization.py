@@ -19,6 +19,7 @@ from smidgen.ir.ops.op_spec import (
     arithmetic_attrs,
     float_params,
     integer,
+    number,
     prove_deviations,
     require_below,
     same_shape,
@@ -98,7 +99,7 @@ def _prove_group(op: Op, x: Operands, y: Tensor) -> None:
 
 def _float_group_norm(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
     instances = arrays[0].reshape(-1, places(op, x), x[0].shape[-1])
-    eps = float(op.attrs["eps"])  # type: ignore[arg-type]
+    eps = number(op, "eps")
     found = float32.group_norm(instances, **float_params(op), groups=integer(op, "groups"), eps=eps)
     return found.reshape(arrays[0].shape)
 

@@ -122,6 +122,13 @@ def integer(op: Op, key: str) -> int:
     return value
 
 
+def number(op: Op, key: str) -> float:
+    """Return an attribute that is a real number."""
+    value = op.attrs[key]
+    assert isinstance(value, float)
+    return value
+
+
 def integers(op: Op, key: str) -> tuple[int, ...]:
     """Return an attribute that is a tuple of whole numbers."""
     value = op.attrs[key]
