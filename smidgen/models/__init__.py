@@ -2,6 +2,7 @@
 
 from smidgen.models.attention import CausalSelfAttention
 from smidgen.models.classifier import MODEL_NAMES, ClassifierConfig, LastStep, RoomClassifier, build_model
+from smidgen.models.crf import LinearChainCRF
 from smidgen.models.gru import GRUConfig, GRUEncoder
 from smidgen.models.keyword import KeywordConfig, KeywordSpotter
 from smidgen.models.mamba import MambaBlock, MambaBlockConfig, MambaConfig, MambaEncoder, MambaMixer
@@ -29,6 +30,7 @@ __all__ = [
     "KeywordConfig",
     "KeywordSpotter",
     "LastStep",
+    "LinearChainCRF",
     "MambaBackbone",
     "MambaBackboneConfig",
     "MambaBlock",
