@@ -16,7 +16,7 @@ from benchmarks.kernels import write_kernel_records
 from benchmarks.keyword_program import compile_keyword_program
 from benchmarks.room_programs import compile_room_program
 from smidgen.firmware import Firmware
-from smidgen.models import MODEL_NAMES
+from smidgen.training.presets import PRESET_MODELS
 from smidgen.whole_file import write_whole
 
 RECIPES = ("int8", "float32")
@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS, help=f"where to write the record (default {RESULTS})")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    compiled = [(model, recipe, compile_room_program(model, recipe)) for recipe in RECIPES for model in MODEL_NAMES]
+    compiled = [(model, recipe, compile_room_program(model, recipe)) for recipe in RECIPES for model in PRESET_MODELS]
     compiled += [("keyword", recipe, compile_keyword_program(recipe)) for recipe in RECIPES]
     console = Console(width=118)
     console.print(_stages_table(compiled))

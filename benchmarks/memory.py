@@ -26,10 +26,10 @@ from smidgen.errors import SmidgenError
 from smidgen.firmware import Firmware
 from smidgen.ir import Graph
 from smidgen.lowering import lower
-from smidgen.models import MODEL_NAMES
 from smidgen.passes import MemoryPlan, fold, plan_memory, schedule
 from smidgen.streaming import StreamingFirmware
 from smidgen.targets import find_target
+from smidgen.training.presets import PRESET_MODELS
 from smidgen.whole_file import write_whole
 
 RESULTS = Path("results/memory.json")
@@ -86,7 +86,7 @@ def main() -> None:
 
 def _programs() -> Iterator[tuple[str, str, Firmware]]:
     for recipe in RECIPES:
-        for model in MODEL_NAMES:
+        for model in PRESET_MODELS:
             yield model, recipe, compile_room_program(model, recipe)
         yield "keyword", recipe, compile_keyword_program(recipe)
     for recipe in ("int8-pure", *RECIPES):

@@ -24,12 +24,12 @@ from benchmarks.modules import module_table
 from smidgen.errors import DataError, SmidgenError
 from smidgen.lowering import operator_table
 from smidgen.lowering.supported import PRECISIONS
-from smidgen.models import MODEL_NAMES
 from smidgen.report import load_records, markdown_table, results_table, save_records
 from smidgen.report.document import Document
 from smidgen.report.formatting import count, kilobytes, percent, relative
 from smidgen.report.verdict import judge
 from smidgen.targets import BOARDS, CORES, FAMILIES, Architecture
+from smidgen.training.presets import PRESET_MODELS
 from smidgen.whole_file import write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -219,7 +219,7 @@ def _terminal_table(document: Mapping[str, object]) -> str:
 
 def _compile_seconds() -> str:
     """Return how long compiling takes, from the record of `make bench`."""
-    rows = [row for row in _benchmarked("compile_seconds") if row["model"] in MODEL_NAMES]
+    rows = [row for row in _benchmarked("compile_seconds") if row["model"] in PRESET_MODELS]
     seconds = [sum(value for value in row.values() if isinstance(value, float)) for row in rows]
     return (
         f"Compiling one of these models, from `torch.export` to a measured program, takes {min(seconds):.1f} to "

@@ -10,13 +10,13 @@ import torch
 
 from benchmarks.room_programs import compile_room_program, room_windows
 from smidgen.firmware import Firmware
-from smidgen.models import MODEL_NAMES
 from smidgen.targets import CORE_TARGETS, Target
+from smidgen.training.presets import PRESET_MODELS
 from smidgen.verification import compare, open_runner
 from smidgen.whole_file import write_whole
 
 RESULTS = Path("results/targets.json")
-PROGRAMS = (*((model, "int8") for model in MODEL_NAMES), ("mamba", "float32"))
+PROGRAMS = (*((model, "int8") for model in PRESET_MODELS), ("mamba", "float32"))
 _WINDOWS = 64
 _TOOLS = ("smidgen", "ziglang", "unicorn", "wasmtime")
 

@@ -17,10 +17,10 @@ from smidgen.benchmark import Benchmark, load_benchmark
 from smidgen.evaluation import macro_f1_without
 from smidgen.experiment import RECIPES, Job, JobResult, run_job
 from smidgen.jobs import Task, environment, run_side_by_side
-from smidgen.models import MODEL_NAMES
 from smidgen.pooling import Labels, Pool
 from smidgen.training.baselines import CAUSAL_BASELINES, baseline_predictions
 from smidgen.training.metrics import confusion_matrix, paired_bootstrap, time_blocks
+from smidgen.training.presets import PRESET_MODELS
 from smidgen.whole_file import write_whole
 
 #: Windows of each held-out recording that also run on the emulated core; the real recordings run whole.
@@ -39,7 +39,7 @@ class DemoConfig:
     out: Path = Path("runs/demo")
     folds: int | None = None
     seeds: int = 1
-    models: tuple[str, ...] = MODEL_NAMES
+    models: tuple[str, ...] = PRESET_MODELS
     command: str = "smidgen demo"
 
 

@@ -7,6 +7,9 @@ from smidgen.models.gru import GRUConfig, GRUEncoder
 from smidgen.models.keyword import KeywordConfig, KeywordSpotter
 from smidgen.models.mamba import MambaBlock, MambaBlockConfig, MambaConfig, MambaEncoder, MambaMixer
 from smidgen.models.mamba_backbone import MambaBackbone, MambaBackboneConfig
+from smidgen.models.mdcsa import MDCSAConfig, MDCSAEncoder
+from smidgen.models.mdcsa_crf import MDCSACRF, MDCSACRFConfig
+from smidgen.models.mlp import MLPConfig, MLPEncoder
 from smidgen.models.pretrained import PretrainedModel, load_model
 from smidgen.models.radio import RadioFrontEnd
 from smidgen.models.selective_scan import (
@@ -17,10 +20,12 @@ from smidgen.models.selective_scan import (
 )
 from smidgen.models.ssd import SSDBlock, SSDConfig, SSDEncoder
 from smidgen.models.ssd_scan import ssd_scan, ssd_scan_reference, ssd_scan_states
+from smidgen.models.tcn import TCNConfig, TCNEncoder
 from smidgen.models.transformer import TransformerBlock, TransformerConfig, TransformerEncoder
 from smidgen.rssi import NOT_HEARD_DBM
 
 __all__ = [
+    "MDCSACRF",
     "MODEL_NAMES",
     "NOT_HEARD_DBM",
     "CausalSelfAttention",
@@ -31,6 +36,11 @@ __all__ = [
     "KeywordSpotter",
     "LastStep",
     "LinearChainCRF",
+    "MDCSACRFConfig",
+    "MDCSAConfig",
+    "MDCSAEncoder",
+    "MLPConfig",
+    "MLPEncoder",
     "MambaBackbone",
     "MambaBackboneConfig",
     "MambaBlock",
@@ -44,6 +54,8 @@ __all__ = [
     "SSDBlock",
     "SSDConfig",
     "SSDEncoder",
+    "TCNConfig",
+    "TCNEncoder",
     "TransformerBlock",
     "TransformerConfig",
     "TransformerEncoder",

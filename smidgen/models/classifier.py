@@ -10,20 +10,32 @@ from typing import Any, Self, TypeAlias
 from torch import Tensor, nn
 
 from smidgen.errors import ConfigError, nearest
-from smidgen.models.gru import GRUConfig, GRUEncoder
-from smidgen.models.mamba import MambaConfig, MambaEncoder
+from smidgen.models.gru import GRUEncoder
+from smidgen.models.mamba import MambaEncoder
+from smidgen.models.mdcsa import MDCSAEncoder
+from smidgen.models.mlp import MLPEncoder
 from smidgen.models.pretrained import PretrainedModel
 from smidgen.models.radio import RadioFrontEnd
-from smidgen.models.transformer import TransformerConfig, TransformerEncoder
+from smidgen.models.ssd import SSDEncoder
+from smidgen.models.tcn import TCNEncoder
+from smidgen.models.transformer import TransformerEncoder
 
-EncoderConfig: TypeAlias = MambaConfig | TransformerConfig | GRUConfig
+Encoder: TypeAlias = (
+    MambaEncoder | TransformerEncoder | GRUEncoder | SSDEncoder | TCNEncoder | MLPEncoder | MDCSAEncoder
+)
 
-_ENCODER_CONFIGS: dict[str, type[EncoderConfig]] = {
-    "mamba": MambaConfig,
-    "transformer": TransformerConfig,
-    "gru": GRUConfig,
+_ENCODERS: dict[str, type[Encoder]] = {
+    "mamba": MambaEncoder,
+    "transformer": TransformerEncoder,
+    "gru": GRUEncoder,
+    "mamba2": SSDEncoder,
+    "tcn": TCNEncoder,
+    "mlp": MLPEncoder,
+    "mdcsa": MDCSAEncoder,
 }
-MODEL_NAMES = tuple(_ENCODER_CONFIGS)
+MODEL_NAMES = tuple(_ENCODERS)
+_GIVEN = ("d_input", "d_motion")
+"""Sizes of an encoder that follow from the home's, and are not asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +46,7 @@ class ClassifierConfig:
     n_access_points: int  # A
     n_motion: int  # M
     n_rooms: int  # R
-    shape: Mapping[str, int] = field(default_factory=dict)  # fields of the encoder's config, without d_input
+    shape: Mapping[str, int] = field(default_factory=dict)  # fields of the encoder's config, but for its inputs
 
     def __post_init__(self) -> None:
         if self.name not in MODEL_NAMES:
@@ -42,7 +54,7 @@ class ClassifierConfig:
         for name, least in (("n_access_points", 1), ("n_motion", 0), ("n_rooms", 2)):
             if getattr(self, name) < least:
                 raise ConfigError(f"{self.name}: {name} must be at least {least}, got {getattr(self, name)}")
-        sizes = [f for f in fields(_ENCODER_CONFIGS[self.name]) if f.name != "d_input"]
+        sizes = [f for f in fields(_ENCODERS[self.name].config_class) if f.name not in _GIVEN]
         for name in self.shape:
             if name not in (known := [f.name for f in sizes]):
                 raise ConfigError(f"{self.name} has no size {name!r}; {nearest(name, known)}")
@@ -56,9 +68,17 @@ class ClassifierConfig:
         """Features that the radio front end makes per step: level and mask of each access point, and the motion."""
         return 2 * self.n_access_points + self.n_motion
 
-    def encoder(self) -> EncoderConfig:
-        sizes: Mapping[str, Any] = self.shape
-        return _ENCODER_CONFIGS[self.name](d_input=self.n_features, **sizes)
+    @property
+    def causal(self) -> bool:
+        """Whether row t of the logits depends on rows up to t only: such a model can stream, another reads windows."""
+        return _ENCODERS[self.name].causal
+
+    def encoder(self) -> Any:
+        """Return the config of the encoder. Raises: ConfigError for a size out of range."""
+        kind: Any = _ENCODERS[self.name].config_class
+        inputs = {"d_input": self.n_features, "d_motion": self.n_motion}
+        given = {f.name: inputs[f.name] for f in fields(kind) if f.name in _GIVEN}
+        return kind(**given, **self.shape)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -73,7 +93,7 @@ class RoomClassifier(PretrainedModel):
         super().__init__()
         self.config = config
         self.front_end = RadioFrontEnd()
-        self.encoder = _build_encoder(config.encoder())
+        self.encoder = _ENCODERS[config.name](config.encoder())
         self.head = nn.Linear(self.encoder.d_model, config.n_rooms)
 
     def forward(self, rssi: Tensor, motion: Tensor) -> Tensor:
@@ -103,19 +123,9 @@ class LastStep(PretrainedModel):
 def build_model(name: str, *, n_access_points: int, n_motion: int, n_rooms: int, **shape: int) -> RoomClassifier:
     """Return an untrained room classifier, drawn from torch's global generator.
 
-    Args: name, one of MODEL_NAMES; shape, fields of MambaConfig, TransformerConfig or GRUConfig other than d_input.
+    Args: name, one of MODEL_NAMES; shape, fields of the encoder's config (MambaConfig, TCNConfig, ..) but its inputs.
     Raises: ConfigError for an unknown name or size, or one out of range.
     """
     return RoomClassifier(
         ClassifierConfig(name=name, n_access_points=n_access_points, n_motion=n_motion, n_rooms=n_rooms, shape=shape)
     )
-
-
-def _build_encoder(config: EncoderConfig) -> MambaEncoder | TransformerEncoder | GRUEncoder:
-    match config:
-        case MambaConfig():
-            return MambaEncoder(config)
-        case TransformerConfig():
-            return TransformerEncoder(config)
-        case GRUConfig():
-            return GRUEncoder(config)

@@ -1,6 +1,7 @@
 """The recurrent baseline: gated recurrent units (Cho et al. 2014, in the form of torch.nn.GRU)."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -26,6 +27,7 @@ class GRUEncoder(PretrainedModel):
     """Features (b, t, d_input) to hidden states (b, t, d_model), causal."""
 
     config_class = GRUConfig
+    causal: ClassVar[bool] = True
 
     def __init__(self, config: GRUConfig) -> None:
         super().__init__()

@@ -5,6 +5,7 @@ Shapes: b batch, t time steps, D = d_model, E = expand, N = d_state; d_inner = E
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -73,6 +74,7 @@ class MambaEncoder(PretrainedModel):
     """Features (b, t, d_input) to hidden states (b, t, D), causal: row t depends on rows up to t only."""
 
     config_class = MambaConfig
+    causal: ClassVar[bool] = True
 
     def __init__(self, config: MambaConfig) -> None:
         super().__init__()

@@ -5,6 +5,7 @@ Shapes: b batch, t time steps, D = d_model, E = expand, N = d_state, P = d_head;
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -55,6 +56,7 @@ class SSDEncoder(PretrainedModel):
     """Features (b, t, d_input) to hidden states (b, t, D), causal: row t depends on rows up to t only."""
 
     config_class = SSDConfig
+    causal: ClassVar[bool] = True
 
     def __init__(self, config: SSDConfig) -> None:
         super().__init__()

@@ -4,6 +4,7 @@ Shapes: b batch, t time steps, D = d_model, H heads, T = n_positions.
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +41,7 @@ class TransformerEncoder(PretrainedModel):
     """Features (b, t, d_input), t <= T, to hidden states (b, t, D), causal."""
 
     config_class = TransformerConfig
+    causal: ClassVar[bool] = True
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()

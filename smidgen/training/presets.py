@@ -8,6 +8,9 @@ from smidgen.errors import ConfigError, nearest
 from smidgen.training.augmentation import AugmentationConfig
 from smidgen.training.config import TrainingConfig
 
+PRESET_MODELS = ("mamba", "transformer", "gru")
+"""The networks that are set up for every data set here, in the order of tables: those of the demonstration."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelPreset:
@@ -26,7 +29,7 @@ class Preset:
 
     step_s: float  # of a frame
     length: int  # frames in a window
-    models: Mapping[str, ModelPreset]  # by name of MODEL_NAMES
+    models: Mapping[str, ModelPreset]  # by name of PRESET_MODELS
 
 
 def find_preset(name: str) -> Preset:

@@ -14,6 +14,10 @@ SHAPES = {
     "mamba": {"d_model": 16, "n_layers": 2},
     "transformer": {"d_model": 16, "n_heads": 2, "n_positions": STEPS, "n_layers": 2},
     "gru": {"d_model": 16, "n_layers": 2},
+    "mamba2": {"d_model": 16, "n_layers": 2},
+    "tcn": {"d_model": 16, "n_layers": 2},
+    "mlp": {"d_model": 16, "n_frames": 5, "n_layers": 2},
+    "mdcsa": {"d_model": 16, "n_positions": STEPS},
 }
 
 
@@ -40,8 +44,8 @@ def test_logits_have_one_row_per_step(name):
 
 
 @pytest.mark.parametrize("name", MODEL_NAMES)
-def test_the_future_cannot_change_past_logits(name):
-    """Replacing every step from t on leaves the logits before t equal, and changes the logits at t."""
+def test_the_future_changes_past_logits_of_no_causal_model(name):
+    """Replacing every step from t on changes the logits at t, and those before t just where `causal` is not claimed."""
     model = classifier(name)
     rssi, motion = inputs(2)
     before = model(rssi, motion)
@@ -50,8 +54,13 @@ def test_the_future_cannot_change_past_logits(name):
         changed_rssi[:, t:] = -35.0
         changed_motion[:, t:] += 1.0
         after = model(changed_rssi, changed_motion)
-        torch.testing.assert_close(after[:, :t], before[:, :t])
+        assert torch.allclose(after[:, :t], before[:, :t], atol=1e-5) == model.config.causal
         assert not torch.allclose(after[:, t], before[:, t])
+
+
+def test_only_the_mdcsa_reads_whole_windows():
+    """Every other network is causal, so it streams."""
+    assert [name for name in MODEL_NAMES if not classifier(name).config.causal] == ["mdcsa"]
 
 
 @pytest.mark.parametrize(
@@ -60,6 +69,12 @@ def test_the_future_cannot_change_past_logits(name):
         ("mamba", (14 * 16 + 16) + 2 * (2592 + 16) + 16 + (16 * 9 + 9)),
         ("transformer", (14 * 16 + 16) + 12 * 16 + 2 * (64 + 4 * 272 + 544 + 528) + 32 + (16 * 9 + 9)),
         ("gru", (14 * 16 + 16) + 2 * (2 * 768 + 96) + (16 * 9 + 9)),
+        # in_proj D (2 ED + 2 N + heads), conv 5 ED + 10 N, dt, A and D 3 heads, norms ED + D, out_proj ED D
+        ("mamba2", (14 * 16 + 16) + 2 * (16 * (64 + 16 + 4) + 5 * 48 + 3 * 4 + 32 + 16 + 512) + 16 + (16 * 9 + 9)),
+        ("tcn", (14 * 16 + 16) + 2 * (2 * (3 * 256 + 16) + 16) + 16 + (16 * 9 + 9)),
+        ("mlp", (5 * 14 * 16 + 16) + (256 + 16) + (16 * 9 + 9)),
+        # 147 H^2 + 62 H of the encoder, embeddings of 8 and 6 features, head
+        ("mdcsa", 147 * 256 + 63 * 16 + (14 + 2) * 16 + (16 * 9 + 9)),
     ],
 )
 def test_parameter_counts(name, parameters):
@@ -107,16 +122,73 @@ def test_same_seed_gives_the_same_weights():
 
 
 def test_a_window_longer_than_the_learned_positions_is_refused():
-    """The transformer names both lengths."""
-    with pytest.raises(ConfigError, match="12 positions and was given a window of 13 steps"):
-        classifier("transformer")(*inputs(1, steps=13))
+    """Transformer and MDCSA name both lengths."""
+    for name in ("transformer", "mdcsa"):
+        with pytest.raises(ConfigError, match="12 positions and was given a window of 13 steps"):
+            classifier(name)(*inputs(1, steps=13))
+
+
+def test_a_perceptron_and_a_tcn_see_as_far_back_as_they_say():
+    """The last logits depend on the oldest frame within n_frames or the receptive field, and on none before it."""
+    tcn = classifier("tcn")
+    assert tcn.encoder.config.receptive_field == 13
+    for model, steps in ((classifier("mlp"), 5), (tcn, 13)):
+        rssi, motion = inputs(1, steps=20)
+        before = model(rssi, motion)[:, -1]
+        for back, changes in ((steps, True), (steps + 1, False)):
+            changed = motion.clone()
+            changed[:, -back] += 1.0
+            assert torch.equal(model(rssi, changed)[:, -1], before) != changes
+
+
+def test_a_perceptron_reads_a_window_as_if_it_were_flattened():
+    """Its last row is a linear layer of the window's features, frame after frame, and what follows."""
+    model = classifier("mlp")
+    rssi, motion = inputs(3, steps=5)
+    features = model.front_end(rssi, motion).flatten(1)  # (b, T F)
+    weight = model.encoder.window.weight.transpose(1, 2).flatten(1)  # (D, T F)
+    hidden = torch.relu(features @ weight.T + model.encoder.window.bias)
+    expected = model.head(torch.relu(model.encoder.layers[0](hidden)))
+    torch.testing.assert_close(model(rssi, motion)[:, -1], expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "parameters"),
+    [
+        ("mamba", {"d_model": 12, "d_state": 4}, 1_689),
+        ("mamba", {"d_model": 32, "n_layers": 2}, 17_641),
+        ("mamba", {"d_model": 60, "d_state": 16, "n_layers": 2}, 59_949),
+        ("mamba2", {"d_model": 12, "d_state": 4}, 1_510),
+        ("mamba2", {"d_model": 24}, 5_003),
+        ("mamba2", {"d_model": 64, "d_state": 16, "n_layers": 2}, 58_985),
+        ("transformer", {"d_model": 12, "n_positions": 20, "d_feedforward": 24}, 1_845),
+        ("transformer", {"d_model": 32, "n_positions": 20, "d_feedforward": 64}, 10_025),
+        ("transformer", {"d_model": 64, "n_positions": 20, "n_layers": 2, "d_feedforward": 64}, 53_385),
+        ("gru", {"d_model": 14}, 1_605),
+        ("gru", {"d_model": 32}, 7_113),
+        ("gru", {"d_model": 64, "n_layers": 2}, 51_465),
+        ("tcn", {"d_model": 10}, 1_519),
+        ("tcn", {"d_model": 16, "n_layers": 3}, 5_161),
+        ("tcn", {"d_model": 48, "n_layers": 4}, 57_081),
+        ("mlp", {"d_model": 7, "n_frames": 15}, 1_605),
+        ("mlp", {"d_model": 24, "n_frames": 20}, 7_569),
+        ("mlp", {"d_model": 128, "n_frames": 20}, 53_641),
+        ("mdcsa", {"d_model": 6, "gate_expand": 1}, 2_805),
+        ("mdcsa", {"d_model": 16, "gate_expand": 1}, 18_025),
+        ("mdcsa", {"d_model": 16}, 39_049),
+    ],
+)
+def test_students_reach_from_1500_to_60000_parameters(name, shape, parameters):
+    """What a size costs, so that a change of a network is seen."""
+    model = build_model(name, n_access_points=ACCESS_POINTS, n_motion=MOTION, n_rooms=ROOMS, **shape)
+    assert parameters == sum(p.numel() for p in model.parameters())
 
 
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
         ({"name": "mumba"}, "no model 'mumba'; did you mean 'mamba'"),
-        ({"name": "cnn"}, "choose from mamba, transformer, gru"),
+        ({"name": "forest"}, "choose from mamba, transformer, gru, mamba2, tcn, mlp, mdcsa"),
         ({"shape": {"d_modell": 8}}, "no size 'd_modell'; did you mean 'd_model'"),
         ({"n_rooms": 1}, "n_rooms must be at least 2, got 1"),
         ({"n_access_points": 0}, "n_access_points must be at least 1, got 0"),
@@ -127,6 +199,11 @@ def test_a_window_longer_than_the_learned_positions_is_refused():
             "multiple of n_heads, got d_model 10 and n_heads 4",
         ),
         ({"name": "transformer"}, "transformer needs n_positions"),
+        ({"name": "mlp"}, "mlp needs n_frames"),
+        ({"name": "mlp", "shape": {"n_frames": 0}}, "n_frames must be at least 1, got 0"),
+        ({"name": "tcn", "shape": {"kernel_size": 0}}, "kernel_size must be at least 1, got 0"),
+        ({"name": "mdcsa", "shape": {"d_model": 7}}, "d_model must be even, .* got 7"),
+        ({"name": "mdcsa", "shape": {"d_motion": 3}}, "mdcsa has no size 'd_motion'"),
     ],
 )
 def test_wrong_sizes_are_refused_by_name(changed, message):

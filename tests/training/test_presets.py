@@ -3,12 +3,12 @@
 import pytest
 
 from smidgen.errors import ConfigError
-from smidgen.models import MODEL_NAMES, build_model
-from smidgen.training.presets import PRESETS, find_preset
+from smidgen.models import build_model
+from smidgen.training.presets import PRESET_MODELS, PRESETS, find_preset
 
 
 @pytest.mark.parametrize("data", PRESETS)
-@pytest.mark.parametrize("model", MODEL_NAMES)
+@pytest.mark.parametrize("model", PRESET_MODELS)
 def test_presets_build_models_of_2_to_20_thousand_parameters(data, model):
     """Each data set has each model, of a size whose int8 weights leave most of 64 KB of flash to code."""
     preset = find_preset(data)
