@@ -12,7 +12,7 @@ from smidgen.errors import ConfigError
 from smidgen.models.crf import LinearChainCRF
 from smidgen.models.mdcsa import MDCSAConfig, MDCSAEncoder
 from smidgen.models.pretrained import PretrainedModel
-from smidgen.models.radio import NOT_HEARD_DBM
+from smidgen.rssi import HEARD_DBM
 
 UNHEARD_DBM = -120.0
 """Level that the authors give to an access point that was not heard."""
@@ -108,4 +108,5 @@ class MinMaxScaler(nn.Module):
 
 def _features(rssi: Tensor, motion: Tensor) -> Tensor:
     """(b, t, A + M)."""
-    return torch.cat([torch.where(rssi.eq(NOT_HEARD_DBM), UNHEARD_DBM, rssi), motion], dim=-1)
+    heard = rssi.clamp(*HEARD_DBM).eq(rssi)
+    return torch.cat([torch.where(heard, rssi, UNHEARD_DBM), motion], dim=-1)
