@@ -3,19 +3,30 @@
 from smidgen.errors import ConfigError, nearest
 from smidgen.targets.boards import BOARDS, FAMILIES
 from smidgen.targets.core import CORES, Architecture, Core
+from smidgen.targets.radio_current import RADIO_CURRENTS, RadioCurrent
+from smidgen.targets.span import Span
 from smidgen.targets.target import CORE_TARGETS, ActiveCurrent, Target
+from smidgen.targets.wear_energy import ARRANGEMENTS, WearConfig, WearEnergy, WearPart, estimate_wear_energy
 
 __all__ = [
+    "ARRANGEMENTS",
     "BOARDS",
     "CORES",
     "CORE_TARGETS",
     "EMULATED_CORES",
     "FAMILIES",
+    "RADIO_CURRENTS",
     "TARGETS",
     "ActiveCurrent",
     "Architecture",
     "Core",
+    "RadioCurrent",
+    "Span",
     "Target",
+    "WearConfig",
+    "WearEnergy",
+    "WearPart",
+    "estimate_wear_energy",
     "find_target",
 ]
 
