@@ -18,6 +18,7 @@ from typing import Any
 
 from rich.console import Console
 
+from benchmarks.answer_tables import energy_table, robustness_table
 from benchmarks.foreign_table import breadth, foreign_table, streamed_table
 from benchmarks.kernel_table import arenas, kernel_table, keyword_table
 from benchmarks.modules import module_table
@@ -41,6 +42,7 @@ PAGES = (
     Path("docs/compiling.md"),
     Path("docs/from-paper-to-c.md"),
     Path("docs/kernels.md"),
+    Path("docs/localisation.md"),
     Path("docs/models.md"),
     Path("docs/operators.md"),
     Path("docs/streaming.md"),
@@ -143,6 +145,9 @@ def parts_of(page: str) -> Parts:
         "keywords": lambda: keyword_table(ROOT),
         "foreign": lambda: foreign_table(ROOT),
         "streamed": lambda: streamed_table(ROOT),
+        "energy": lambda: energy_table(ROOT),
+        "disturbed": lambda: robustness_table(ROOT, "sphere"),
+        "disturbed_simulated": lambda: robustness_table(ROOT, "simulated"),
     }
 
 

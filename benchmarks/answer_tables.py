@@ -1,0 +1,88 @@
+"""The tables of docs/localisation.md on what an answer is worth: disturbances, confidence, new homes, energy."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from smidgen.data.corruption import CORRUPTIONS
+from smidgen.errors import DataError
+
+ENERGY = Path("results/energy.json")
+ROBUSTNESS = Path("results/robustness.json")
+_BOARD = "nrf52840"
+
+
+def energy_table(root: Path) -> str:
+    """Return what an hour of wear takes on one board: parts that differ, and totals, in mJ."""
+    rows = _records(root / ENERGY, "python -m benchmarks.wear_energy")
+    here = [row for row in rows if row["board"] == _BOARD]
+    programs = dict.fromkeys((row["model"], row["recipe"], row["cycles_per_decision_estimate"]) for row in here)
+    lines = [
+        f"`{_BOARD}`, a decision every 2 s, mJ for an hour of wear; every figure is an **estimate** "
+        f"(`{here[0]['command']}`, {here[0]['versions']}).",
+        "",
+        "| part | access points advertise every 100 ms | every 20 ms |",
+        "| --- | ---: | ---: |",
+    ]
+    parts = [("wrist", "scan", "listening to the access points"), ("connection", "stream", "streaming raw data")]
+    parts += [("advertising", "advertise", "advertising raw data, 5 times a second")]
+    parts += [("wrist", "accelerometer", "accelerometer"), ("wrist", "sleep", "sleep")]
+    for arrangement, part, what in parts:
+        lines.append(
+            _energy_row(what, [row for row in here if (row["arrangement"], row["part"]) == (arrangement, part)])
+        )
+    for model, recipe, cycles in programs:
+        chosen = [row for row in here if (row["model"], row["recipe"], row["part"]) == (model, recipe, "model")]
+        lines.append(_energy_row(f"{model} {recipe} on a whole window, {cycles:,} cycles", chosen))
+    return "\n".join(lines)
+
+
+def robustness_table(root: Path, data: str) -> str:
+    """Return macro-F1 without rare rooms of each model under each disturbance, and how the entropy moves."""
+    rows = [row for row in _records(root / ROBUSTNESS, "python -m benchmarks.robustness") if row["data"] == data]
+    columns = list(dict.fromkeys((row["model"], row["training"]) for row in rows))
+    by_key = {(row["corruption"], row["severity"], row["model"], row["training"]): row for row in rows}
+    heads = [f"{model}, {training}" if model == "gru" else model for model, training in columns]
+    lines = [
+        f"| disturbance | {' | '.join(heads)} | entropy, nats |",
+        "| --- |" + " ---: |" * (len(columns) + 1),
+    ]
+    for corruption, severity in dict.fromkeys((row["corruption"], row["severity"]) for row in rows):
+        cells = [by_key[corruption, severity, *column] for column in columns]
+        entropy = next(cell["entropy_nats"] for cell in cells if cell["training"] == "preset")
+        scores = " | ".join(f"{cell['macro_f1_without_rare']:.3f}" for cell in cells)
+        lines.append(f"| {_degree(corruption, severity)} | {scores} | {entropy:.2f} |")
+    decisions = rows[0]["n_decisions"]
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"{decisions:,} decisions, seed {rows[0]['seed']} (`{rows[0]['command']}`: {rows[0]['versions']}).",
+        ]
+    )
+
+
+def _energy_row(what: str, rows: Sequence[dict[str, Any]]) -> str:
+    by_interval = {row["advertising_s"]: row for row in rows}
+    cells = (by_interval[interval] for interval in (0.1, 0.02))
+    return (
+        f"| {what} | "
+        + " | ".join(f"{row['mj_per_hour_low']:,.0f} to {row['mj_per_hour_high']:,.0f}" for row in cells)
+        + " |"
+    )
+
+
+def _degree(corruption: str, severity: float) -> str:
+    if corruption not in CORRUPTIONS:
+        return "none"
+    kind = CORRUPTIONS[corruption]
+    return f"{kind.what}: {severity:g} {kind.unit}"
+
+
+def _records(path: Path, command: str) -> list[dict[str, Any]]:
+    try:
+        rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read ({error}); `{command}` writes it") from error
+    return rows
