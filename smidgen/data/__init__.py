@@ -8,6 +8,7 @@ from smidgen.data.log_mel import LogMelConfig, log_mel
 from smidgen.data.observations import load_observations
 from smidgen.data.recording import UNLABELLED, Recording
 from smidgen.data.recording_file import load_recording, save_recording
+from smidgen.data.sequences import Sequences, make_sequences
 from smidgen.data.simulate import Home, simulate_home
 from smidgen.data.sphere import load_sphere
 from smidgen.data.splits import Split, leave_one_out, validation_split
@@ -24,6 +25,7 @@ __all__ = [
     "Home",
     "LogMelConfig",
     "Recording",
+    "Sequences",
     "Split",
     "Utterance",
     "Windows",
@@ -36,6 +38,7 @@ __all__ = [
     "load_sphere",
     "load_spoken_digits",
     "log_mel",
+    "make_sequences",
     "make_windows",
     "save_recording",
     "simulate_home",

@@ -3,20 +3,28 @@
 from smidgen.training.augmentation import AugmentationConfig, augment_rssi
 from smidgen.training.checkpoint import load_model
 from smidgen.training.config import TrainingConfig
+from smidgen.training.distillation import DistillationConfig
 from smidgen.training.keyword_training import KeywordExamples, KeywordTrainingConfig, train_keywords
 from smidgen.training.loop import TrainingResult, train
 from smidgen.training.losses import class_weights, room_loss
+from smidgen.training.recording_scores import random_start_logits, recording_logits
+from smidgen.training.recording_training import RecordingTrainingConfig, train_on_recordings
 
 __all__ = [
     "AugmentationConfig",
+    "DistillationConfig",
     "KeywordExamples",
     "KeywordTrainingConfig",
+    "RecordingTrainingConfig",
     "TrainingConfig",
     "TrainingResult",
     "augment_rssi",
     "class_weights",
     "load_model",
+    "random_start_logits",
+    "recording_logits",
     "room_loss",
     "train",
     "train_keywords",
+    "train_on_recordings",
 ]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from smidgen.data import Windows
+from smidgen.data import Sequences, Windows
 from smidgen.errors import DataError
 from smidgen.models import RoomClassifier
 from smidgen.training.batches import fingerprint, scoring_batches, training_batches
@@ -54,7 +54,7 @@ def train(
     if validation_windows is not None:
         windows["validation"] = validation_windows
     for part, those in windows.items():
-        _check_windows(model, those, part)
+        check_inputs(model, those, part)
     open_run(
         run_folder,
         {
@@ -83,14 +83,15 @@ def train(
     )
 
 
-def _check_windows(model: RoomClassifier, windows: Windows, part: str) -> None:
-    """Refuse windows of another home than the model was built for, and none at all."""
+def check_inputs(model: RoomClassifier, inputs: Windows | Sequences, part: str) -> None:
+    """Refuse windows or sequences of another home than the model was built for, and such without a decision."""
+    kind = "windows" if isinstance(inputs, Windows) else "sequences"
     for what, expected, found in (
-        ("access points", model.config.n_access_points, windows.rssi.shape[2]),
-        ("motion channels", model.config.n_motion, windows.motion.shape[2]),
-        ("rooms", model.config.n_rooms, len(windows.rooms)),
+        ("access points", model.config.n_access_points, inputs.rssi.shape[2]),
+        ("motion channels", model.config.n_motion, inputs.motion.shape[2]),
+        ("rooms", model.config.n_rooms, len(inputs.rooms)),
     ):
         if expected != found:
-            raise DataError(f"the model was built for {expected} {what}, the {part} windows have {found}")
-    if not len(windows):
-        raise DataError(f"there are no {part} windows: every decision was dropped, see their counts {windows.counts}")
+            raise DataError(f"the model was built for {expected} {what}, the {part} {kind} have {found}")
+    if not len(inputs.label):
+        raise DataError(f"there are no {part} {kind}: every decision was dropped, see their counts {inputs.counts}")

@@ -13,6 +13,7 @@ NOT_HEARD = 127.0
 configs = st.builds(
     AugmentationConfig,
     drop_access_point=st.floats(0.0, 0.9),
+    drop_sometimes_absent=st.floats(0.0, 0.9),
     offset_db=st.floats(0.0, 30.0),
     noise_db=st.floats(0.0, 30.0),
     burst=st.floats(0.0, 0.9),
@@ -113,3 +114,17 @@ def test_values_out_of_range_are_refused(asked, message):
     """Each field states its range."""
     with pytest.raises(ConfigError, match=message):
         AugmentationConfig(**asked)
+
+
+def test_only_access_points_that_some_recordings_lack_fall_silent_more_often():
+    """With a probability of 0.5, about half of the windows lose such a one, whole; the others lose nothing."""
+    rssi = torch.full((400, 6, 3), -60.0)
+    sometimes_absent = torch.tensor([False, True, False])
+    draw = torch.Generator().manual_seed(0)
+    result = augment_rssi(
+        rssi, AugmentationConfig(drop_sometimes_absent=0.5), generator=draw, sometimes_absent=sometimes_absent
+    )
+    silent = result.eq(NOT_HEARD)
+    assert not bool(silent[:, :, ~sometimes_absent].any())
+    assert torch.equal(silent[:, 0, 1], silent[:, :, 1].all(1))
+    assert float(silent[:, 0, 1].float().mean()) == pytest.approx(0.5, abs=0.1)
