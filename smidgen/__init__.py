@@ -1,7 +1,7 @@
 """Smidgen: PyTorch sequence models to proven C99 firmware for small microcontrollers.
 
-`compile`, `stream`, `load_model`, `Firmware`, `StreamingFirmware`, `Input`, `Recipe` and `Rule` need the extra `train`
-(torch) and load on first use;
+`compile`, `stream`, `quantize_aware`, `load_model`, `Firmware`, `StreamingFirmware`, `Input`, `Recipe` and `Rule` need
+the extra `train` (torch) and load on first use;
 the packages `ir`, `passes`, `codegen` and `verification` work without it.
 """
 
@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from smidgen.compression import Input, Recipe, Rule
+    from smidgen.compression.quantization_aware import quantize_aware
     from smidgen.firmware import Firmware
     from smidgen.models import load_model
     from smidgen.pipeline import compile, stream
     from smidgen.streaming import StreamingFirmware
 
-__all__ = ["Firmware", "Input", "Recipe", "Rule", "StreamingFirmware", "compile", "load_model", "stream"]
+__all__ = [
+    "Firmware", "Input", "Recipe", "Rule", "StreamingFirmware", "compile", "load_model", "quantize_aware", "stream",
+]  # fmt: skip
 
 _HOMES = {
     "Firmware": "smidgen.firmware",
@@ -25,6 +28,7 @@ _HOMES = {
     "StreamingFirmware": "smidgen.streaming",
     "compile": "smidgen.pipeline",
     "load_model": "smidgen.models",
+    "quantize_aware": "smidgen.compression.quantization_aware",
     "stream": "smidgen.pipeline",
 }
 

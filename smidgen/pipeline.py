@@ -13,7 +13,17 @@ from torch import nn
 from torch.export import ExportedProgram
 
 from smidgen.codegen import check_program_name, find_optimization
-from smidgen.compression import FloatProgram, Input, Plan, Recipe, calibrate, find_recipe, import_model, make_plan
+from smidgen.compression import (
+    Calibration,
+    FloatProgram,
+    Input,
+    Plan,
+    Recipe,
+    calibrate,
+    find_recipe,
+    import_model,
+    make_plan,
+)
 from smidgen.compression.inputs import as_batch, batches
 from smidgen.firmware import MEASURED_WINDOWS, Firmware, quantize_inputs
 from smidgen.importing import load_pt2
@@ -48,7 +58,8 @@ def compile(
         example_input: a tensor, a tuple of tensors, or tensors by the names of the module's arguments, batch first;
             gives the shapes.
         calibration: windows of the training set that set the ranges of activations: a tensor with a leading batch axis,
-            a tuple of them, or an iterable of such. A float32 recipe needs none.
+            a tuple of them, or an iterable of such; or a Calibration, as quantisation-aware training gives it. A
+            float32 recipe needs none.
         target: a core from `smidgen.targets`. recipe: a name, a Recipe or a TOML file.
         name: prefix of the C symbols. inputs: how the firmware receives inputs, by name, where the sensor decides.
         time_axis: of the inputs, the batch counted as 0: along which the model may run frame by frame, see
@@ -149,8 +160,10 @@ def _lowered(
         example = as_batch(example_input, float_program.input_names)
         float_program.check_inputs(example)
     with clock.stage("calibrate"):
-        windows = [] if calibration is None else list(batches(calibration, float_program.input_names))
-        calibrated = calibrate(float_program, windows) if windows and not recipe.is_float else None
+        known = calibration if isinstance(calibration, Calibration) else None
+        given = calibration is not None and known is None
+        windows = list(batches(calibration, float_program.input_names)) if given else []
+        calibrated = calibrate(float_program, windows) if windows and not recipe.is_float else known
 
     def lower_under(chosen: Recipe) -> tuple[Plan, Graph]:
         plan = make_plan(float_program, calibrated, chosen, inputs)

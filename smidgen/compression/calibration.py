@@ -1,7 +1,7 @@
 """Ranges of every activation, observed over calibration windows."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -63,11 +63,16 @@ _NOTHING = Observation(low=np.inf, high=-np.inf)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """Observations by node name, and peaks of what recurrences carry: a scan's state by channel, an LSTM's cell."""
+    """Observations by node name, and peaks of what recurrences carry: a scan's state by channel, an LSTM's cell.
+
+    `learned` has what quantisation-aware training chose instead, by node; it holds wherever the recipe gives the node
+    the type that it was learned for.
+    """
 
     observations: Mapping[str, Observation]
     state_peaks: Mapping[str, NDArray[np.float64]]
     n_windows: int
+    learned: Mapping[str, QParams] = field(default_factory=dict)
 
 
 def calibrate(program: FloatProgram, windows: Any) -> Calibration:

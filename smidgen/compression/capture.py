@@ -123,6 +123,13 @@ def placeholder_values(exported: ExportedProgram) -> tuple[Tensor | None, ...]:
     )
 
 
+def parameter_names(exported: ExportedProgram) -> tuple[str | None, ...]:
+    """Return the module's own name of each placeholder that is a parameter, None for inputs, buffers and constants."""
+    return tuple(
+        str(spec.target) if spec.kind is InputKind.PARAMETER else None for spec in exported.graph_signature.input_specs
+    )
+
+
 def output_positions(exported: ExportedProgram) -> tuple[int, ...]:
     """Return which of the graph's results the user returns; refuse state that a call would leave behind."""
     positions: list[int] = []

@@ -1,14 +1,17 @@
 """The float program under a plan: quantised tensors rounded to what their integers can say, gradients passed straight.
 
 This is the middle of the three rungs (float model, fake-quantised program, integer graph), and what trains in QAT.
+Recurrences run in integers even here: their states are in the loop.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, fx
 
 from smidgen.compression.inputs import Batch
+from smidgen.compression.integer_recurrences import integer_recurrence
 from smidgen.compression.plan import Plan
 from smidgen.compression.program import FloatProgram
 from smidgen.compression.structure import COMPUTED, arguments, keeps_scale
@@ -31,32 +34,44 @@ _WEIGHTED_TRANSPOSED = frozenset({aten.conv_transpose1d.default, aten.conv_trans
 _CONSTANT_OPERANDS = (aten.add.Tensor, aten.sub.Tensor, aten.mul.Tensor)
 
 
-def fake_quantize(program: FloatProgram, plan: Plan, inputs: Batch) -> Batch:
-    """Run a batch with weights and activations rounded as `plan` says; differentiable by straight-through."""
-    return program.run(inputs, _FakeQuantizer(program, plan))
+def fake_quantize(
+    program: FloatProgram, plan: Plan, inputs: Batch, scales: Mapping[str, Tensor] | None = None
+) -> Batch:
+    """Run a batch with weights and activations rounded as `plan` says; differentiable by straight-through.
+
+    Recurrences give what their integers give (`integer_recurrences`), and the gradients of the float ones. Args:
+    scales, by node: float64 scalars equal to those of the plan, for the gradients by which they are learned.
+    """
+    return program.run(inputs, _FakeQuantizer(program, plan, scales or {}))
 
 
 def record_fake_quantized(program: FloatProgram, plan: Plan, inputs: Batch) -> dict[str, Tensor]:
     """Run a batch under `plan` and return the value of every node, as `FloatProgram.record` does."""
-    return program.record(inputs, _FakeQuantizer(program, plan))
+    return program.record(inputs, _FakeQuantizer(program, plan, {}))
 
 
-def straight_through(value: Tensor, qparams: QParams) -> Tensor:
-    """Round a tensor to the values of `qparams`; the gradient is 1 inside the range and 0 beyond it."""
+def straight_through(value: Tensor, qparams: QParams, scale: Tensor | None = None) -> Tensor:
+    """Round a tensor to the values of `qparams`; the gradient is 1 inside the range and 0 beyond it.
+
+    A `scale` that is learned, equal to that of `qparams`, takes the gradient of LSQ (Esser et al. 2020, eq. 3): what
+    rounding adds inside the range, in steps, and the end of the range beyond it.
+    """
     low, high = integer_range(qparams.dtype)
-    steps = value / qparams.scale + qparams.zero_point
+    step = qparams.scale if scale is None else scale
+    steps = value / step + qparams.zero_point
     inside = steps.clamp(low, high)
     rounded = inside.round().detach() + (inside - inside.detach())  # exactly the integer: comparisons see it
-    return ((rounded.double() - qparams.zero_point) * qparams.scale).to(value.dtype)
+    return ((rounded.double() - qparams.zero_point) * step).to(value.dtype)
 
 
 class _FakeQuantizer(fx.Interpreter):
-    def __init__(self, program: FloatProgram, plan: Plan) -> None:
+    def __init__(self, program: FloatProgram, plan: Plan, scales: Mapping[str, Tensor]) -> None:
         super().__init__(program.graph_module)
         self._plan = plan
+        self._scales = scales
         self._constants = program.constants
         self._split_parts = {part.name for parts in program.structure.split_parts.values() for part, _, _ in parts}
-        self._bodies = {name: _FakeQuantizer(body, plan) for name, body in program.bodies.items()}
+        self._bodies = {name: _FakeQuantizer(body, plan, scales) for name, body in program.bodies.items()}
 
     def fetch_args_kwargs_from_env(self, n: fx.Node) -> Any:
         args, kwargs = super().fetch_args_kwargs_from_env(n)
@@ -75,9 +90,6 @@ class _FakeQuantizer(fx.Interpreter):
                 args = (args[0], self._round_weight(args[1]), *args[2:])
         return args, kwargs
 
-    def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
-        return super().call_function(target, args, kwargs)
-
     def run_node(self, node: fx.Node) -> Any:
         if node.name in self._bodies:
             args, _ = self.fetch_args_kwargs_from_env(node)
@@ -87,7 +99,10 @@ class _FakeQuantizer(fx.Interpreter):
         moves_only = node.meta[COMPUTED] and keeps_scale(node) and node.name not in self._split_parts
         if qparams is None or moves_only or not isinstance(result, Tensor):
             return result
-        return straight_through(result, qparams)
+        rounded = straight_through(result, qparams, self._scales.get(node.name))
+        values, _ = super().fetch_args_kwargs_from_env(node)
+        states = integer_recurrence(node, values, self._plan)
+        return rounded if states is None else rounded + (states - rounded).detach()
 
     def _round_operand(self, node: Any, value: Any, result: QParams) -> Any:
         """Round a constant tensor to what an operand of the result's type can say; pass anything else."""

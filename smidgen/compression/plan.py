@@ -100,6 +100,14 @@ def make_plan(
         raise ConfigError(
             f"recipe {recipe.name} needs calibration windows; pass calibration=windows of the training set"
         )
+    unknown = set(calibration.learned) - {
+        node.name for part in (program, *program.bodies.values()) for node in part.nodes
+    }
+    if unknown:
+        raise ConfigError(
+            f"the ranges were learned for another model: this one computes no {sorted(unknown)[0]!r}; give the "
+            "model and the calibration of one training"
+        )
     recipe.check_matches([
         text
         for part in (program, *program.bodies.values())
@@ -158,6 +166,9 @@ def _choose(
     users = effective_users(node)
     symmetric = any(_needs_symmetric(user) for user, _ in users)
     dtype = "int16" if node.meta.get(CARRIED) else activation_dtype(node, recipe)
+    learned = calibration.learned.get(node.name)
+    if learned is not None and learned.dtype == dtype:
+        return learned
     return seen.qparams(dtype, symmetric=symmetric)
 
 

@@ -21,6 +21,7 @@ from smidgen.compression.capture import (
     functional,
     output_keys,
     output_positions,
+    parameter_names,
     placeholder_values,
     register_results,
     with_usable_batch,
@@ -55,6 +56,7 @@ class FloatProgram:
 
     graph_module: fx.GraphModule
     placeholders: tuple[Tensor | None, ...]  # value of each placeholder, None for the user's inputs
+    parameter_names: tuple[str | None, ...]  # the module's name of each placeholder that is a parameter, else None
     input_names: tuple[str, ...]
     input_shapes: tuple[tuple[int, ...], ...]  # without batch
     input_dtypes: tuple[torch.dtype, ...]
@@ -217,6 +219,7 @@ def _imported(exported: ExportedProgram, example: Example) -> FloatProgram:
     program = FloatProgram(
         graph_module=graph_module,
         placeholders=placeholders,
+        parameter_names=parameter_names(exported),
         bodies={node.name: _body(LoopNode.of(node), constants, batch) for node in graph.nodes if is_loop(node)},
         input_names=names,
         input_shapes=tuple(tuple(x.shape[1:]) for x in inputs),
@@ -286,6 +289,7 @@ def _body(found: LoopNode, outer: Mapping[str, Tensor], batch: BatchAxis) -> Flo
     return FloatProgram(
         graph_module=found.body,
         placeholders=tuple(known),
+        parameter_names=(None,) * len(known),
         input_names=tuple(node.name for node in inputs),
         input_shapes=tuple(tuple(size or 1 for size in batch.sample_shape(node.meta["val"])) for node in inputs),
         input_dtypes=tuple(node.meta["val"].dtype for node in inputs),

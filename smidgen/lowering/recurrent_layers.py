@@ -1,6 +1,5 @@
 """Lowering of one layer of a GRU, LSTM or RNN in one direction; `rewriting` made them of torch's layers and cells."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,18 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import fx
 
+from smidgen.compression.states import gate_steps, hidden_shift
 from smidgen.ir.graph import Attribute, Tensor
 from smidgen.ir.spec import integer_arrays, integer_attributes
 from smidgen.lowering.builder import Builder, Floats, Rule
 from smidgen.lowering.layout import rescaled
 from smidgen.lowering.operands import reshaped
 from smidgen.models.recurrent_layers import gru, lstm, lstm_last_cell, rnn_relu, rnn_tanh
-from smidgen.numerics.gru import sum_steps as gru_sum_steps
 from smidgen.numerics.lstm import cell_bits, cell_qparams
-from smidgen.numerics.lstm import sum_steps as lstm_sum_steps
 from smidgen.numerics.quantization import QParams
-from smidgen.numerics.recurrent import HIDDEN, recurrent_parameters
-from smidgen.numerics.rnn import sum_steps as rnn_sum_steps
+from smidgen.numerics.recurrent import recurrent_parameters
 
 Array = NDArray[Any]
 
@@ -103,13 +100,7 @@ def _integers(
     """Return the constant arrays and the scalars of an integer layer; `tensors` are its input and its result."""
     encoded = builder.plan.recipe.weight.encode(weight)
     projected, hidden = builder.quantization(node, *tensors)
-    width = weight.shape[1]
-    if node.target is gru:
-        steps = gru_sum_steps(width)
-    elif node.target is lstm:
-        steps = lstm_sum_steps(width)
-    else:
-        steps = rnn_sum_steps(width, hidden, relu=node.target is rnn_relu)
+    steps = gate_steps(node, weight.shape[1], hidden)
     found = builder.integers(
         node,
         lambda: recurrent_parameters(
@@ -117,9 +108,8 @@ def _integers(
             projected=projected, hidden=hidden, steps=steps, what="recurrent accumulator",
         ),
     )  # fmt: skip
-    shift = 0 if node.target is rnn_relu else round(math.log2(hidden.scale / HIDDEN.scale))
     params = {"weight": encoded.integers.astype(np.int8), **integer_arrays(found)}
-    return params, {**integer_attributes(found), "hidden_shift": shift}
+    return params, {**integer_attributes(found), "hidden_shift": hidden_shift(node, hidden)}
 
 
 def _first_states(

@@ -85,7 +85,7 @@ def load_weights(model: nn.Module, run_folder: Path) -> None:
     try:
         model.load_state_dict(safetensors.torch.load(path.read_bytes()))
     except (SafetensorError, RuntimeError) as error:
-        raise CheckpointError(f"{path} does not hold the weights of {model.config}: {error}") from error
+        raise CheckpointError(f"{path} does not hold the weights of this {type(model).__name__}: {error}") from error
     model.eval()
 
 
