@@ -2,7 +2,8 @@
 
 Row t of every result speaks of decision t. A filter hears the evidence up to t; a lag d, that up to t + d, so that on a
 device its answer comes d decisions later; the offline ones hear everything.
-Glossary: `n` decisions, `R` rooms. Evidence (n, R) is a logarithm, up to a constant per decision.
+Glossary: `n` decisions, `R` rooms. Evidence (n, R) is a logarithm, up to a constant per decision; several weighings of
+the same decisions may stand in front, (..., n, R), and are decoded side by side.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from smidgen.decoding.transitions import Transitions
 from smidgen.errors import ConfigError, DataError
 
 Scores: TypeAlias = NDArray[np.float64]
-_Reduce: TypeAlias = Callable[[Scores], Scores]  # (R, R) -> (R,), over the first axis
+_Reduce: TypeAlias = Callable[[Scores], Scores]  # (..., R, R) -> (..., R), over the axis before the last
 
 
 def forward_filter(evidence: Scores, transitions: Transitions) -> Scores:
@@ -40,32 +41,30 @@ def fixed_lag_max_product(evidence: Scores, transitions: Transitions, *, lag: in
     rooms are the Viterbi path. Raises ConfigError for a negative lag.
     """
     scores = _lagged(evidence, transitions, lag, _maximum)
-    scores -= scores.max(axis=1, keepdims=True)
+    scores -= scores.max(axis=-1, keepdims=True)
     return scores
 
 
 def forward_backward(evidence: Scores, transitions: Transitions) -> Scores:
     """Return the probability (n, R) of each room given all evidence."""
-    return fixed_lag_smoothing(evidence, transitions, lag=len(evidence))
+    return fixed_lag_smoothing(evidence, transitions, lag=evidence.shape[-2])
 
 
 def viterbi(evidence: Scores, transitions: Transitions) -> NDArray[np.int16]:
-    """Return the most probable sequence (n,) of rooms given all evidence; of equal ones, the lower rooms last.
-
-    Raises DataError where no path is possible.
-    """
+    """Return the most probable sequence (n,) of rooms given all evidence."""
     _check(evidence, transitions)
-    step = transitions.log_matrix
-    score = evidence[0] + transitions.log_initial
+    n, step = evidence.shape[-2], transitions.log_matrix
+    score = evidence[..., 0, :] + transitions.log_initial
     came_from = np.empty(evidence.shape, dtype=np.intp)
-    for t in range(1, len(evidence)):
-        reached = score[:, None] + step
-        came_from[t] = reached.argmax(axis=0)
-        score = evidence[t] + reached.max(axis=0)
-    path = np.empty(len(evidence), dtype=np.int16)
-    path[-1] = score.argmax()
-    for t in range(len(evidence) - 1, 0, -1):
-        path[t - 1] = came_from[t, path[t]]
+    for t in range(1, n):
+        reached = score[..., :, None] + step
+        came_from[..., t, :] = reached.argmax(axis=-2)
+        score = evidence[..., t, :] + reached.max(axis=-2)
+    path = np.empty(evidence.shape[:-1], dtype=np.int16)
+    path[..., -1] = room = score.argmax(axis=-1)
+    for t in range(n - 1, 0, -1):
+        room = np.take_along_axis(came_from[..., t, :], room[..., None], axis=-1)[..., 0]
+        path[..., t - 1] = room
     return path
 
 
@@ -73,13 +72,13 @@ def _forward(evidence: Scores, transitions: Transitions, reduce: _Reduce) -> Sco
     """Return the score (n, R) of all that leads to each room, the best of each decision 0."""
     _check(evidence, transitions)
     step = transitions.log_matrix
-    score = transitions.log_initial
+    expected = transitions.log_initial
     scores = np.empty_like(evidence)
-    for t in range(len(evidence)):
-        arrived = reduce(score[:, None] + step) if t else score
-        score = evidence[t] + arrived
-        score = score - score.max()
-        scores[t] = score
+    for t in range(evidence.shape[-2]):
+        score = evidence[..., t, :] + expected
+        score = score - score.max(axis=-1, keepdims=True)
+        scores[..., t, :] = score
+        expected = reduce(score[..., :, None] + step)
     return scores
 
 
@@ -87,25 +86,22 @@ def _lagged(evidence: Scores, transitions: Transitions, lag: int, reduce: _Reduc
     """Return forward scores plus what the next `lag` decisions say of each room, (n, R)."""
     if lag < 0:
         raise ConfigError(f"lag must be 0 decisions or more, got {lag}")
-    forward, step = _forward(evidence, transitions, reduce), transitions.log_matrix.T  # (after, before)
-    n, scores = len(evidence), np.empty_like(forward)
-    if lag >= n:  # one walk back is enough
-        behind = np.zeros(transitions.n_rooms)
-        for t in range(n - 1, -1, -1):
-            scores[t] = forward[t] + behind
-            behind = reduce((evidence[t] + behind)[:, None] + step)
-            behind = behind - behind.max()
-        return scores
-    for t in range(n):
-        behind = np.zeros(transitions.n_rooms)
-        for later in range(min(t + lag, n - 1), t, -1):
-            behind = reduce((evidence[later] + behind)[:, None] + step)
-        scores[t] = forward[t] + behind
-    return scores
+    forward = _forward(evidence, transitions, reduce)
+    n, step = evidence.shape[-2], transitions.log_matrix.T  # (after, before)
+    behind = np.zeros_like(forward)
+    if lag < n:
+        for ahead in range(lag, 0, -1):  # from the last decision heard back to the one behind t
+            onward = evidence[..., ahead:, :] + behind[..., : n - ahead, :]
+            behind[..., : n - ahead, :] = reduce(onward[..., :, None] + step)
+        return forward + behind
+    for t in range(n - 1, 0, -1):  # one walk back serves all
+        onward = reduce((evidence[..., t, :] + behind[..., t, :])[..., :, None] + step)
+        behind[..., t - 1, :] = onward - onward.max(axis=-1, keepdims=True)
+    return forward + behind
 
 
 def _check(evidence: Scores, transitions: Transitions) -> None:
-    if evidence.ndim != 2 or evidence.shape[1] != transitions.n_rooms or not len(evidence):
+    if evidence.ndim < 2 or evidence.shape[-1] != transitions.n_rooms or not evidence.shape[-2]:
         raise DataError(
             f"evidence must be of at least one decision over {transitions.n_rooms} rooms, got {evidence.shape}"
         )
@@ -114,16 +110,16 @@ def _check(evidence: Scores, transitions: Transitions) -> None:
 
 
 def _maximum(scores: Scores) -> Scores:
-    best: Scores = scores.max(axis=0)
+    best: Scores = scores.max(axis=-2)
     return best
 
 
 def _log_sum(scores: Scores) -> Scores:
-    summed: Scores = np.logaddexp.reduce(scores, axis=0)
+    summed: Scores = np.logaddexp.reduce(scores, axis=-2)
     return summed
 
 
 def _probabilities(scores: Scores) -> Scores:
-    weights = np.exp(scores - scores.max(axis=1, keepdims=True))
-    probabilities: Scores = weights / weights.sum(axis=1, keepdims=True)
+    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    probabilities: Scores = weights / weights.sum(axis=-1, keepdims=True)
     return probabilities

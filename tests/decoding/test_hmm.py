@@ -1,3 +1,4 @@
+from functools import partial
 from itertools import pairwise, product
 
 import numpy as np
@@ -97,6 +98,15 @@ def test_constants_in_evidence_and_potentials_change_nothing():
     scaled = Transitions(initial=5 * transitions.initial, matrix=7 * transitions.matrix)
     for decode in (forward_filter, forward_backward, viterbi):
         np.testing.assert_allclose(decode(evidence, transitions), decode(shifted, scaled), rtol=1e-9)
+
+
+def test_weighings_side_by_side_are_decoded_as_alone():
+    """Evidence (2, n, R) gives for each of the two exactly what (n, R) does."""
+    (first, transitions), (second, _) = drawn(5), drawn(6)
+    for decode in (forward_filter, forward_backward, viterbi, partial(fixed_lag_max_product, lag=2)):
+        both = decode(np.stack([first, second]), transitions)
+        np.testing.assert_array_equal(decode(first, transitions), both[0])
+        np.testing.assert_array_equal(decode(second, transitions), both[1])
 
 
 def test_an_impossible_way_is_never_taken():
