@@ -2,6 +2,7 @@
 
 from smidgen.models.attention import CausalSelfAttention
 from smidgen.models.classifier import MODEL_NAMES, ClassifierConfig, LastStep, RoomClassifier, build_model
+from smidgen.models.confident import ConfidentRooms
 from smidgen.models.crf import LinearChainCRF
 from smidgen.models.gru import GRUConfig, GRUEncoder
 from smidgen.models.keyword import KeywordConfig, KeywordSpotter
@@ -30,6 +31,7 @@ __all__ = [
     "NOT_HEARD_DBM",
     "CausalSelfAttention",
     "ClassifierConfig",
+    "ConfidentRooms",
     "GRUConfig",
     "GRUEncoder",
     "KeywordConfig",
