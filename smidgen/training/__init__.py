@@ -7,6 +7,13 @@ from smidgen.training.distillation import DistillationConfig
 from smidgen.training.keyword_training import KeywordExamples, KeywordTrainingConfig, train_keywords
 from smidgen.training.loop import TrainingResult, train
 from smidgen.training.losses import class_weights, room_loss
+from smidgen.training.mdcsa_training import (
+    MDCSATrainingConfig,
+    MDCSATrainingResult,
+    last_marginals,
+    last_rooms,
+    train_mdcsa,
+)
 from smidgen.training.recording_scores import random_start_logits, recording_logits
 from smidgen.training.recording_training import RecordingTrainingConfig, train_on_recordings
 
@@ -15,16 +22,21 @@ __all__ = [
     "DistillationConfig",
     "KeywordExamples",
     "KeywordTrainingConfig",
+    "MDCSATrainingConfig",
+    "MDCSATrainingResult",
     "RecordingTrainingConfig",
     "TrainingConfig",
     "TrainingResult",
     "augment_rssi",
     "class_weights",
+    "last_marginals",
+    "last_rooms",
     "load_model",
     "random_start_logits",
     "recording_logits",
     "room_loss",
     "train",
     "train_keywords",
+    "train_mdcsa",
     "train_on_recordings",
 ]

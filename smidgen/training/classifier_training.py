@@ -1,27 +1,37 @@
-"""What every training of a classifier has in common: the optimiser, its schedule, and where a resumed run began."""
+"""What trainings have in common: where a resumed run began, and, of most of them, the optimiser and its schedule."""
 
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
-from smidgen.training.config import OptimizationConfig
+from smidgen.training.config import LoopConfig, OptimizationConfig
 
 
-class ClassifierTraining(pl.LightningModule):
+class ResumableTraining(pl.LightningModule):
+    """Trains `model` in a run folder; a subclass says with which loss and optimiser."""
+
+    gradient_clip: float | None = None  # L2 norm
+
+    def __init__(self, model: nn.Module, config: LoopConfig) -> None:
+        super().__init__()
+        self.model = model
+        self.config = config
+        self.first_epoch = 0
+
+    def on_train_start(self) -> None:
+        self.first_epoch = self.current_epoch
+
+
+class ClassifierTraining(ResumableTraining):
     """Trains `model` for `n_steps` batches in all."""
 
     config: OptimizationConfig
 
     def __init__(self, model: nn.Module, config: OptimizationConfig, *, n_steps: int) -> None:
-        super().__init__()
-        self.model = model
-        self.config = config
+        super().__init__(model, config)
         self.n_steps = n_steps  # the length of the schedule
-        self.first_epoch = 0
-
-    def on_train_start(self) -> None:
-        self.first_epoch = self.current_epoch
+        self.gradient_clip = config.gradient_clip
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW, its decay on the matrices of linear, convolution and recurrent layers only (not on A, D or norms)."""

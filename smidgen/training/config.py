@@ -7,30 +7,42 @@ from smidgen.training.augmentation import AugmentationConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OptimizationConfig:
-    """AdamW (Loshchilov & Hutter 2019) under a one-cycle schedule (Smith 2018), for any classifier.
-
-    The rate ends at zero, so the last weights are the ones to keep: no epoch is picked by its score.
-    """
+class LoopConfig:
+    """What every training loop is asked for."""
 
     seed: int = 0
     epochs: int = 15
     batch_size: int = 64  # examples
-    learning_rate: float = 1e-2  # at the peak of the cycle
-    weight_decay: float = 0.05  # on matrices only
-    gradient_clip: float = 1.0  # L2 norm
-    label_smoothing: float = 0.05
+    learning_rate: float = 1e-2
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"training: {name} must be at least 1, got {getattr(self, name)}")
-        for name in ("learning_rate", "gradient_clip"):
-            if not getattr(self, name) > 0.0:
-                raise ConfigError(f"training: {name} must be positive, got {getattr(self, name)}")
-        for name in ("seed", "weight_decay"):
-            if not getattr(self, name) >= 0:
-                raise ConfigError(f"training: {name} must not be negative, got {getattr(self, name)}")
+        if not self.learning_rate > 0.0:
+            raise ConfigError(f"training: learning_rate must be positive, got {self.learning_rate}")
+        if not self.seed >= 0:
+            raise ConfigError(f"training: seed must not be negative, got {self.seed}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptimizationConfig(LoopConfig):
+    """AdamW (Loshchilov & Hutter 2019) under a one-cycle schedule (Smith 2018), for any classifier.
+
+    The rate peaks at `learning_rate` and ends at zero, so the last weights are the ones to keep: no epoch is picked by
+    its score.
+    """
+
+    weight_decay: float = 0.05  # on matrices only
+    gradient_clip: float = 1.0  # L2 norm
+    label_smoothing: float = 0.05
+
+    def __post_init__(self) -> None:
+        LoopConfig.__post_init__(self)
+        if not self.gradient_clip > 0.0:
+            raise ConfigError(f"training: gradient_clip must be positive, got {self.gradient_clip}")
+        if not self.weight_decay >= 0:
+            raise ConfigError(f"training: weight_decay must not be negative, got {self.weight_decay}")
         if not 0.0 <= self.label_smoothing <= 1.0:
             raise ConfigError(f"training: label_smoothing must lie in [0, 1], got {self.label_smoothing}")
 

@@ -12,7 +12,7 @@ import torch
 
 from smidgen.data import Sequences, Windows
 from smidgen.errors import DataError
-from smidgen.models import RoomClassifier
+from smidgen.models import MDCSACRF, RoomClassifier
 from smidgen.training.batches import fingerprint, scoring_batches, training_batches
 from smidgen.training.checkpoint import is_complete, load_weights, open_run, read_result
 from smidgen.training.config import TrainingConfig
@@ -83,7 +83,7 @@ def train(
     )
 
 
-def check_inputs(model: RoomClassifier, inputs: Windows | Sequences, part: str) -> None:
+def check_inputs(model: RoomClassifier | MDCSACRF, inputs: Windows | Sequences, part: str) -> None:
     """Refuse windows or sequences of another home than the model was built for, and such without a decision."""
     kind = "windows" if isinstance(inputs, Windows) else "sequences"
     for what, expected, found in (

@@ -14,6 +14,7 @@ class Stream(IntEnum):
 
     SHUFFLE = 0  # index: epoch
     AUGMENTATION = 1  # index: training step
+    DROPOUT = 2  # index: training step
 
 
 def generator(*, seed: int, stream: Stream, index: int, device: torch.device | str = "cpu") -> torch.Generator:

@@ -13,54 +13,57 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from smidgen.training.best_epoch import BestEpoch, validation_scores
 from smidgen.training.checkpoint import CHECKPOINT, WholeFileCheckpointIO, save_model, save_result
-from smidgen.training.classifier_training import ClassifierTraining
+from smidgen.training.classifier_training import ResumableTraining
 
 
 def fit(
-    module: ClassifierTraining,
+    module: ResumableTraining,
     batches: DataLoader[tuple[Tensor, ...]],
     scoring: DataLoader[tuple[Tensor, ...]] | None,
     run_folder: Path,
     *,
     progress: bool,
     accelerator: str = "cpu",
+    best: BestEpoch | None = None,
 ) -> int:
     """Train from the last whole checkpoint of the folder, if any; leave scores and weights, return the first epoch.
 
-    Args: batches, of one epoch; scoring, what is scored after each epoch for the logs.
+    Args: batches, of one epoch; scoring, what is scored after each epoch for the logs; best, where the scores also
+    decide when to stop and which weights stay.
     """
     with _quiet(), _one_thread():
-        scores = _fit(module, batches, scoring, run_folder, progress=progress, accelerator=accelerator)
+        scores = _fit(module, batches, scoring, run_folder, progress=progress, accelerator=accelerator, best=best)
     save_result(run_folder, scores)
     save_model(module.model, run_folder)  # last: its presence says that the run is complete
     return module.first_epoch
 
 
 def _fit(
-    module: ClassifierTraining,
+    module: ResumableTraining,
     batches: DataLoader[tuple[Tensor, ...]],
     scoring: DataLoader[tuple[Tensor, ...]] | None,
     run_folder: Path,
     *,
     progress: bool,
     accelerator: str,
+    best: BestEpoch | None,
 ) -> dict[str, float]:
     checkpoint = run_folder / CHECKPOINT
+    last = ModelCheckpoint(
+        dirpath=checkpoint.parent,
+        filename=checkpoint.stem,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )
     trainer = pl.Trainer(
         max_epochs=module.config.epochs,
-        gradient_clip_val=module.config.gradient_clip,
+        gradient_clip_val=module.gradient_clip,
         accelerator=accelerator,
         devices=1,
         logger=[CSVLogger(run_folder, name="logs/csv"), TensorBoardLogger(run_folder, name="logs/tensorboard")],
-        callbacks=[
-            ModelCheckpoint(
-                dirpath=checkpoint.parent,
-                filename=checkpoint.stem,
-                save_on_train_epoch_end=True,
-                enable_version_counter=False,
-            )
-        ],
+        callbacks=[last] if best is None else [best, last],
         plugins=[WholeFileCheckpointIO()],
         log_every_n_steps=len(batches),
         num_sanity_val_steps=0,
@@ -68,7 +71,9 @@ def _fit(
         enable_model_summary=False,
     )
     trainer.fit(module, batches, scoring, ckpt_path=checkpoint if checkpoint.exists() else None)
-    return {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("validation_")}
+    if best is not None and best.found:
+        return dict(best.scores)
+    return validation_scores(trainer)
 
 
 @contextmanager

@@ -82,7 +82,7 @@ def test_parameter_counts(name, parameters):
     assert parameters == sum(p.numel() for p in classifier(name).parameters())
 
 
-COMMON_OPS = {"ne", "clamp", "sub", "mul", "where", "cat", "linear", "select"}
+COMMON_OPS = {"clamp", "eq", "abs", "le", "sub", "mul", "where", "cat", "linear", "select"}
 
 
 # torch 2.13 itself calls what it deprecates (treespec) and assigns nn.GRU's list of flat weights while it traces.
