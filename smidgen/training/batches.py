@@ -5,7 +5,7 @@ Shapes: n windows, b windows in a batch.
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -18,9 +18,15 @@ SCORING_BATCH = 512
 """Windows scored at once: enough to keep one core busy, few enough to stay in its cache."""
 
 
-def training_batches(windows: Windows, *, batch_size: int, seed: int) -> DataLoader[tuple[Tensor, ...]]:
-    """Return batches (rssi, motion, room, label) in an order drawn from the seed and the epoch; a rest is left out."""
-    return shuffled_batches(_dataset(windows), batch_size=batch_size, seed=seed)
+def training_batches(
+    windows: Windows, *, batch_size: int, seed: int, taught: Sequence[Tensor] = ()
+) -> DataLoader[tuple[Tensor, ...]]:
+    """Return batches (rssi, motion, room, label) in an order drawn from the seed and the epoch; a rest is left out.
+
+    What a teacher said of each window, (n, ...), stands behind them.
+    """
+    examples = TensorDataset(*_dataset(windows).tensors, *taught)
+    return shuffled_batches(examples, batch_size=batch_size, seed=seed)
 
 
 def scoring_batches(windows: Windows) -> DataLoader[tuple[Tensor, ...]]:

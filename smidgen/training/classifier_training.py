@@ -37,7 +37,7 @@ class ClassifierTraining(ResumableTraining):
         """AdamW, its decay on the matrices of linear, convolution and recurrent layers only (not on A, D or norms)."""
         decayed: list[Tensor] = []
         kept: list[Tensor] = []
-        for name, parameter in self.model.named_parameters():
+        for name, parameter in self.named_parameters():
             is_matrix = parameter.ndim >= 2 and name.rpartition(".")[2].startswith("weight")
             (decayed if is_matrix else kept).append(parameter)
         groups = [{"params": decayed, "weight_decay": self.config.weight_decay}, {"params": kept, "weight_decay": 0.0}]

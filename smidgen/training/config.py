@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from smidgen.errors import ConfigError
 from smidgen.training.augmentation import AugmentationConfig
+from smidgen.training.distillation import DistillationConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,7 @@ class TrainingConfig(OptimizationConfig):
     class_weight_power: float = 0.5  # 0 weighs each window alike, 1 each room alike
     step_weight: float = 0.3  # of the loss over earlier steps, against 1 for the decision at the last
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    distillation: DistillationConfig = field(default_factory=DistillationConfig)  # used where soft targets are given
 
     def __post_init__(self) -> None:
         OptimizationConfig.__post_init__(self)

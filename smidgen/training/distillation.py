@@ -20,6 +20,9 @@ _SUM_TOLERANCE = 1e-3
 #: What a probability of zero counts as in a logarithm: float32 takes its powers 1 / temperature without underflow.
 _LEAST_PROBABILITY = 1e-12
 
+#: A feature that varies less is one that never varies.
+_LEAST_DEVIATION = 1e-6
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DistillationConfig:
@@ -47,6 +50,40 @@ def distillation_loss(logits: Tensor, probabilities: Tensor, *, temperature: flo
     teacher = F.log_softmax(probabilities.clamp(min=_LEAST_PROBABILITY).log() / temperature, dim=-1)
     divergence = (teacher.exp() * (teacher - student)).sum(-1)
     return temperature**2 * divergence.mean()
+
+
+def checked_teaching(
+    soft_targets: NDArray[np.floating] | None,
+    teacher_features: NDArray[np.floating] | None,
+    config: DistillationConfig,
+    *,
+    n_decisions: int,
+    n_rooms: int,
+) -> dict[str, Tensor]:
+    """Return what a teacher gives for n decisions, by name: nothing, its probabilities, or its features too.
+
+    Features are brought to mean 0 and deviation 1, so that one weight suits any teacher. Errors as
+    `checked_soft_targets`, and ConfigError where features or their weight stand alone.
+    """
+    if (teacher_features is None) != (config.feature_weight == 0.0) and soft_targets is not None:
+        raise ConfigError(
+            f"distillation: feature_weight is {config.feature_weight}, and the teacher gives "
+            f"{'no features' if teacher_features is None else 'features'}; give both or neither"
+        )
+    if soft_targets is None:
+        if teacher_features is not None:
+            raise ConfigError("distillation: features are matched beside probabilities; give soft_targets too")
+        return {}
+    taught = {"soft_targets": checked_soft_targets(soft_targets, n_decisions=n_decisions, n_rooms=n_rooms)}
+    if teacher_features is not None:
+        if teacher_features.ndim != 2 or len(teacher_features) != n_decisions:
+            raise DataError(
+                f"a teacher's features must have shape (decisions, features) with {n_decisions} decisions, got "
+                f"{teacher_features.shape}"
+            )
+        features = torch.from_numpy(np.asarray(teacher_features, np.float32))
+        taught["teacher_features"] = (features - features.mean(0)) / features.std(0).clamp(min=_LEAST_DEVIATION)
+    return taught
 
 
 def checked_soft_targets(probabilities: NDArray[np.floating], *, n_decisions: int, n_rooms: int) -> Tensor:

@@ -14,6 +14,7 @@ class Stream(IntEnum):
 
     SHUFFLE = 0  # index: epoch
     AUGMENTATION = 1  # index: training step
+    PROJECTION = 2  # of a student's features to its teacher's; index: 0
     DROPOUT = 2  # index: training step
 
 
