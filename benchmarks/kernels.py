@@ -29,6 +29,7 @@ from smidgen.whole_file import write_whole
 
 RESULTS = Path("results/kernels.json")
 INT8 = Recipe(name="int8-throughout", activation="int8")  # the recipe "int8" keeps int16 where a model's outputs leave
+INT8_STATE16 = Recipe(name="int8-state16", activation="int8", scan_state="int16")
 INT16 = Recipe(name="int16", activation="int16")
 FLOAT32 = Recipe(name="float32", activation="float32")
 
@@ -154,11 +155,12 @@ def _elementwise(
     )  # fmt: skip
 
 
-def _scan(width: int, states: int, rates: str, *, target: float) -> Work:
+def _scan(width: int, states: int, rates: str, *, target: float, recipe: Recipe = INT8) -> Work:
+    held = "" if recipe.scan_state == "int32" else f", {recipe.scan_state} state"
     return Work(
-        name=f"selective scan {width}x{states}, {rates}", op="selective_scan",
+        name=f"selective scan {width}x{states}, {rates}{held}", op="selective_scan",
         module=lambda: _Scan(width, states, rates), shapes=((20, width),) * 2 + ((20, states),) * 2,
-        per=20 * width * states, unit="state update", target=target,
+        per=20 * width * states, unit="state update", target=target, recipe=recipe,
     )  # fmt: skip
 
 
@@ -203,6 +205,9 @@ WORKS = (
     _scan(128, 16, "A_n = n*a", target=10.0),
     _scan(128, 16, "one decay", target=10.0),
     _scan(128, 16, "general A", target=18.0),
+    _scan(128, 16, "A_n = n*a", target=10.0, recipe=INT8_STATE16),
+    _scan(128, 16, "one decay", target=10.0, recipe=INT8_STATE16),
+    _scan(128, 16, "general A", target=18.0, recipe=INT8_STATE16),
     _scan(16, 8, "A_n = n*a", target=10.0),
 )  # fmt: skip
 

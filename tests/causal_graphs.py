@@ -148,7 +148,8 @@ def _layer(draw: st.DrawFn, m: GraphMaker, x: str, kind: str, width: int, y: QPa
         case "scan":
             u = m.linear(x, width, narrow)
             delta = m.pointwise(u, "softplus") if y is None else m.table(m.linear(u, width, wide), wide)
-            return m.selective_scan(u, delta, m.linear(u, 2, wide), m.linear(u, 2, wide), y)
+            state = draw(st.sampled_from(["int32", "int16"]))
+            return m.selective_scan(u, delta, m.linear(u, 2, wide), m.linear(u, 2, wide), y, state=state)
         case "gru" | "lstm" | "rnn":
             gates = {"gru": 3, "lstm": 4, "rnn": 1}[kind]
             return m.recurrent(kind, m.linear(x, gates * width, wide), first=draw(st.booleans()))

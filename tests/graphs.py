@@ -258,9 +258,10 @@ class GraphMaker:
         return self._op("rotary", [x, *tables], source.shape, y, attrs={**attrs, **integer_attributes(p)})
 
     def selective_scan(
-        self, u: str, delta: str, B: str, C: str, y: QParams | None = INT8, *, groups: int = 1, form: str = "each"
-    ) -> str:
-        """Add a scan over u (t, d), delta (t, heads), B, C (t, groups * n).
+        self, u: str, delta: str, B: str, C: str, y: QParams | None = INT8, *, groups: int = 1, form: str = "each",
+        state: str = "int32",
+    ) -> str:  # fmt: skip
+        """Add a scan over u (t, d), delta (t, heads), B, C (t, groups * n), with states of the type `state`.
 
         Each state decays by itself, or all of a head do with `form` "equal", or by "powers" of the first.
         """
@@ -273,10 +274,9 @@ class GraphMaker:
             return self._op("selective_scan", [u, delta, B, C], x[0].shape, None, params, attrs)
         named = dict(zip(("u", "delta", "B", "C"), (tensor.qparams for tensor in x), strict=True))
         A = A * (np.arange(1, n + 1) if form == "powers" else np.ones(n))
-        p = scan_parameters(A, D, np.full(d, 2.0), **named, y=y)  # type: ignore[arg-type]
-        arrays = {role: array for role, array in integer_arrays(p).items() if role != "state_exponent"}
+        p = scan_parameters(A, D, np.full(d, 2.0), **named, y=y, state=state)  # type: ignore[arg-type]
         attrs = {**integer_attributes(p), "chain": p.chain, **attrs}
-        return self._op("selective_scan", [u, delta, B, C], x[0].shape, y, arrays, attrs)
+        return self._op("selective_scan", [u, delta, B, C], x[0].shape, y, integer_arrays(p), attrs)
 
     def recurrent(
         self, kind: str, x: str, *, first: bool | Sequence[str] = False, last_cell: bool = False, **flags: bool
@@ -706,7 +706,7 @@ def every_step_operator(name: str = "steps", *, is_float: bool = False) -> Graph
         "add", m.conv1d(past, 4, pad=(0, 0), y=narrow), m.stored_row(m.constant("p", 200, 4, qparams=wide)), narrow
     )
     delta = m.pointwise(u, "softplus") if is_float else m.table(m.linear(u, 4, wide), wide)
-    scanned = m.selective_scan(u, delta, m.linear(u, 3, wide), m.linear(u, 3, wide), wide)
+    scanned = m.selective_scan(u, delta, m.linear(u, 3, wide), m.linear(u, 3, wide), wide, state="int16")
     extremes = m.running_extreme("running_max", m.running_extreme("running_min", m.running_sum(scanned, wide)))
     heads = m.reshape(m.linear(m.binary("add", m.running_mean(scanned, wide), extremes, wide), 4, narrow), 1, 2, 2)
     shared = m.reshape(m.linear(scanned, 2, narrow), 1, 1, 2)

@@ -19,7 +19,11 @@ _FUNCTIONS = {
     "sigmoid_gate": (("int64",), "sigmoid_gate(a0[i])", "int32"),
     "exp2_negative": (("int32",), "exp2_negative(a0[i])", "int32"),
     "logarithm": (("int64",), "logarithm((uint64_t)a0[i])", "int32"),
-    **{f"decay_{bits}": (("int32", "int32"), f"decay_of(a0[i], a1[i], {bits}U)", "int32") for bits in FRACTION_BITS},
+    **{
+        f"decay_q{q}_{bits}": (("int32", "int32"), f"decay_of(a0[i], a1[i], {bits}U, smidgen_decay_q{q})", "int32")
+        for q in (28, 31)
+        for bits in FRACTION_BITS
+    },
     "reciprocal_mantissa": (("int64",), "reciprocal((uint64_t)a0[i]).mantissa", "int32"),
     "reciprocal_exponent": (("int64",), "reciprocal((uint64_t)a0[i]).exponent", "int32"),
     "reciprocal_sqrt_mantissa": (("int64",), "reciprocal_sqrt((uint64_t)a0[i]).mantissa", "int32"),

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, fx
 
-from smidgen.compression.plan import Plan
+from smidgen.compression.plan import Plan, scan_state_dtype
 from smidgen.compression.states import gate_steps, hidden_shift
 from smidgen.ir.spec import integer_arrays, integer_attributes
 from smidgen.models.recurrent_layers import gru, lstm, lstm_last_cell, rnn_relu, rnn_tanh
@@ -65,10 +65,11 @@ def _scan(node: fx.Node, values: Values, plan: Plan, *, rates: Floats, skip: Flo
         return None
     u, delta, B, C = (qparams for qparams in operands if qparams is not None)
     y = plan.qparams[node.name]
-    parameters = scan_parameters(rates, skip, plan.state_peaks[node.name], u=u, delta=delta, B=B, C=C, y=y)
+    state = scan_state_dtype(node, plan.recipe)
+    peak = plan.state_peaks[node.name]
+    parameters = scan_parameters(rates, skip, peak, u=u, delta=delta, B=B, C=C, y=y, state=state)
     constants: dict[str, Any] = {**integer_arrays(parameters, "int64"), **integer_attributes(parameters)}
     constants["chain"] = parameters.chain
-    constants.pop("state_exponent")
     integers = [
         _integers(values[position].flatten(2), qparams)
         for position, qparams in zip(_SCANNED, (u, delta, B, C), strict=True)

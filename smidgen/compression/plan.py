@@ -108,13 +108,14 @@ def make_plan(
             f"the ranges were learned for another model: this one computes no {sorted(unknown)[0]!r}; give the "
             "model and the calibration of one training"
         )
-    recipe.check_matches([
-        text
+    chosen = [
+        node
         for part in (program, *program.bodies.values())
         for node in _materialised(part)
         if not _keeps_source(part, node)
-        for text in _labels(node)
-    ])  # fmt: skip
+    ]
+    labels = [text for node in chosen for text in _labels(node)]
+    recipe.check_matches(labels, [text for node in chosen if node.target in _SCANS for text in _labels(node)])
     qparams = {name: port.qparams for name, port in declared.items() if port.qparams is not None}
     _choose_all(program, calibration, recipe, qparams)
     ranges = {name: (seen.low, seen.high) for name, seen in calibration.observations.items()}
@@ -175,6 +176,11 @@ def _choose(
 def activation_dtype(node: fx.Node, recipe: Recipe) -> str:
     """Return the type of an activation: that which an operator's contract asks for, else what the recipe says."""
     return _required_dtype(effective_users(node)) or recipe.activation_for(_labels(node))
+
+
+def scan_state_dtype(node: fx.Node, recipe: Recipe) -> str:
+    """Return the type in which a scan carries its states."""
+    return recipe.scan_state_for(_labels(node))
 
 
 def _computed_whole_numbers(node: fx.Node, seen: Observation) -> QParams | None:

@@ -12,24 +12,30 @@ from smidgen.compression.codecs import Uniform
 from smidgen.errors import ConfigError, nearest
 
 PRECISIONS = ("int8", "int16")
+SCAN_STATES = ("int32", "int16")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """Give the activations whose label matches another precision.
+    """Give the activations whose label matches another precision, or the scans another type of what they carry.
 
     A label is "module.path:op", as reports print it; an activation also carries "feeds:op" for every operator that
     reads it ("feeds:add" is a branch of a residual sum, "feeds:output" leaves the model).
     """
 
     match: str  # with * and ?, e.g. "*.x_proj:linear", "*:add", "feeds:mul"
-    activation: str
+    activation: str | None = None  # "int8" or "int16"; None: as other rules say
+    scan_state: str | None = None  # "int32" or "int16", of selective scans that match
 
     def __post_init__(self) -> None:
         if not isinstance(self.match, str):
             raise ConfigError(f"a rule's match must be text, got {self.match!r}")
-        if self.activation not in PRECISIONS:
+        if self.activation is None and self.scan_state is None:
+            raise ConfigError(f"rule {self.match!r} says nothing; give it an activation or a scan_state")
+        if self.activation not in (*PRECISIONS, None):
             raise ConfigError(f"rule {self.match!r}: activation must be one of {PRECISIONS}, got {self.activation!r}")
+        if self.scan_state not in (*SCAN_STATES, None):
+            raise ConfigError(f"rule {self.match!r}: scan_state must be one of {SCAN_STATES}, got {self.scan_state!r}")
 
     def matches(self, labels: Iterable[str]) -> bool:
         """True for an activation that carries these labels."""
@@ -38,10 +44,11 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """Precision by tensor: the last matching rule decides, `activation` where none does."""
+    """Precision by tensor: the last matching rule decides, `activation` and `scan_state` where none does."""
 
     name: str
     activation: str = "int8"  # "int8", "int16" or "float32"; float32 keeps the whole program in floating point
+    scan_state: str = "int32"  # what selective scans carry: "int32", or "int16" in half the memory
     weight: Uniform = field(default_factory=Uniform)
     rules: tuple[Rule, ...] = ()
 
@@ -52,6 +59,10 @@ class Recipe:
             )
         if self.activation not in (*PRECISIONS, "float32"):
             raise ConfigError(f"recipe {self.name}: activation must be int8, int16 or float32, got {self.activation!r}")
+        if self.scan_state not in SCAN_STATES:
+            raise ConfigError(f"recipe {self.name}: scan_state must be one of {SCAN_STATES}, got {self.scan_state!r}")
+        if self.is_float and self.scan_state != "int32":
+            raise ConfigError(f"recipe {self.name}: states of a float32 recipe are float32; leave scan_state out")
         if self.is_float and self.rules:
             raise ConfigError(f"recipe {self.name}: a float32 recipe takes no rules; remove them or choose int8")
 
@@ -63,19 +74,30 @@ class Recipe:
     def activation_for(self, labels: Iterable[str]) -> str:
         """Return the precision of the activation that carries these labels."""
         labels = tuple(labels)
-        matching = [rule.activation for rule in self.rules if rule.matches(labels)]
+        matching = [rule.activation for rule in self.rules if rule.activation is not None and rule.matches(labels)]
         return matching[-1] if matching else self.activation
 
-    def check_matches(self, labels: Sequence[str]) -> None:
-        """Raise ConfigError for a rule that matches none of a model's labels: a misspelt one would change nothing.
+    def scan_state_for(self, labels: Iterable[str]) -> str:
+        """Return the type of what the selective scan that carries these labels takes from step to step."""
+        labels = tuple(labels)
+        matching = [rule.scan_state for rule in self.rules if rule.scan_state is not None and rule.matches(labels)]
+        return matching[-1] if matching else self.scan_state
 
-        The patterns of the built-in recipes are for any model, and may find nothing in one.
+    def check_matches(self, labels: Sequence[str], scans: Sequence[str]) -> None:
+        """Raise ConfigError for a rule that changes nothing, as a misspelt one does.
+
+        Args: labels, of all activations of a model; scans, of its selective scans. The patterns of the built-in recipes
+        are for any model, and may find nothing in one.
         """
         for rule in self.rules:
-            if rule.match not in _SIXTEEN_BITS and not rule.matches(labels):
+            if rule.match in _SIXTEEN_BITS:
+                continue
+            of_scans = rule.scan_state is not None
+            if not rule.matches(scans if of_scans else labels):
                 raise ConfigError(
-                    f"recipe {self.name}: rule {rule.match!r} matches no activation of the model; "
-                    f"{nearest(rule.match, sorted(set(labels)))}"
+                    f"recipe {self.name}: rule {rule.match!r} matches no "
+                    f"{'selective scan' if of_scans else 'activation'} of the model; "
+                    f"{nearest(rule.match, sorted(set(scans if of_scans else labels)))}"
                 )
 
 
@@ -116,18 +138,19 @@ def _read_recipe(path: Path) -> Recipe:
         document: dict[str, Any] = tomllib.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise ConfigError(f"recipe {path} cannot be read: {error}") from error
-    known = {"name", "extends", "activation", "weight_bits", "rules"}
+    known = {"name", "extends", "activation", "scan_state", "weight_bits", "rules"}
     unknown = set(document) - known
     if unknown:
         raise ConfigError(f"recipe {path}: unknown key {sorted(unknown)[0]!r}; expected {', '.join(sorted(known))}")
     try:
         rules = tuple(Rule(**rule) for rule in document.get("rules", []))
     except TypeError as error:
-        raise ConfigError(f"recipe {path}: a rule takes exactly match and activation; {error}") from error
+        raise ConfigError(f"recipe {path}: a rule takes match, and activation or scan_state; {error}") from error
     base = find_recipe(document["extends"]) if "extends" in document else Recipe(name="int8")
     return Recipe(
         name=document.get("name", path.stem),
         activation=document.get("activation", base.activation),
+        scan_state=document.get("scan_state", base.scan_state),
         weight=Uniform(bits=document["weight_bits"]) if "weight_bits" in document else base.weight,
         rules=(*base.rules, *rules),
     )

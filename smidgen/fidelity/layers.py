@@ -15,6 +15,7 @@ from smidgen.compression.structure import label
 from smidgen.fidelity.noise import sqnr_db
 from smidgen.ir import Graph, Op, Tensor, interpret
 from smidgen.ir.ops import OP_SPECS
+from smidgen.ir.ops.recurrences import saturated_states
 
 Array = NDArray[Any]
 
@@ -36,7 +37,7 @@ class LayerFidelity:
     source_db: float  # the same of its least exact operand; infinite for a layer of exact operands
     fake_db: float  # fake-quantised program against the float model
     own_db: float  # the float model's value rounded to this layer's integers, against itself
-    saturated: int  # values of the float model beyond the ends of the layer's integers
+    saturated: int  # values of the float model beyond the ends of the layer's integers, and states of a scan held there
     values: int  # values looked at
 
     @property
@@ -82,7 +83,7 @@ def measure_layers(
                 source_db=source_db,
                 fake_db=sqnr_db(floats[op.output], fakes[op.output]),
                 own_db=_own_db(tensor, expected),
-                saturated=_saturated(tensor, expected),
+                saturated=_saturated(tensor, expected) + _saturated_states(lowered, maker, found),
                 values=expected.size,
             )
         )
@@ -123,3 +124,10 @@ def _saturated(tensor: Tensor, expected: Array) -> int:
         return 0
     nearest = tensor.qparams.dequantize(tensor.qparams.quantize(expected))
     return int(np.count_nonzero(np.abs(nearest - expected) > tensor.qparams.scale))
+
+
+def _saturated_states(graph: Graph, op: Op, values: Mapping[str, Array]) -> int:
+    """Count what a scan of integers carried from step to step and had to hold at an end of its range."""
+    if op.kind != "selective_scan" or graph[op.output].is_float:
+        return 0
+    return saturated_states(op, graph[op.output], [values[name] for name in op.inputs])

@@ -166,6 +166,10 @@ def _check_scales(op: Op, x: Operands, y: Tensor) -> None:
             )
 
 
+def _listed(values: range) -> str:
+    return ", ".join(map(str, values))
+
+
 def _check_attributes(op: Op, legal: Mapping[str, Legal]) -> None:
     if set(op.attrs) != set(legal):
         raise GraphError(f"{op.name}: attributes must be {sorted(legal)}, got {sorted(op.attrs)}")
@@ -173,7 +177,10 @@ def _check_attributes(op: Op, legal: Mapping[str, Legal]) -> None:
         value = op.attrs[key]
         if isinstance(values, range):
             if type(value) is not int or value not in values:
-                raise GraphError(f"{op.name}: {key} must lie in {values.start}..{values.stop - 1}, got {value!r}")
+                told = (
+                    f"lie in {values.start}..{values.stop - 1}" if values.step == 1 else f"be one of {_listed(values)}"
+                )
+                raise GraphError(f"{op.name}: {key} must {told}, got {value!r}")
         elif type(value) is not values or (isinstance(value, float) and not math.isfinite(value)):
             raise GraphError(f"{op.name}: {key} must be a finite {values.__name__}, got {value!r}")
         elif isinstance(value, tuple) and not all(type(item) is int and item >= 0 for item in value):

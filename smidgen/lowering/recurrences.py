@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import fx
 
+from smidgen.compression.plan import scan_state_dtype
 from smidgen.ir.graph import Attribute, Tensor
 from smidgen.ir.spec import integer_arrays, integer_attributes
 from smidgen.lowering.builder import Builder, Floats, Rule
@@ -74,11 +75,11 @@ def _add_scan(
         lambda: scan_parameters(
             rates, skip, peak,
             u=qparams[0], delta=qparams[1], B=qparams[2], C=qparams[3], y=qparams[4],
+            state=scan_state_dtype(node, builder.plan.recipe),
         ),
     )  # fmt: skip
-    arrays = {role: array for role, array in integer_arrays(parameters).items() if role != "state_exponent"}
     attrs = {**integer_attributes(parameters), "chain": parameters.chain, **attrs}
-    builder.add_op(node, "selective_scan", x, y, arrays, attrs, name=name)
+    builder.add_op(node, "selective_scan", x, y, integer_arrays(parameters), attrs, name=name)
 
 
 RULES: Mapping[object, Rule] = {

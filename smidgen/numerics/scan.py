@@ -1,10 +1,9 @@
-"""Selective scan (Gu & Dao 2023, Algorithm 2) in integers, int32 state with a power-of-two scale per channel.
+"""Selective scan (Gu & Dao 2023, Algorithm 2) in integers, with a state of 32 or 16 bits and a scale per channel.
 
 Twin of kernels/selective_scan.h. Glossary: b batch, t time, d channels, n states.
-    decay = exp(delta A) = 2**-(delta |A| log2 e)    by a polynomial, Q31
-    h     = decay h + (delta u) B                     two rounded products in half of the state's scale, then doubled
-    y     = sum_n C h + D u                           products cut, which n / 2 makes up for; one rounded shift
-Half of the scale is what a product of 32 bits and a decay in Q31 leaves in its high word, and doubling is free in SSAT.
+    decay = exp(delta A) = 2**-(delta |A| log2 e)    by a polynomial
+    h     = decay h + (delta u) B                     as the type of the state asks: `scan_state`
+    y     = sum_n C h + D u                           one rounded shift
 delta and A are told for heads of d / heads channels each (Dao & Gu 2024, "Mamba-2"), B and C for groups of d / groups;
 in Mamba-1 each channel is a head and there is one group. One exponential a head is enough where A is equal for all
 states, or n times that of the first.
@@ -21,13 +20,12 @@ from smidgen.numerics.decay import decay, decay_multipliers, powers
 from smidgen.numerics.fixed_point import Integers, fixed_point, requantize, rounded_shift, saturate
 from smidgen.numerics.quantization import QParams
 from smidgen.numerics.recurrent import step_order
+from smidgen.numerics.scan_state import DITHER_FIRST, ScanState, next_dither, scan_state
 
-_HEADROOM_BITS = 3  # a state may grow to 8 times its calibrated peak before it saturates
 #: A channel that calibration saw weaker than this part of the strongest, or dead, is scaled as if it reached so far:
 #: channels share one shift, so a finer state would take bits from the others' multipliers.
 _WEAKEST_CHANNEL = 2.0**-8
-#: Most bits of a state: half of it and the largest drive stay below 2**30, so that the sum can be doubled.
-STATE_BITS_MAX = 29
+_DRIVE_MAX = 2**30
 #: By type of u, what delta * u can be shifted by within an int32.
 PRODUCT_SHIFTS = {"int8": 9, "int16": 1}
 #: Relative difference below which decay rates count as equal: float32 has log and exp to 2e-7. A decay changes by 4e-7.
@@ -47,8 +45,8 @@ class ScanParameters:
     output_multiplier: Integers  # (d,): sum of C h -> y
     skip_multiplier: Integers  # (d,) signed: u * 2**15 -> y
     output_shift: int
+    state_width: int  # 32 or 16 bits
     state_bits: int  # |h| <= 2**state_bits
-    state_exponent: Integers  # (d,): one of h is 2**state_exponent; h is even
 
 
 def scan_parameters(
@@ -61,8 +59,9 @@ def scan_parameters(
     B: QParams,
     C: QParams,
     y: QParams,
+    state: str = "int32",
 ) -> ScanParameters:
-    """Fold the scales for A (heads, n) < 0, D (d,) and the calibrated peak (d,) of |h|.
+    """Fold the scales for A (heads, n) < 0, D (d,) and the calibrated peak (d,) of |h|, held as the type `state`.
 
     delta, B and C are int16, u is symmetric. Raises GraphError where a bound cannot be proved.
     """
@@ -72,15 +71,14 @@ def scan_parameters(
         raise GraphError(f"selective scan needs A < 0, found {A.max():g}: the state would grow without bound")
     kept, chain = distinct_decays(A)
     decay_multiplier, fraction_bits = decay_multipliers(-kept * math.log2(math.e) * delta.scale)
-    state_bits = min(STATE_BITS_MAX, 31 - math.ceil(math.log2(A.shape[1])))  # n products with C, halved, reach 2**30
-    peak = np.maximum(state_peak, max(state_peak.max() * _WEAKEST_CHANNEL, 2.0**-20))
-    state_exponent = np.ceil(np.log2(peak)).astype(np.int64) - (state_bits - _HEADROOM_BITS)
-    state_scale: NDArray[np.float64] = np.exp2(state_exponent.astype(np.float64))
+    form = scan_state(state, A.shape[1])
+    state_scale = state_scales(state_peak, form)
     product_shift = PRODUCT_SHIFTS[u.dtype]
     drive_multiplier, drive_shift = fixed_point(
-        delta.scale * u.scale * B.scale * 2.0 ** (15 - product_shift) / state_scale, "selective scan: drive scale"
+        delta.scale * u.scale * B.scale * 2.0 ** (form.drive_bits - product_shift) / state_scale,
+        "selective scan: drive scale",
     )
-    factors = np.concatenate([state_scale * C.scale * 2.0**16, np.abs(D) * u.scale * 2.0**-15])
+    factors = np.concatenate([state_scale * C.scale * 2.0 ** form.sum_bits(A.shape[1]), np.abs(D) * u.scale * 2.0**-15])
     multipliers, output_shift = fixed_point(factors / y.scale, "selective scan: output scale")
     d = len(D)
     return ScanParameters(
@@ -93,9 +91,14 @@ def scan_parameters(
         output_multiplier=multipliers[:d],
         skip_multiplier=multipliers[d:] * np.where(D < 0, -1, 1),
         output_shift=output_shift,
-        state_bits=state_bits,
-        state_exponent=state_exponent,
+        state_width=int(form.dtype.removeprefix("int")),
+        state_bits=form.bits,
     )
+
+
+def state_scales(peak: NDArray[np.float64], form: ScanState) -> NDArray[np.float64]:
+    """Return what one step of the state of each channel (d,) is, for calibrated peaks (d,) of |h|."""
+    return form.scale(np.maximum(peak, max(peak.max() * _WEAKEST_CHANNEL, 2.0**-20)))
 
 
 def distinct_decays(A: NDArray[np.float64]) -> tuple[NDArray[np.float64], bool]:
@@ -126,6 +129,7 @@ def selective_scan(
     output_multiplier: Integers,
     skip_multiplier: Integers,
     output_shift: int,
+    state_width: int,
     state_bits: int,
     zero_point: int,
     dtype: str,
@@ -133,30 +137,47 @@ def selective_scan(
     chain: bool = False,
     reverse: bool = False,
     carried: Integers | None = None,
+    dither: Integers | None = None,
+    saturated: Integers | None = None,
 ) -> Integers:
     """Return y (b, t, d) for u (b, t, d), delta (b, t, heads) and B, C (b, t, groups * n).
 
-    Goes on from the state `carried` (b, d, n) and leaves the last one there; without it, from zero. With
-    `reverse` the last step comes first.
+    Goes on from the state `carried` (b, d, n), and in 16 bits from `dither` (b, 1), and leaves the last ones there;
+    without them, from the first. With `reverse` the last step comes first. Adds to `saturated` (b,) how many states
+    stood at an end of their range after a step.
     """
     batch, steps, d = u.shape
     n, heads = B.shape[2] // groups, len(decay_multiplier)
     B, C = (np.repeat(x.reshape(batch, steps, groups, n), d // groups, axis=2) for x in (B, C))  # (b, t, d, n)
     state = np.zeros((batch, d, n), np.int64) if carried is None else carried
-    limit = 2**state_bits
+    rounding = np.full((batch, 1), DITHER_FIRST) if dither is None else dither
+    form = ScanState(dtype=f"int{state_width}", bits=state_bits)
     y = np.empty_like(u)
     for t in step_order(u.shape[1], reverse=reverse):
         step_delta = np.maximum(delta[:, t], 0)
-        kept = decay(step_delta[:, :, None], decay_multiplier, fraction_bits)  # (b, heads, n or 1) Q31
+        told = step_delta[:, :, None]
+        kept = decay(told, decay_multiplier, fraction_bits, bits=form.decay_bits)  # (b, heads, n or 1)
         if chain:
-            kept = powers(kept, n)
+            kept = powers(kept, n, bits=form.decay_bits)
         kept, step_delta = (np.repeat(x, d // heads, axis=1) for x in (kept, step_delta))
-        drive = requantize(step_delta * u[:, t] << product_shift, drive_multiplier, drive_shift)
-        half = rounded_shift(state * kept, 32) + rounded_shift(drive[:, :, None] * B[:, t], 16)
-        state = np.clip(2 * half, -limit, limit - 1)
-        acc = ((state * C[:, t]) >> 16).sum(axis=-1) + n // 2
+        drive = _drive(step_delta * u[:, t] << product_shift, drive_multiplier, drive_shift)
+        state = form.advanced(state, kept, drive[:, :, None], B[:, t], rounding)
+        rounding = next_dither(rounding)
+        if saturated is not None:
+            saturated += form.saturated(state).sum(axis=(1, 2))
+        acc = form.read(state, C[:, t])
         total = acc * output_multiplier + (u[:, t] << 15) * skip_multiplier
         y[:, t] = saturate(rounded_shift(total, 32 - output_shift) + zero_point, dtype)
     if carried is not None:
         carried[...] = state
+    if dither is not None:
+        dither[...] = rounding
     return y
+
+
+def _drive(product: Integers, multiplier: Integers, shift: int) -> Integers:
+    """Return product * multiplier * 2**(shift - 32); where that may leave +-2**30, in steps of 2**shift, saturated."""
+    if shift <= 0:
+        return requantize(product, multiplier, shift)
+    limit = _DRIVE_MAX >> shift
+    return np.clip(rounded_shift(product * multiplier, 32), -limit, limit - 1) << shift

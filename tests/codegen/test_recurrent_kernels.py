@@ -31,7 +31,7 @@ HEADERS = (
     "selective_scan_f32.h",
 )
 SIGNATURES = {
-    "selective_scan_q": "pppppppppuuuuuuuuuuuiiuiu",
+    "selective_scan_q": "ppppppppppuuuuuuuuuuuiiuuiu",
     "gru_q": "pppppppuuiiiu",
     "lstm_q": "ppppppppuuiiiiu",
     "rnn_q": "pppppppuuiiiuu",
@@ -81,11 +81,11 @@ scan_shapes = scans()
 @given(
     data=st.data(), u_type=activation_types, y_type=activation_types, steps=steps_of_a_window, shape=scan_shapes,
     form=st.sampled_from(["each", "equal", "powers"]), scale_bits=st.floats(-14.0, -4.0),
-    peak_bits=st.floats(-12.0, 8.0), reverse=st.booleans(),
+    peak_bits=st.floats(-12.0, 8.0), reverse=st.booleans(), state_type=st.sampled_from(["int32", "int16"]),
 )  # fmt: skip
 def test_selective_scan(
     kernels: Kernels, data: st.DataObject, u_type: str, y_type: str, steps: int, shape: tuple[int, int, int, int],
-    form: str, scale_bits: float, peak_bits: float, reverse: bool,
+    form: str, scale_bits: float, peak_bits: float, reverse: bool, state_type: str,
 ) -> None:  # fmt: skip
     """selective_scan_q equals its twin with heads and groups, both ways, also where states and outputs saturate."""
     channels, heads, groups, states = shape
@@ -100,32 +100,37 @@ def test_selective_scan(
             -rates, random.normal(size=channels),
             2.0 ** (peak_bits + random.normal(size=channels)),
             u=data.draw(qparams(u_type, symmetric=True, low=-10.0, high=0.0)), delta=wide, B=wide, C=wide, y=y_qparams,
+            state=state_type,
         )  # fmt: skip
     except GraphError:
         reject()
     shapes = {"u": channels, "delta": heads, "B": groups * states, "C": groups * states}
     dtypes = {"u": u_type, "delta": "int16", "B": "int16", "C": "int16"}
     x = {name: data.draw(tensors(dtypes[name], BATCH, steps, size)) for name, size in shapes.items()}
-    arguments = {f.name: getattr(p, f.name) for f in fields(p) if f.name != "state_exponent"}
-    before = 2 * random.integers(-(2 ** (p.state_bits - 1)), 2 ** (p.state_bits - 1), (BATCH, channels, states))
-    after = before.copy()
+    arguments = {f.name: getattr(p, f.name) for f in fields(p)}
+    before = random.integers(-(2**p.state_bits), 2**p.state_bits, (BATCH, channels, states))
+    before -= before % 2 if state_type == "int32" else 0
+    after, dithers = before.copy(), random.integers(0, 4096, (BATCH, 1))
+    dither_after = dithers.copy()
     expected = scan.selective_scan(
         *x.values(), **arguments, zero_point=y_qparams.zero_point, dtype=y_type, groups=groups, reverse=reverse,
-        carried=after,
+        carried=after, dither=dither_after,
     )  # fmt: skip
     multipliers = np.stack([arguments[f"{role}_multiplier"] for role in ("drive", "output", "skip")], axis=1)
     constants = [typed(p.decay_multiplier, "int32"), typed(multipliers, "int32")]
     for i, y in enumerate(expected):
         operands = [typed(values[i], dtypes[name]) for name, values in x.items()]
-        actual, state = np.full(y.shape, -1, y_type), typed(before[i], "int32")
+        actual, state = np.full(y.shape, -1, y_type), typed(before[i], state_type)
+        dither = typed(dithers[i], "int32")
         kernels(
-            "selective_scan_q", *operands, *constants, actual, state, np.full(5 * states, -1, np.int32), steps,
+            "selective_scan_q", *operands, *constants, actual, state, dither, np.full(5 * states, -1, np.int32), steps,
             channels, heads, groups, states, p.decay_multiplier.shape[1], p.chain, *bits(u_type, y_type),
-            p.fraction_bits, p.product_shift, p.drive_shift, p.output_shift, p.state_bits, y_qparams.zero_point,
-            reverse,
+            p.fraction_bits, p.product_shift, p.drive_shift, p.output_shift, p.state_width, p.state_bits,
+            y_qparams.zero_point, reverse,
         )  # fmt: skip
         np.testing.assert_array_equal(y, actual)
         np.testing.assert_array_equal(after[i], state)
+        np.testing.assert_array_equal(dither_after[i] if state_type == "int16" else dithers[i], dither)
 
 
 @given(

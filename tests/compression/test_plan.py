@@ -10,6 +10,7 @@ from smidgen.compression import FloatProgram, Input, Plan, Recipe, Rule, calibra
 from smidgen.compression.structure import op_name
 from smidgen.errors import ConfigError, GraphError
 from smidgen.ir import Quantity
+from smidgen.models import MambaConfig, MambaEncoder
 from smidgen.models.selective_scan import selective_scan
 from smidgen.numerics.recurrent import HIDDEN
 
@@ -87,6 +88,18 @@ def test_a_scan_gets_what_its_contract_asks_for() -> None:
     by_default = make_plan(program, calibrate(program, inputs), find_recipe("int8"))
     assert types(program, by_default, "input") == ["int16", "int16"]
     assert types(program, plan, "selective_scan") == ["int8"]
+
+
+def test_a_rule_of_states_must_name_a_scan() -> None:
+    """A rule that would change no scan's state is answered with the nearest scan, though activations match it."""
+    torch.manual_seed(0)
+    model = MambaEncoder(MambaConfig(d_input=4, d_model=4)).eval()
+    program = import_model(model, (normal(8, 5, 4),))
+    calibration = calibrate(program, normal(8, 5, 4))
+    recipe = Recipe(name="r", rules=(Rule(match="*:linear", scan_state="int16"),))
+    with pytest.raises(ConfigError, match=r"rule '\*:linear' matches no selective scan of the model; .*selective_scan"):
+        make_plan(program, calibration, recipe)
+    make_plan(program, calibration, Recipe(name="r", rules=(Rule(match="*:selective_scan", scan_state="int16"),)))
 
 
 def test_a_gru_gives_q15() -> None:

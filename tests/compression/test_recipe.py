@@ -21,6 +21,25 @@ def test_the_last_matching_rule_decides() -> None:
     assert recipe.activation_for(["body:add", "x:linear"]) == "int16"
 
 
+def test_scans_have_rules_of_their_own() -> None:
+    """The last rule that tells a state decides; rules of activations leave it, and rules of states activations."""
+    recipe = Recipe(
+        name="mixed",
+        scan_state="int16",
+        rules=(
+            Rule(match="first.*", scan_state="int32"),
+            Rule(match="*:selective_scan", activation="int16"),
+            Rule(match="second.*", activation="int8", scan_state="int32"),
+        ),
+    )
+    assert recipe.scan_state_for(["first.ssm:selective_scan"]) == "int32"
+    assert recipe.scan_state_for(["second.ssm:selective_scan"]) == "int32"
+    assert recipe.scan_state_for(["third.ssm:selective_scan"]) == "int16"
+    assert recipe.activation_for(["first.ssm:selective_scan"]) == "int16"
+    assert recipe.activation_for(["first.ssm:linear"]) == "int8"
+    assert {recipe.scan_state for recipe in RECIPES.values()} == {"int32"}
+
+
 def test_labels_match_as_a_whole() -> None:
     """ "*" and "?" are wildcards, everything else is itself, upper and lower case apart."""
     recipe = Recipe(name="r", rules=(Rule(match="layers.?.in_proj:linear", activation="int16"),))
@@ -46,6 +65,8 @@ def test_a_file_says_the_same_as_a_recipe(tmp_path: Path) -> None:
         name="mine", activation="int16", weight=Uniform(bits=4), rules=(Rule(match="*:add", activation="int8"),)
     )
     assert find_recipe(path) == find_recipe(str(path)) == expected
+    path.write_text('extends = "int8-pure"\nscan_state = "int16"\n[[rules]]\nmatch = "a*"\nscan_state = "int32"\n')
+    assert find_recipe(path) == Recipe(name="mine", scan_state="int16", rules=(Rule(match="a*", scan_state="int32"),))
     path.write_text("")
     assert find_recipe(path) == Recipe(name="mine")
 
@@ -55,12 +76,18 @@ def test_a_file_says_the_same_as_a_recipe(tmp_path: Path) -> None:
     [
         ("activation = ", "recipe .*bad.toml cannot be read: Invalid value"),
         ("activation = 'int4'", "recipe bad: activation must be int8, int16 or float32, got 'int4'"),
-        ("activations = 'int8'", "unknown key 'activations'; expected activation, extends, name, rules, weight_bits"),
+        ("activations = 'int8'", "unknown key 'activations'; expected activation, extends, name, rules, scan_state, "),
         ("weight_bits = 9", "uniform weights take 2 to 8 bits, got 9"),
         ("weight_bits = '8'", "uniform weights take 2 to 8 bits, got '8'"),
-        ("rules = 3", "a rule takes exactly match and activation"),
-        ("[[rules]]\nmatch = 'x'", "a rule takes exactly match and activation"),
-        ("[[rules]]\nmatch = 'x'\nactivation = 'int8'\ncolour = 1", "a rule takes exactly match and activation"),
+        ("rules = 3", "a rule takes match, and activation or scan_state"),
+        ("[[rules]]\nmatch = 'x'", "rule 'x' says nothing; give it an activation or a scan_state"),
+        ("[[rules]]\nmatch = 'x'\nactivation = 'int8'\ncolour = 1", "a rule takes match, and activation or scan_state"),
+        ("[[rules]]\nmatch = 'x'\nscan_state = 'int8'", r"rule 'x': scan_state must be one of \('int32', 'int16'\)"),
+        ("scan_state = 'int8'", r"recipe bad: scan_state must be one of \('int32', 'int16'\), got 'int8'"),
+        (
+            "activation = 'float32'\nscan_state = 'int16'",
+            "states of a float32 recipe are float32; leave scan_state out",
+        ),
         ("[[rules]]\nmatch = 'x'\nactivation = 'float32'", r"rule 'x': activation must be one of \('int8', 'int16'\)"),
         ("[[rules]]\nmatch = 1\nactivation = 'int8'", "a rule's match must be text, got 1"),
         ("activation = 'float32'\n[[rules]]\nmatch = 'x'\nactivation = 'int8'", "a float32 recipe takes no rules"),

@@ -15,8 +15,8 @@ def _selective_scan(s: Sketch, kind: str, x: str) -> str:
     delta, B, C = (s.shaped(s.rescaled(u, INT16), steps, width) for width in (heads, groups * n, groups * n))
     if s.tensors[u].is_float:
         delta = s.pointwise(delta, "softplus")
-    form = s.one_of("each", "equal", "powers")
-    return s.scaled(lambda y: s.selective_scan(u, delta, B, C, y, groups=groups, form=form))
+    form, state = s.one_of("each", "equal", "powers"), s.one_of("int32", "int16")
+    return s.scaled(lambda y: s.selective_scan(u, delta, B, C, y, groups=groups, form=form, state=state))
 
 
 def _recurrent(s: Sketch, kind: str, x: str) -> str:

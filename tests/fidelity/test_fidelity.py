@@ -13,6 +13,7 @@ import smidgen
 from smidgen.compression.recipe import Recipe, Rule, find_recipe
 from smidgen.errors import ConfigError
 from smidgen.fidelity import Advice, CheckReport
+from smidgen.models import selective_scan
 
 
 class Outlier(nn.Module):
@@ -84,6 +85,30 @@ def test_values_beyond_the_calibrated_range_are_counted():
     loud = compiled("gru", "int8").check((rssi, motion * 40), emulate=1)
     assert sum(loud.saturated.values()) > sum(calm.saturated.values())
     assert f"values beyond the calibrated range: {sum(loud.saturated.values()):,}" in str(loud)
+
+
+def test_states_that_are_held_are_counted():
+    """A drive that lasts 60 times as long as in calibration fills a state of 16 bits; the scan's layer counts it."""
+
+    class Sum(nn.Module):
+        def forward(self, u: torch.Tensor, delta: torch.Tensor, pair: torch.Tensor) -> torch.Tensor:
+            return torch.tanh(selective_scan(u, delta, torch.full((1, 2), -1e-3), pair, pair, torch.zeros(1)))
+
+    def driven(length: int) -> tuple[torch.Tensor, ...]:
+        u = torch.zeros(4, 240, 1)
+        u[:, :length] = 1.0
+        return u, torch.full((4, 240, 1), 0.1), torch.ones(4, 240, 2)
+
+    recipe = replace(find_recipe("int16"), name="narrow", scan_state="int16")
+    firmware = smidgen.compile(Sum(), driven(4), calibration=driven(4), recipe=recipe, name="summed")
+    held = []
+    for length in (4, 240):
+        report = firmware.check(driven(length), emulate=1)
+        (layer,) = (layer for layer in report.layers if layer.op == "selective_scan")
+        held.append(layer.saturated)
+        assert report.mismatched_bytes == 0
+    assert held[0] == 0
+    assert held[1] >= 4 * 2 * 200
 
 
 def test_a_fault_is_found_on_the_host_and_on_the_core_and_its_tensors_are_kept(tmp_path):

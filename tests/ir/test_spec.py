@@ -157,6 +157,9 @@ ATTRIBUTES: dict[str, tuple[Spoil, str]] = {
         rf"{LINEAR.name}: attributes must be \['accumulator_bound', 'shift'\], got \['accumulator_bound'\]",
     ),
     "unknown": (with_attr("linear", "hue", 1), r"attributes must be .*, got \['accumulator_bound', 'hue', 'shift'\]"),
+    "states of another width": (
+        with_attr("selective_scan", "state_width", 24), f"{SCAN.name}: state_width must be one of 16, 32, got 24"
+    ),
     "beyond its range": (with_attr("linear", "shift", 32), f"{LINEAR.name}: shift must lie in -30..31, got 32"),
     "no whole number": (with_attr("linear", "shift", 0.5), "shift must lie in -30..31, got 0.5"),
     "a flag for a number": (with_attr("linear", "shift", True), "shift must lie in -30..31, got True"),

@@ -16,14 +16,15 @@ DELTA = np.arange(0, 32768)
 RATES = np.geomspace(2.0**-30, 2.0**12.9, 44)
 
 
+@pytest.mark.parametrize("q", [28, 31])
 @pytest.mark.parametrize("rate", RATES)
-def test_a_decay_is_within_its_bound(rate: float) -> None:
+def test_a_decay_is_within_its_bound(rate: float, q: int) -> None:
     """2^-17 for every delta, less than one, and never rising with delta, up to the error of the rounded exponent."""
     multiplier, bits = decay_multipliers(np.array([rate]))
-    found = decay(DELTA, multiplier, bits)
+    found = decay(DELTA, multiplier, bits, bits=q)
     stored = multiplier * 2.0 ** -(16 + bits)
-    assert np.abs(found / ONE - np.exp2(-DELTA * stored)).max() <= 2.0**-17 + 2.0 ** -(bits + 1)
-    assert found[0] == found.max() == 2**31 - 1
+    assert np.abs(found / 2**q - np.exp2(-DELTA * stored)).max() <= 2.0**-17 + 2.0 ** -(bits + 1)
+    assert found[0] == found.max() == 2**q - 1
     assert found.min() >= 0
     assert np.all(np.diff(found) <= 1)
 
@@ -56,9 +57,11 @@ def test_a_rate_that_no_exponent_holds_is_refused(rate: float) -> None:
 
 def test_powers_are_within_their_bound() -> None:
     """The chain of products errs by less than 2^-17 of one, for 64 states, fast and slow."""
-    first = decay(DELTA[:, None], *decay_multipliers(np.array([2.0**-12])))
+    constants = decay_multipliers(np.array([2.0**-12]))
     exact = np.exp2(-DELTA[:, None] * 2.0**-12 * np.arange(1, 65))
-    assert np.abs(powers(first, 64) / ONE - exact).max() < 2.0**-17
+    for q in (28, 31):
+        first = decay(DELTA[:, None], *constants, bits=q)
+        assert np.abs(powers(first, 64, bits=q) / 2**q - exact).max() < 2.0**-17
 
 
 @pytest.mark.parametrize("bits", FRACTION_BITS)
@@ -67,4 +70,6 @@ def test_a_decay_in_c_equals_python(bits: int) -> None:
     random = np.random.default_rng(bits)
     delta = np.concatenate([random.integers(0, 32768, 5000), np.repeat([0, 1, 32767], 100)])
     multiplier = np.concatenate([random.integers(0, 2**30, 5100), np.repeat([0, 2**30], 100)])
-    np.testing.assert_array_equal(decay(delta, multiplier, bits), in_c(f"decay_{bits}", delta, multiplier))
+    for q in (28, 31):
+        found = decay(delta, multiplier, bits, bits=q)
+        np.testing.assert_array_equal(found, in_c(f"decay_q{q}_{bits}", delta, multiplier))

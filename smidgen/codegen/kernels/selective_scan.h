@@ -1,121 +1,25 @@
 /* Selective scan (Gu & Dao 2023, Algorithm 2; Dao & Gu 2024 with heads) on integers: u (steps, d), delta (steps, heads)
- * int16, B, C (steps, groups, n) int16, y (steps, d); goes on from `state`, d * n words, one unit of channel c being
- * 2^state_exponent[c], and leaves the last one. With `reverse` the last step comes first.
- *   decay = 2^-(delta decay_multiplier), h = decay h + (delta u) B, y = sum_n C h + D u, products rounded but C h.
+ * int16, B, C (steps, groups, n) int16, y (steps, d); goes on from `state`, d * n of `state_width` 32 or 16 bits, and leaves
+ * the last one. With `reverse` the last step comes first.
+ *   decay = 2^-(delta decay_multiplier), h = decay h + (delta u) B, y = sum_n C h + D u.
  * decay_multiplier is (heads, decays): one for each state, or one for all of them, to the power of 1, 2, ... with `chain`.
- * |h| is held at 2^state_bits, so that the sum over n stays below 2^31. Twin of numerics/scan.py. */
+ * |h| is held at 2^state_bits, so that the sum over n stays below 2^31. `dither`, a word, goes with states of 16 bits.
+ * Twin of numerics/scan.py. */
 #ifndef SMIDGEN_SELECTIVE_SCAN_H
 #define SMIDGEN_SELECTIVE_SCAN_H
 
-#include "decay.h"
-#include "dsp.h"
+#include "scan_s16.h"
+#include "scan_s32.h"
 
-/* Where a channel stands among its states. */
-typedef struct scan_cursor {
-    smidgen_s32 *state;
-    int32_t drive;
-    int32_t acc;   /* sum of C h so far */
-    uint32_t kept; /* the decay of the next state, Q31 */
-} scan_cursor;
-
-/* Advance one state: its decay is kept, its inputs are b and c. */
-SMIDGEN_KERNEL void scan_state(scan_cursor *at, int32_t b, int32_t c, uint32_t state_bits)
+/* product * multiplier * 2^(shift - 32), rounded; where that may leave +-2^30, in steps of 2^shift, and saturated. */
+SMIDGEN_KERNEL int32_t scan_drive(int32_t product, int32_t multiplier, int32_t shift)
 {
-    const int32_t limit = (int32_t)((uint32_t)1U << state_bits);
-    const int32_t half = multiply_high_rounded(at->state[0], (int32_t)at->kept) + multiply_high_rounded(at->drive, b * 65536);
-    const int32_t h = clamp_s32(half * 2, -limit, limit - 1);
-    at->state[0] = h;
-    at->state = &at->state[1];
-    at->acc += (int32_t)(((int64_t)h * c) >> 16);
-}
-
-/* The decay of the next state, a power higher. */
-SMIDGEN_KERNEL void scan_next_power(scan_cursor *at, uint32_t first)
-{
-    at->kept = (uint32_t)(((uint64_t)at->kept * first) >> 31);
-}
-
-#if SMIDGEN_HAS_LARGE_BLOCKS
-
-/* The inputs of a step in the order of use: for each two states B << 16, B << 16, and both of C, every `stride` words. */
-SMIDGEN_KERNEL void scan_inputs(const smidgen_s16 *B, const smidgen_s16 *C, smidgen_u32 *inputs, uint32_t n, uint32_t stride)
-{
-    for (uint32_t k = 0U; k < (n & ~3U); k += 2U) {
-        uint32_t both;
-        __builtin_memcpy(&both, &B[k], sizeof(both));
-        inputs[0] = both << 16;
-        inputs[1] = both & 0xFFFF0000U;
-        __builtin_memcpy(&both, &C[k], sizeof(both));
-        inputs[2] = both;
-        inputs = &inputs[stride];
+    if (shift > 0) {
+        const int32_t limit = SMIDGEN_REQUANTIZED_MAX >> shift;
+        return clamp_s32(multiply_high_rounded(product, multiplier), -limit, limit - 1) * (int32_t)((uint32_t)1U << shift);
     }
+    return requantize(product, multiplier, shift);
 }
-
-/* The inner loops are inline assembly, alone in their functions (MISRA C:2012 Dir 4.3): compilers part the loads.
- * One state h with B << 16 in b, the half of r9 that holds C, and its decay; `next` may change the decay and b. */
-#define SMIDGEN_SCAN_STATE(h, b, half, decay, next)                                                                    \
-    "smmulr " b ", %[drive], " b "\n\t"                                                                                \
-    "smmlar " h ", " h ", " decay ", " b "\n\t" next                                                                   \
-    "ssat " h ", %[bits], " h ", lsl %[one]\n\t"                                                                           \
-    "smlaw" half " %[acc], " h ", r9, %[acc]\n\t"
-#define SMIDGEN_SCAN_FOUR(next_r6, next_r8)                                                                            \
-    "ldmia %[state], {r2, r3, r4, r5}\n\t"                                                                             \
-    "ldmia %[inputs]!, {r6, r8, r9}\n\t"                                                                               \
-    SMIDGEN_SCAN_STATE("r2", "r6", "b", "%[kept]", next_r6)                                                            \
-    SMIDGEN_SCAN_STATE("r3", "r8", "t", "%[kept]", next_r8)                                                            \
-    "ldmia %[inputs]!, {r6, r8, r9}\n\t"                                                                               \
-    SMIDGEN_SCAN_STATE("r4", "r6", "b", "%[kept]", next_r6)                                                            \
-    SMIDGEN_SCAN_STATE("r5", "r8", "t", "%[kept]", next_r8)                                                            \
-    "stmia %[state]!, {r2, r3, r4, r5}\n\t"
-#define SMIDGEN_SCAN_TWO_OF_THEIR_OWN                                                                                  \
-    "ldrd r2, r3, [%[state]]\n\t"                                                                                      \
-    "ldmia %[inputs]!, {r4, r5, r6, r8, r9}\n\t"                                                                       \
-    SMIDGEN_SCAN_STATE("r2", "r6", "b", "r4", "")                                                                      \
-    SMIDGEN_SCAN_STATE("r3", "r8", "t", "r5", "")                                                                      \
-    "strd r2, r3, [%[state]], #8\n\t"
-
-/* Four states of decays that are powers of one: 24 instructions. */
-SMIDGEN_KERNEL const smidgen_u32 *scan_powers(scan_cursor *at, const smidgen_u32 *inputs, uint32_t twice_first, uint32_t state_bits)
-{
-    __asm__ volatile(SMIDGEN_SCAN_FOUR("umull r6, %[kept], %[kept], %[first]\n\t", "umull r8, %[kept], %[kept], %[first]\n\t")
-                     : [state] "+r"(at->state), [inputs] "+r"(inputs), [acc] "+r"(at->acc), [kept] "+r"(at->kept)
-                     : [drive] "r"(at->drive), [first] "r"(twice_first), [bits] "i"(state_bits + 1U), [one] "i"(1)
-                     : "r2", "r3", "r4", "r5", "r6", "r8", "r9", "memory");
-    return inputs;
-}
-
-/* Four states of one decay: 20 instructions. */
-SMIDGEN_KERNEL const smidgen_u32 *scan_equals(scan_cursor *at, const smidgen_u32 *inputs, uint32_t state_bits)
-{
-    __asm__ volatile(SMIDGEN_SCAN_FOUR("", "")
-                     : [state] "+r"(at->state), [inputs] "+r"(inputs), [acc] "+r"(at->acc)
-                     : [drive] "r"(at->drive), [kept] "r"(at->kept), [bits] "i"(state_bits + 1U), [one] "i"(1)
-                     : "r2", "r3", "r4", "r5", "r6", "r8", "r9", "memory");
-    return inputs;
-}
-
-/* Four states of decays that stand in front of their inputs: 22 instructions. */
-SMIDGEN_KERNEL const smidgen_u32 *scan_each(scan_cursor *at, const smidgen_u32 *inputs, uint32_t state_bits)
-{
-    __asm__ volatile(SMIDGEN_SCAN_TWO_OF_THEIR_OWN SMIDGEN_SCAN_TWO_OF_THEIR_OWN
-                     : [state] "+r"(at->state), [inputs] "+r"(inputs), [acc] "+r"(at->acc)
-                     : [drive] "r"(at->drive), [bits] "i"(state_bits + 1U), [one] "i"(1)
-                     : "r2", "r3", "r4", "r5", "r6", "r8", "r9", "memory");
-    return inputs;
-}
-
-#else
-
-SMIDGEN_KERNEL void scan_inputs(const smidgen_s16 *B, const smidgen_s16 *C, smidgen_u32 *inputs, uint32_t n, uint32_t stride)
-{
-    (void)B;
-    (void)C;
-    (void)inputs;
-    (void)n;
-    (void)stride;
-}
-
-#endif
 
 /* floor(total * 2^(shift - 32) + 1/2), as far as 16 bits matter; |total| < 2^63 - 2^61. */
 SMIDGEN_KERNEL int32_t scan_output(int64_t total, int32_t shift)
@@ -124,72 +28,61 @@ SMIDGEN_KERNEL int32_t scan_output(int64_t total, int32_t shift)
     return (shift > 0) ? clamp_s64(value, -65536, 65535) : (int32_t)value;
 }
 
-/* Words of scratch for two states: their decays, where each state has its own, and their inputs. */
-#define SMIDGEN_SCAN_STRIDE(each) (((each) != 0U) ? 5U : 3U)
-
-/* Advance the n states of a channel: each by its own decay in scratch, or by at->kept or, with `chain`, its powers. */
-SMIDGEN_KERNEL void scan_channel(scan_cursor *at, const smidgen_s16 *B, const smidgen_s16 *C, const smidgen_u32 *scratch,
-                                 uint32_t n, uint32_t each, uint32_t chain, uint32_t state_bits)
-{
-    const uint32_t first = at->kept;
-    uint32_t k = 0U;
-#if SMIDGEN_HAS_LARGE_BLOCKS
-    const smidgen_u32 *next = scratch;
-    while ((k + 4U) <= n) {
-        next = (each != 0U)    ? scan_each(at, next, state_bits)
-               : (chain != 0U) ? scan_powers(at, next, first * 2U, state_bits)
-                               : scan_equals(at, next, state_bits);
-        k += 4U;
-    }
-#endif
-    while (k < n) {
-        at->kept = (each != 0U) ? scratch[((k / 2U) * SMIDGEN_SCAN_STRIDE(1U)) + (k % 2U)] : at->kept;
-        scan_state(at, B[k], C[k], state_bits);
-        if (chain != 0U) {
-            scan_next_power(at, first);
-        }
-        k++;
-    }
-}
-
 /* `channels` has for each channel the multipliers of its drive, its output and its skip. */
 SMIDGEN_KERNEL void selective_scan_q(const void *u, const smidgen_s16 *delta, const smidgen_s16 *B, const smidgen_s16 *C,
                                      const int32_t *decay_multiplier, const int32_t *channels, void *y,
-                                     smidgen_s32 *state, void *scratch, uint32_t steps, uint32_t d, uint32_t heads,
+                                     void *state, smidgen_s32 *dither, void *scratch, uint32_t steps, uint32_t d, uint32_t heads,
                                      uint32_t groups, uint32_t n, uint32_t decays, uint32_t chain, uint32_t u_bits,
                                      uint32_t y_bits, uint32_t fraction_bits, uint32_t product_shift, int32_t drive_shift,
-                                     int32_t output_shift, uint32_t state_bits, int32_t zero_point, uint32_t reverse)
+                                     int32_t output_shift, uint32_t state_width, uint32_t state_bits, int32_t zero_point, uint32_t reverse)
 {
     const uint32_t each = (decays != 1U) ? 1U : 0U;
-    const uint32_t stride = SMIDGEN_SCAN_STRIDE(each);
+    const uint32_t narrow = (state_width == 16U) ? 1U : 0U;
+    const uint32_t stride = (narrow != 0U) ? 4U : SMIDGEN_SCAN_STRIDE(each);
+    const int32_t *terms = (narrow != 0U) ? smidgen_decay_q28 : smidgen_decay_q31;
     for (uint32_t step = 0U; step < steps; step++) {
         const uint32_t t = (reverse != 0U) ? (steps - 1U - step) : step;
         uint32_t kept = 0U;
         int32_t step_delta = 0;
         scan_cursor at;
-        at.state = state;
+        scan_s16_cursor at_s16;
+        at.state = (smidgen_s32 *)state;
+        at_s16.state = (smidgen_s16 *)state;
+        at_s16.offset = (narrow != 0U) ? scan_next_offset(dither) : 0;
         for (uint32_t c = 0U; c < d; c++) {
             const uint32_t group = ((t * groups) + (c / (d / groups))) * n;
             const uint32_t head = c / (d / heads);
             const int32_t *multiplier = &channels[3U * c];
             const int32_t step_u = load_q(u, (t * d) + c, u_bits);
+            int32_t drive;
             int64_t total;
             if ((c % (d / groups)) == 0U) {
-                scan_inputs(&B[group], &C[group], &((smidgen_u32 *)scratch)[stride - 3U], n, stride);
+                if (narrow != 0U) {
+                    scan_s16_inputs(&B[group], &C[group], (smidgen_u32 *)scratch, n, each);
+                } else {
+                    scan_inputs(&B[group], &C[group], &((smidgen_u32 *)scratch)[stride - 3U], n, stride);
+                }
             }
             if ((c % (d / heads)) == 0U) {
                 step_delta = delta[(t * heads) + head];
                 step_delta = (step_delta > 0) ? step_delta : 0;
                 if (each == 0U) {
-                    kept = (uint32_t)decay_of(step_delta, decay_multiplier[head], fraction_bits);
+                    kept = (uint32_t)decay_of(step_delta, decay_multiplier[head], fraction_bits, terms);
                 } else {
-                    decays_of(step_delta, &decay_multiplier[head * n], (smidgen_s32 *)scratch, n, stride, fraction_bits);
+                    decays_of(step_delta, &decay_multiplier[head * n], (smidgen_s32 *)scratch, n, stride, fraction_bits, terms);
                 }
             }
-            at.kept = kept;
-            at.drive = requantize(step_delta * step_u * (int32_t)((uint32_t)1U << product_shift), multiplier[0], drive_shift);
-            at.acc = (int32_t)(n / 2U);
-            scan_channel(&at, &B[group], &C[group], (const smidgen_u32 *)scratch, n, each, chain, state_bits);
+            drive = scan_drive(step_delta * step_u * (int32_t)((uint32_t)1U << product_shift), multiplier[0], drive_shift);
+            if (narrow != 0U) {
+                at_s16.kept = kept;
+                at_s16.drive = drive;
+                at.acc = scan_s16_channel(&at_s16, &B[group], &C[group], (const smidgen_u32 *)scratch, n, each, chain);
+            } else {
+                at.kept = kept;
+                at.drive = drive;
+                at.acc = (int32_t)(n / 2U);
+                scan_channel(&at, &B[group], &C[group], (const smidgen_u32 *)scratch, n, each, chain, state_bits);
+            }
             total = ((int64_t)at.acc * multiplier[1]) + ((int64_t)(step_u * 32768) * multiplier[2]);
             store_q(y, (t * d) + c, scan_output(total, output_shift) + zero_point, y_bits);
         }

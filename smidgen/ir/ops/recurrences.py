@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from smidgen.errors import GraphError
 from smidgen.ir.graph import Op, State, Tensor
 from smidgen.ir.ops.op_spec import (
@@ -21,7 +23,7 @@ from smidgen.ir.ops.op_spec import (
     require_symmetric,
     wide_params,
 )
-from smidgen.numerics import float32, scan
+from smidgen.numerics import float32, scan, scan_state
 from smidgen.numerics.decay import FRACTION_BITS
 
 
@@ -41,10 +43,22 @@ def _scan_shape(op: Op, x: Operands) -> Shape:
 
 
 def _scan(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
-    u, delta, B, C, state = arrays
+    u, delta, B, C, state, *dither = arrays
     return scan.selective_scan(
-        u, delta, B, C, **wide_params(op), **arithmetic_attrs(op), zero_point=y.zero_point, dtype=y.dtype, carried=state
-    )
+        u, delta, B, C, **wide_params(op), **arithmetic_attrs(op), zero_point=y.zero_point, dtype=y.dtype,
+        carried=state, dither=dither[0] if dither else None,
+    )  # fmt: skip
+
+
+def saturated_states(op: Op, y: Tensor, arrays: list[Array]) -> int:
+    """Return how many states an integer scan held at an end of their range, over u, delta, B, C (batch, ...)."""
+    u, delta, B, C = (array.astype(np.int64) for array in arrays)
+    count = np.zeros(len(u), np.int64)
+    scan.selective_scan(
+        u, delta, B, C, **wide_params(op), **arithmetic_attrs(op), zero_point=y.zero_point, dtype=y.dtype,
+        saturated=count,
+    )  # fmt: skip
+    return int(count.sum())
 
 
 def _float_scan(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
@@ -62,12 +76,24 @@ def _prove_scan(op: Op, x: Operands, y: Tensor) -> None:
     if op.attrs["chain"] and decays[1] != 1:
         raise GraphError(f"{op.name}: a chain of decays is told by one a head, not by {decays[1]}")
     n_states = x[2].shape[1] // integer(op, "groups")
+    if _is_narrow(op):
+        return  # 16 bits are added up in 64
     require_below(op, "the sum over states", n_states * 2 ** (integer(op, "state_bits") - 1) + n_states // 2, 31)
 
 
 def _scan_states(op: Op, x: Operands, y: Tensor) -> tuple[State, ...]:
-    dtype = "float32" if y.is_float else "int32"
-    return (State(role="state", shape=(x[0].shape[1], x[2].shape[1] // integer(op, "groups")), dtype=dtype),)
+    shape = (x[0].shape[1], x[2].shape[1] // integer(op, "groups"))
+    if y.is_float or not _is_narrow(op):
+        return (State(role="state", shape=shape, dtype="float32" if y.is_float else "int32"),)
+    return (
+        State(role="state", shape=shape, dtype="int16"),
+        State(role="dither", shape=(1,), dtype="int32", initial=scan_state.DITHER_FIRST),
+    )
+
+
+def _is_narrow(op: Op) -> bool:
+    """True for a scan of integers with states of 16 bits."""
+    return integer(op, "state_width") == 16
 
 
 def _scan_scratch_bytes(op: Op, x: Operands, y: Tensor) -> int:
@@ -75,7 +101,8 @@ def _scan_scratch_bytes(op: Op, x: Operands, y: Tensor) -> int:
     if y.is_float:
         return 0
     n_states, decays = x[2].shape[1] // integer(op, "groups"), op.params["decay_multiplier"].shape[1]
-    words = 5 * -(-n_states // 2) if decays > 1 else 6 * (n_states // 4)
+    each, together = (4, 4) if _is_narrow(op) else (5, 6)
+    words = each * -(-n_states // 2) if decays > 1 else together * (n_states // 4)
     return 4 * max(1, words)
 
 
@@ -90,8 +117,9 @@ SPECS: Mapping[str, OpSpec] = {
                 "output_multiplier": ("int32", "o"), "skip_multiplier": ("int32", "o"),
             },
             attrs={
-                "fraction_bits": FRACTION_BITS, "product_shift": range(10), "drive_shift": SHIFT, "output_shift": SHIFT,
-                "state_bits": range(1, scan.STATE_BITS_MAX + 1), "groups": SIZE, "chain": bool, "reverse": bool,
+                "fraction_bits": FRACTION_BITS, "product_shift": range(10), "drive_shift": range(-30, 30),
+                "output_shift": SHIFT, "state_width": range(16, 33, 16),
+                "state_bits": range(1, scan_state.STATE_BITS_MAX + 1), "groups": SIZE, "chain": bool, "reverse": bool,
             },
             prove=_prove_scan, evaluate=_scan,
         ),
