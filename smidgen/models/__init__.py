@@ -4,6 +4,7 @@ from smidgen.models.attention import CausalSelfAttention
 from smidgen.models.classifier import MODEL_NAMES, ClassifierConfig, LastStep, RoomClassifier, build_model
 from smidgen.models.confident import ConfidentRooms
 from smidgen.models.crf import LinearChainCRF
+from smidgen.models.decoder import DecodedClassifier, DecodedClassifierConfig, DecoderConfig, RoomDecoder
 from smidgen.models.gru import GRUConfig, GRUEncoder
 from smidgen.models.keyword import KeywordConfig, KeywordSpotter
 from smidgen.models.mamba import MambaBlock, MambaBlockConfig, MambaConfig, MambaEncoder, MambaMixer
@@ -32,6 +33,9 @@ __all__ = [
     "CausalSelfAttention",
     "ClassifierConfig",
     "ConfidentRooms",
+    "DecodedClassifier",
+    "DecodedClassifierConfig",
+    "DecoderConfig",
     "GRUConfig",
     "GRUEncoder",
     "KeywordConfig",
@@ -53,6 +57,7 @@ __all__ = [
     "PretrainedModel",
     "RadioFrontEnd",
     "RoomClassifier",
+    "RoomDecoder",
     "SSDBlock",
     "SSDConfig",
     "SSDEncoder",
