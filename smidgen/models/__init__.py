@@ -5,7 +5,7 @@ from smidgen.models.classifier import MODEL_NAMES, ClassifierConfig, LastStep, R
 from smidgen.models.confident import ConfidentRooms
 from smidgen.models.crf import LinearChainCRF
 from smidgen.models.decoder import DecodedClassifier, DecodedClassifierConfig, DecoderConfig, RoomDecoder
-from smidgen.models.gru import GRUConfig, GRUEncoder
+from smidgen.models.gru import BidirectionalGRUEncoder, GRUConfig, GRUEncoder
 from smidgen.models.keyword import KeywordConfig, KeywordSpotter
 from smidgen.models.mamba import MambaBlock, MambaBlockConfig, MambaConfig, MambaEncoder, MambaMixer
 from smidgen.models.mamba_backbone import MambaBackbone, MambaBackboneConfig
@@ -30,6 +30,7 @@ __all__ = [
     "MDCSACRF",
     "MODEL_NAMES",
     "NOT_HEARD_DBM",
+    "BidirectionalGRUEncoder",
     "CausalSelfAttention",
     "ClassifierConfig",
     "ConfidentRooms",

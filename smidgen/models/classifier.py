@@ -10,7 +10,7 @@ from typing import Any, Self, TypeAlias
 from torch import Tensor, nn
 
 from smidgen.errors import ConfigError, nearest
-from smidgen.models.gru import GRUEncoder
+from smidgen.models.gru import BidirectionalGRUEncoder, GRUEncoder
 from smidgen.models.mamba import MambaEncoder
 from smidgen.models.mdcsa import MDCSAEncoder
 from smidgen.models.mlp import MLPEncoder
@@ -21,7 +21,14 @@ from smidgen.models.tcn import TCNEncoder
 from smidgen.models.transformer import TransformerEncoder
 
 Encoder: TypeAlias = (
-    MambaEncoder | TransformerEncoder | GRUEncoder | SSDEncoder | TCNEncoder | MLPEncoder | MDCSAEncoder
+    MambaEncoder
+    | TransformerEncoder
+    | GRUEncoder
+    | SSDEncoder
+    | TCNEncoder
+    | MLPEncoder
+    | MDCSAEncoder
+    | BidirectionalGRUEncoder
 )
 
 _ENCODERS: dict[str, type[Encoder]] = {
@@ -32,6 +39,7 @@ _ENCODERS: dict[str, type[Encoder]] = {
     "tcn": TCNEncoder,
     "mlp": MLPEncoder,
     "mdcsa": MDCSAEncoder,
+    "bidirectional-gru": BidirectionalGRUEncoder,
 }
 MODEL_NAMES = tuple(_ENCODERS)
 _GIVEN = ("d_input", "d_motion")

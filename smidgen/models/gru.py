@@ -1,4 +1,4 @@
-"""The recurrent baseline: gated recurrent units (Cho et al. 2014, in the form of torch.nn.GRU)."""
+"""Gated recurrent units (Cho et al. 2014, in the form of torch.nn.GRU): forward for streams, both ways for teachers."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -35,6 +35,29 @@ class GRUEncoder(PretrainedModel):
         self.d_model = config.d_model
         self.in_proj = nn.Linear(config.d_input, config.d_model)
         self.gru = nn.GRU(config.d_model, config.d_model, num_layers=config.n_layers, batch_first=True)
+
+    def forward(self, features: Tensor) -> Tensor:
+        hidden: Tensor = self.gru(self.in_proj(features))[0]
+        return hidden
+
+
+class BidirectionalGRUEncoder(PretrainedModel):
+    """Features (b, t, d_input) to hidden states (b, t, 2 d_model): one layer reads forwards, one backwards.
+
+    It answers once the whole recording is there (Schuster & Paliwal 1997): a teacher, not a model that streams.
+    """
+
+    config_class = GRUConfig
+    causal: ClassVar[bool] = False
+
+    def __init__(self, config: GRUConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.d_model = 2 * config.d_model
+        self.in_proj = nn.Linear(config.d_input, config.d_model)
+        self.gru = nn.GRU(
+            config.d_model, config.d_model, num_layers=config.n_layers, batch_first=True, bidirectional=True
+        )
 
     def forward(self, features: Tensor) -> Tensor:
         hidden: Tensor = self.gru(self.in_proj(features))[0]

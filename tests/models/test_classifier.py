@@ -18,6 +18,7 @@ SHAPES = {
     "tcn": {"d_model": 16, "n_layers": 2},
     "mlp": {"d_model": 16, "n_frames": 5, "n_layers": 2},
     "mdcsa": {"d_model": 16, "n_positions": STEPS},
+    "bidirectional-gru": {"d_model": 16, "n_layers": 2},
 }
 
 
@@ -58,9 +59,9 @@ def test_the_future_changes_past_logits_of_no_causal_model(name):
         assert not torch.allclose(after[:, t], before[:, t])
 
 
-def test_only_the_mdcsa_reads_whole_windows():
+def test_only_the_teachers_look_ahead():
     """Every other network is causal, so it streams."""
-    assert [name for name in MODEL_NAMES if not classifier(name).config.causal] == ["mdcsa"]
+    assert [name for name in MODEL_NAMES if not classifier(name).config.causal] == ["mdcsa", "bidirectional-gru"]
 
 
 @pytest.mark.parametrize(
@@ -75,6 +76,8 @@ def test_only_the_mdcsa_reads_whole_windows():
         ("mlp", (5 * 14 * 16 + 16) + (256 + 16) + (16 * 9 + 9)),
         # 147 H^2 + 62 H of the encoder, embeddings of 8 and 6 features, head
         ("mdcsa", 147 * 256 + 63 * 16 + (14 + 2) * 16 + (16 * 9 + 9)),
+        # each direction: gates of 16 features and its state, then of the 32 of both directions below and its state
+        ("bidirectional-gru", (14 * 16 + 16) + 2 * (2 * 768 + 96) + 2 * (48 * 32 + 768 + 96) + (32 * 9 + 9)),
     ],
 )
 def test_parameter_counts(name, parameters):
