@@ -9,6 +9,7 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from torch.nn.functional import scaled_dot_product_attention
 import smidgen
 from smidgen.codegen.bundle import Layer
 from smidgen.compression import Recipe
+from smidgen.compression.codecs import Palette, Uniform
 from smidgen.firmware import Firmware
 from smidgen.models.selective_scan import selective_scan
 from smidgen.targets import find_target
@@ -32,6 +34,9 @@ INT8 = Recipe(name="int8-throughout", activation="int8")  # the recipe "int8" ke
 INT8_STATE16 = Recipe(name="int8-state16", activation="int8", scan_state="int16")
 INT16 = Recipe(name="int16", activation="int16")
 FLOAT32 = Recipe(name="float32", activation="float32")
+INT4 = Recipe(name="int4", activation="int8", weight=Uniform(bits=4))
+PALETTE = Recipe(name="palette16", activation="int8", weight=Palette())
+INT16_INT4 = Recipe(name="int16-int4", activation="int16", weight=Uniform(bits=4))
 
 _WINDOWS = 16
 _FLASH_BYTES = 1 << 20  # a layer of 256x256 is more than the smallest boards have
@@ -133,9 +138,9 @@ class Work:
 def _linear(rows: int, width: int, **cost: Any) -> Work:
     of = f"{width}x{width}, one vector" if rows == 1 else f"{rows}x{width} times {width}x{width}"
     shape = (width,) if rows == 1 else (rows, width)
-    recipe = cost.get("recipe", INT8)
+    weights = cost.get("recipe", INT8).name.removesuffix("-throughout")
     return Work(
-        name=f"{recipe.activation} linear {of}", op="linear", module=lambda: nn.Linear(width, width), shapes=(shape,),
+        name=f"{weights} linear {of}", op="linear", module=lambda: nn.Linear(width, width), shapes=(shape,),
         per=rows * width * width, unit="MAC", **cost,
     )  # fmt: skip
 
@@ -182,6 +187,10 @@ WORKS = (
     _linear(20, 64, target=1.5, recipe=INT16),
     _linear(1, 64, target=6.0, recipe=INT16, core="cortex-m0plus"),
     _linear(1, 64, target=3.0, baseline=5.69, recipe=FLOAT32),
+    *(_linear(rows, width, target=1.6, recipe=recipe) for recipe in (INT4, PALETTE, INT16_INT4)
+      for rows, width in ((1, 64), (20, 64))),
+    _linear(1, 256, target=1.6, recipe=INT4),
+    _linear(1, 256, target=1.6, recipe=PALETTE),
     _convolution("int8 conv 3x3, 8x8x16 -> 16", (8, 8, 16), taps=9, groups=1, target=1.3, baseline=2.48),
     _convolution("int8 depthwise conv 3x3, 8x8x16", (8, 8, 16), taps=9, groups=16, target=3.5, baseline=9.07),
     _convolution("int8 causal depthwise conv of 4, 20x128", (20, 128), taps=4, groups=128, target=3.5),
@@ -229,21 +238,29 @@ def kernels_table(records: list[dict[str, Any]]) -> Table:
     return table
 
 
-def write_kernel_records(out: Path) -> Table:
-    """Measure every work, write the records and return their table."""
-    records = [work.measure() for work in WORKS]
+def write_kernel_records(out: Path, only: str = "*") -> Table:
+    """Measure every work whose name matches, write the records, others as they were, and return their table."""
+    before = {_key(record): record for record in json.loads(out.read_text())} if only != "*" else {}
+    measured = {_key(record): record for record in (work.measure() for work in WORKS if fnmatchcase(work.name, only))}
+    found = before | measured
+    records = [found[key] for key in ((work.name, work.core) for work in WORKS) if key in found]
     out.parent.mkdir(parents=True, exist_ok=True)
     write_whole(out, ("[\n" + ",\n".join(json.dumps(record) for record in records) + "\n]\n").encode())
     return kernels_table(records)
+
+
+def _key(record: dict[str, Any]) -> tuple[str, str]:
+    return record["work"], record["core"]
 
 
 def main() -> None:
     """Write the records and print them."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kernels", description=main.__doc__)
     parser.add_argument("--out", type=Path, default=RESULTS, help=f"where to write the records (default {RESULTS})")
+    parser.add_argument("--only", default="*", help="names of works with * and ?; the records of others stay")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    Console(width=118).print(write_kernel_records(arguments.out))
+    Console(width=118).print(write_kernel_records(arguments.out, arguments.only))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from smidgen.numerics.linear import accumulator_parameters
 from smidgen.numerics.linear_attention import linear_attention_parameters
 from smidgen.numerics.matmul import matmul_parameters
 from smidgen.numerics.moment import moment_parameters
+from smidgen.numerics.nibbles import pack_nibbles
 from smidgen.numerics.norm import norm_parameters
 from smidgen.numerics.pooling import average_pool_parameters
 from smidgen.numerics.quantization import QParams
@@ -85,9 +86,10 @@ class GraphMaker:
         """Add a constant of one integer."""
         return self._tensor(name, shape, qparams, np.full(shape, value, qparams.dtype))
 
-    def linear(self, x: str, width: int, y: QParams = INT8) -> str:
-        """Add a linear layer along the last axis."""
-        return self._product("linear", x, (width, self.tensors[x].shape[-1]), (*self.tensors[x].shape[:-1], width), y)
+    def linear(self, x: str, width: int, y: QParams = INT8, *, form: str = "weight") -> str:
+        """Add a linear layer along the last axis, its weights stored as a "weight", "int4" or "palette"."""
+        shape = (*self.tensors[x].shape[:-1], width)
+        return self._product("linear", x, (width, self.tensors[x].shape[-1]), shape, y, form=form)
 
     def conv1d(
         self, x: str, width: int, *, taps: int = 3, pad: tuple[int, int] = (2, 0), stride: int = 1, dilation: int = 1,
@@ -499,6 +501,7 @@ class GraphMaker:
         shape: tuple[int, ...],
         y: QParams,
         geometry: Mapping[str, Attribute] | None = None,
+        form: str = "weight",
     ) -> str:
         source = self.tensors[x]
         real = self._random.normal(size=weight_shape) / np.sqrt(np.prod(weight_shape[1:]))
@@ -506,10 +509,17 @@ class GraphMaker:
         if source.is_float:
             params = {"weight": real.astype(np.float32), "bias": bias.astype(np.float32)}
             return self._op(kind, [x], shape, None, params, geometry)
-        weight, scale = _quantized(real)
+        weight, scale = _quantized(real, 7 if form == "int4" else 127)
+        stored: dict[str, Array] = {"weight": weight.astype(np.int8)}
+        if form == "int4":
+            stored = {"packed": pack_nibbles(weight & 15)}
+        elif form == "palette":
+            levels = np.sort(self._random.choice(np.arange(-127, 128), 16, replace=False))
+            places = np.abs(weight[..., None] - levels).argmin(axis=-1)
+            weight, stored = levels[places], {"packed": pack_nibbles(places), "levels": levels.astype(np.int8)}
         assert source.qparams is not None
         p = accumulator_parameters(weight, scale, bias, source.qparams, y, kind)
-        params = {"weight": weight.astype(np.int8), **integer_arrays(p)}
+        params = {**stored, **integer_arrays(p)}
         return self._op(kind, [x], shape, y, params, {**integer_attributes(p), **(geometry or {})})
 
     def _along(self, x: str, axis: int, size: int) -> tuple[int, ...]:
@@ -553,8 +563,8 @@ class GraphMaker:
         return name
 
 
-def _quantized(real: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    scale = np.maximum(np.abs(real).reshape(len(real), -1).max(axis=1), 0.05) / 127
+def _quantized(real: NDArray[np.float64], limit: int = 127) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    scale = np.maximum(np.abs(real).reshape(len(real), -1).max(axis=1), 0.05) / limit
     return np.rint(real / scale.reshape(-1, *[1] * (real.ndim - 1))).astype(np.int64), scale
 
 
@@ -646,9 +656,9 @@ def every_integer_operator() -> Graph:
     ends = [m.binary(kind, gated, scanned, INT16) for kind in ("maximum", "minimum")]
     chosen = m.select(m.steps(m.slice(gated, 1, 0, 1)), *ends)
     divided = m.binary("div", chosen, m.constant("scales", 4, qparams=INT16), INT16)
-    projected = m.linear(m.recurrent("gru", m.linear(divided, 12, INT16)), 16, INT16)
+    projected = m.linear(m.recurrent("gru", m.linear(divided, 12, INT16)), 16, INT16, form="int4")
     hidden = m.recurrent("lstm", projected, first=True, last_cell=True, reverse=True)
-    rectified = m.recurrent("rnn", m.linear(hidden, 4, INT16), relu=True)
+    rectified = m.recurrent("rnn", m.linear(hidden, 4, INT16, form="palette"), relu=True)
     emitted, smoothed, largest = every_loop(m, rectified, reverse=True)
     rectified = m.binary("add", m.linear(emitted, 4, HIDDEN), smoothed, HIDDEN)
     turned = m.strided_slice(m.take(m.pad(m.transpose(rectified, 1, 0), 1, 1, 0), 1, 3, 0, 6), 1, 2, -1, 3)

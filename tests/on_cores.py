@@ -1,13 +1,16 @@
 """Hold the C of a graph against the reference on emulated cores, on random inputs and at the ends of their ranges."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smidgen.codegen import Program, emit
-from smidgen.ir import Graph, interpret
+from smidgen.ir import Graph, Op, interpret
 from smidgen.numerics.fixed_point import integer_range
+from smidgen.numerics.nibbles import pack_nibbles
 from smidgen.passes import plan_memory
 from smidgen.targets import find_target
 from smidgen.verification import Emulator, build_image
@@ -17,15 +20,19 @@ CORES = ("cortex-m4", "cortex-m33", "cortex-m3", "cortex-m0plus", "rv32imc")
 
 
 def with_extreme_weights(graph: Graph) -> Graph:
-    """Return the graph with weights of +-127 only."""
+    """Return the graph with weights of the two ends only: of +-127, of +-7, or of a palette."""
     random = np.random.default_rng(0)
-    ops = tuple(
-        replace(
-            op, params={**op.params, "weight": random.choice([-127, 127], op.params["weight"].shape).astype(np.int8)}
-        )
-        for op in graph.ops
-    )
-    return replace(graph, ops=ops)
+
+    def extreme(op: Op) -> Mapping[str, NDArray[Any]]:
+        if "packed" not in op.params:
+            return {"weight": random.choice([-127, 127], op.params["weight"].shape).astype(np.int8)}
+        rows, n_bytes = op.params["packed"].shape
+        if "levels" not in op.params:
+            return {"packed": pack_nibbles(random.choice([7, 9], (rows, 2 * n_bytes)))}
+        levels = np.linspace(-127, 127, 16).astype(np.int8)
+        return {"packed": pack_nibbles(random.choice([0, 15], (rows, 2 * n_bytes))), "levels": levels}
+
+    return replace(graph, ops=tuple(replace(op, params={**op.params, **extreme(op)}) for op in graph.ops))
 
 
 def hostile_inputs(graph: Graph) -> list[NDArray[np.integer]]:

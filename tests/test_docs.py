@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from smidgen.compression import Input, find_recipe
+from smidgen.compression.codecs import Uniform
 from smidgen.compression.input_file import read_inputs
 from smidgen.evaluation import SENSOR_INPUTS
 
@@ -40,7 +41,8 @@ def test_the_recipe_shown_can_be_read(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(block(COMPILING, "toml", "name"))
     recipe = find_recipe(path)
-    assert (recipe.name, recipe.activation, recipe.weight.bits) == ("mine", "int8", 6)
+    assert (recipe.name, recipe.activation, recipe.weight) == ("mine", "int8", Uniform())
+    assert recipe.weight_for("encoder.feedforward.0:linear") == Uniform(bits=4)
     conv1d = ("classifier.encoder.layers.0.conv1d:conv1d", "feeds:silu")
     assert [recipe.activation_for(labels) for labels in (conv1d, ("x:linear", "feeds:add"), ("x:linear",))] == [
         "int16", "int16", "int8",

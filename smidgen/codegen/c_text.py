@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from smidgen.errors import ConfigError
 
-C_TYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "float32": "float"}
+C_TYPES = {"int8": "int8_t", "uint8": "uint8_t", "int16": "int16_t", "int32": "int32_t", "float32": "float"}
 BITS = {"int8": 8, "int16": 16, "int32": 32, "float32": 32}
 SUFFIXES = {"int8": "s8", "int16": "s16", "int32": "s32", "float32": "f32"}  # of types that may alias, in memory.h
 

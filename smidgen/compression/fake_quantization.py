@@ -14,22 +14,15 @@ from smidgen.compression.inputs import Batch
 from smidgen.compression.integer_recurrences import integer_recurrence
 from smidgen.compression.plan import Plan
 from smidgen.compression.program import FloatProgram
-from smidgen.compression.structure import COMPUTED, arguments, keeps_scale
+from smidgen.compression.structure import COMPUTED, arguments, keeps_scale, label
 from smidgen.compression.transposed_weight import correlation_weight
+from smidgen.compression.weighted import WEIGHTED, WEIGHTED_TRANSPOSED
 from smidgen.models.loop import loop
-from smidgen.models.recurrent_layers import RECURRENT_LAYERS
 from smidgen.numerics.fixed_point import integer_range
 from smidgen.numerics.quantization import QParams, qparams_for_range
 
 aten = torch.ops.aten
 
-#: Operators whose second argument is a weight that is stored as integers, with a scale for each first index.
-_WEIGHTED = frozenset({
-    aten.linear.default, aten.conv1d.default, aten.conv1d.padding, aten.conv2d.default, aten.conv2d.padding,
-    aten.convolution.default, *RECURRENT_LAYERS,
-})  # fmt: skip
-#: The same, but for the order of the weight's axes.
-_WEIGHTED_TRANSPOSED = frozenset({aten.conv_transpose1d.default, aten.conv_transpose2d.input})
 #: Operators that take a constant operand (learned positions, a gain by channel) in the type of their result.
 _CONSTANT_OPERANDS = (aten.add.Tensor, aten.sub.Tensor, aten.mul.Tensor)
 
@@ -70,7 +63,8 @@ class _FakeQuantizer(fx.Interpreter):
         self._plan = plan
         self._scales = scales
         self._constants = program.constants
-        self._split_parts = {part.name for parts in program.structure.split_parts.values() for part, _, _ in parts}
+        self._parts = program.structure.split_parts
+        self._split_parts = {part.name for parts in self._parts.values() for part, _, _ in parts}
         self._bodies = {name: _FakeQuantizer(body, plan, scales) for name, body in program.bodies.items()}
 
     def fetch_args_kwargs_from_env(self, n: fx.Node) -> Any:
@@ -80,14 +74,12 @@ class _FakeQuantizer(fx.Interpreter):
             operands = [self._round_operand(node, value, result) for node, value in zip(n.args, args, strict=True)]
             args = tuple(operands)
         if not self._plan.recipe.is_float:
-            if n.target in _WEIGHTED_TRANSPOSED or (
-                n.target is aten.convolution.default and arguments(n)["transposed"]
-            ):
+            if n.target in WEIGHTED_TRANSPOSED or (n.target is aten.convolution.default and arguments(n)["transposed"]):
                 groups = arguments(n)["groups"]
-                rounded = self._round_weight(correlation_weight(args[1], groups))
+                rounded = self._round_weight(n, correlation_weight(args[1], groups))
                 args = (args[0], correlation_weight(rounded, groups), *args[2:])  # the function is its own inverse
-            elif n.target in _WEIGHTED:
-                args = (args[0], self._round_weight(args[1]), *args[2:])
+            elif n.target in WEIGHTED:
+                args = (args[0], self._round_weight(n, args[1]), *args[2:])
         return args, kwargs
 
     def run_node(self, node: fx.Node) -> Any:
@@ -111,6 +103,10 @@ class _FakeQuantizer(fx.Interpreter):
         low, high = value.min().item(), value.max().item()
         return straight_through(value, qparams_for_range(low, high, result.dtype, symmetric=True))
 
-    def _round_weight(self, weight: Tensor) -> Tensor:
-        decoded = self._plan.recipe.weight.encode(weight.detach().numpy()).decode()
-        return weight + (torch.from_numpy(decoded).to(weight.dtype) - weight).detach()
+    def _round_weight(self, node: fx.Node, weight: Tensor) -> Tensor:
+        """Round a weight as it is stored; each part of a layer that is split is stored by itself."""
+        codec, real = self._plan.recipe.weight_for(label(node)), weight.detach().numpy()
+        decoded = real.copy()
+        for _, start, stop in self._parts.get(node.name, ((None, 0, len(real)),)):
+            decoded[start:stop] = codec.encode(real[start:stop]).decode()
+        return weight + (torch.from_numpy(decoded) - weight).detach()

@@ -16,6 +16,7 @@ from smidgen.compression.program import FloatProgram
 from smidgen.compression.recipe import Recipe
 from smidgen.compression.states import state_qparams
 from smidgen.compression.structure import effective_users, holds_numbers, keeps_scale, label, op_name, readers
+from smidgen.compression.weighted import has_weight
 from smidgen.errors import ConfigError
 from smidgen.ir import Quantity
 from smidgen.models.linear_attention import linear_attention
@@ -108,14 +109,13 @@ def make_plan(
             f"the ranges were learned for another model: this one computes no {sorted(unknown)[0]!r}; give the "
             "model and the calibration of one training"
         )
-    chosen = [
-        node
-        for part in (program, *program.bodies.values())
-        for node in _materialised(part)
-        if not _keeps_source(part, node)
-    ]
-    labels = [text for node in chosen for text in _labels(node)]
-    recipe.check_matches(labels, [text for node in chosen if node.target in _SCANS for text in _labels(node)])
+    parts = (program, *program.bodies.values())
+    chosen = [node for part in parts for node in _materialised(part) if not _keeps_source(part, node)]
+    recipe.check_matches(
+        [text for node in chosen for text in _labels(node)],
+        [label(node) for part in parts for node in part.nodes if has_weight(node)],
+        [text for node in chosen if node.target in _SCANS for text in _labels(node)],
+    )
     qparams = {name: port.qparams for name, port in declared.items() if port.qparams is not None}
     _choose_all(program, calibration, recipe, qparams)
     ranges = {name: (seen.low, seen.high) for name, seen in calibration.observations.items()}

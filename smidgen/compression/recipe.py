@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from smidgen.compression.codecs import Uniform
+from smidgen.compression.codecs import CODECS, Codec, Uniform
 from smidgen.errors import ConfigError, nearest
 
 PRECISIONS = ("int8", "int16")
@@ -17,39 +17,41 @@ SCAN_STATES = ("int32", "int16")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """Give the activations whose label matches another precision, or the scans another type of what they carry.
+    """Give what has a matching label another precision: activations, weights, or what scans carry.
 
     A label is "module.path:op", as reports print it; an activation also carries "feeds:op" for every operator that
-    reads it ("feeds:add" is a branch of a residual sum, "feeds:output" leaves the model).
+    reads it ("feeds:add" is a branch of a residual sum, "feeds:output" leaves the model). A weight has the label of the
+    operator that multiplies by it.
     """
 
     match: str  # with * and ?, e.g. "*.x_proj:linear", "*:add", "feeds:mul"
     activation: str | None = None  # "int8" or "int16"; None: as other rules say
+    weight: Codec | None = None  # how the weights of operators that match are stored
     scan_state: str | None = None  # "int32" or "int16", of selective scans that match
 
     def __post_init__(self) -> None:
         if not isinstance(self.match, str):
             raise ConfigError(f"a rule's match must be text, got {self.match!r}")
-        if self.activation is None and self.scan_state is None:
-            raise ConfigError(f"rule {self.match!r} says nothing; give it an activation or a scan_state")
+        if self.activation is None and self.weight is None and self.scan_state is None:
+            raise ConfigError(f"rule {self.match!r} says nothing; give it an activation, a weight or a scan_state")
         if self.activation not in (*PRECISIONS, None):
             raise ConfigError(f"rule {self.match!r}: activation must be one of {PRECISIONS}, got {self.activation!r}")
         if self.scan_state not in (*SCAN_STATES, None):
             raise ConfigError(f"rule {self.match!r}: scan_state must be one of {SCAN_STATES}, got {self.scan_state!r}")
 
     def matches(self, labels: Iterable[str]) -> bool:
-        """True for an activation that carries these labels."""
+        """True for an activation, a weight or a scan that carries these labels."""
         return any(fnmatchcase(label, self.match) for label in labels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """Precision by tensor: the last matching rule decides, `activation` and `scan_state` where none does."""
+    """Precision by tensor: the last matching rule decides, `activation`, `weight` and `scan_state` where none does."""
 
     name: str
     activation: str = "int8"  # "int8", "int16" or "float32"; float32 keeps the whole program in floating point
     scan_state: str = "int32"  # what selective scans carry: "int32", or "int16" in half the memory
-    weight: Uniform = field(default_factory=Uniform)
+    weight: Codec = field(default_factory=Uniform)
     rules: tuple[Rule, ...] = ()
 
     def __post_init__(self) -> None:
@@ -83,22 +85,28 @@ class Recipe:
         matching = [rule.scan_state for rule in self.rules if rule.scan_state is not None and rule.matches(labels)]
         return matching[-1] if matching else self.scan_state
 
-    def check_matches(self, labels: Sequence[str], scans: Sequence[str]) -> None:
+    def weight_for(self, label: str) -> Codec:
+        """Return how the weight of the operator of this label is stored."""
+        matching = [rule.weight for rule in self.rules if rule.weight is not None and rule.matches((label,))]
+        return matching[-1] if matching else self.weight
+
+    def check_matches(self, activations: Sequence[str], weights: Sequence[str], scans: Sequence[str]) -> None:
         """Raise ConfigError for a rule that changes nothing, as a misspelt one does.
 
-        Args: labels, of all activations of a model; scans, of its selective scans. The patterns of the built-in recipes
-        are for any model, and may find nothing in one.
+        Args: the labels of all activations of a model, of its weights, of its selective scans. The patterns of the
+        built-in recipes are for any model, and may find no activation in one.
         """
         for rule in self.rules:
-            if rule.match in _SIXTEEN_BITS:
-                continue
-            of_scans = rule.scan_state is not None
-            if not rule.matches(scans if of_scans else labels):
-                raise ConfigError(
-                    f"recipe {self.name}: rule {rule.match!r} matches no "
-                    f"{'selective scan' if of_scans else 'activation'} of the model; "
-                    f"{nearest(rule.match, sorted(set(scans if of_scans else labels)))}"
-                )
+            for what, said, labels in (
+                ("activation", rule.match not in _SIXTEEN_BITS and rule.activation, activations),
+                ("weight", rule.weight, weights),
+                ("selective scan", rule.scan_state, scans),
+            ):
+                if said and not rule.matches(labels):
+                    raise ConfigError(
+                        f"recipe {self.name}: rule {rule.match!r} matches no {what} of the model; "
+                        f"{nearest(rule.match, sorted(set(labels)))}"
+                    )
 
 
 #: What is summed, gated, compared or carried through time keeps 16 bits; everything between weights takes 8.
@@ -138,19 +146,35 @@ def _read_recipe(path: Path) -> Recipe:
         document: dict[str, Any] = tomllib.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise ConfigError(f"recipe {path} cannot be read: {error}") from error
-    known = {"name", "extends", "activation", "scan_state", "weight_bits", "rules"}
+    known = {"name", "extends", "activation", "scan_state", "weight", "weight_bits", "rules"}
     unknown = set(document) - known
     if unknown:
         raise ConfigError(f"recipe {path}: unknown key {sorted(unknown)[0]!r}; expected {', '.join(sorted(known))}")
+    if {"weight", "weight_bits"} <= set(document):
+        raise ConfigError(f"recipe {path}: weight and weight_bits both say how weights are stored; give one of them")
     try:
-        rules = tuple(Rule(**rule) for rule in document.get("rules", []))
-    except TypeError as error:
-        raise ConfigError(f"recipe {path}: a rule takes match, and activation or scan_state; {error}") from error
+        rules = tuple(Rule(**_with_codec(path, rule)) for rule in document.get("rules", []))
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"recipe {path}: a rule takes match, and activation, weight or scan_state; {error}"
+        ) from error
     base = find_recipe(document["extends"]) if "extends" in document else Recipe(name="int8")
+    weight = _with_codec(path, document).get("weight", base.weight)
     return Recipe(
         name=document.get("name", path.stem),
         activation=document.get("activation", base.activation),
         scan_state=document.get("scan_state", base.scan_state),
-        weight=Uniform(bits=document["weight_bits"]) if "weight_bits" in document else base.weight,
+        weight=Uniform(bits=document["weight_bits"]) if "weight_bits" in document else weight,
         rules=(*base.rules, *rules),
     )
+
+
+def _with_codec(path: Path, table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entries of a table of a recipe's file with the codec that `weight` names, where it is given."""
+    found = dict(table)
+    if "weight" in found:
+        name = found["weight"]
+        if not isinstance(name, str) or name not in CODECS:
+            raise ConfigError(f"recipe {path}: unknown weight {name!r}; expected {', '.join(CODECS)}")
+        found["weight"] = CODECS[name]
+    return found

@@ -7,7 +7,9 @@ import numpy as np
 import torch
 from torch import fx
 
-from smidgen.compression.structure import arguments
+from smidgen.compression.codecs import Codec, Uniform
+from smidgen.compression.structure import arguments, label
+from smidgen.compression.weighted import has_weight
 from smidgen.ir.graph import Tensor
 from smidgen.ir.spec import integer_arrays, integer_attributes
 from smidgen.lowering.builder import Builder, Floats, Rule
@@ -68,13 +70,25 @@ def accumulate(
     source, target = builder.quantization(node, x, y)
     # Where the bias is far larger than what the weights add, they keep fewer levels so that it fits the accumulator.
     least_scale = 0.0 if bias is None else np.abs(bias) / (source.scale * _BIAS_LIMIT)
-    encoded = builder.plan.recipe.weight.encode(weight, least_scale=least_scale)
+    codec = stored_by(builder, node)
+    encoded = codec.encode(weight, least_scale=least_scale)
     parameters = builder.integers(
         node,
         lambda: accumulator_parameters(encoded.integers, encoded.scale, bias, source, target, "accumulator"),
     )
-    params = {"weight": encoded.integers.astype(np.int8), **integer_arrays(parameters)}
-    return params, integer_attributes(parameters)
+    return {**codec.params(encoded), **integer_arrays(parameters)}, integer_attributes(parameters)
+
+
+def stored_by(builder: Builder, node: fx.Node) -> Codec:
+    """Return how the weight of a node is stored; one that lowering makes up, such as that of a mean, keeps 8 bits."""
+    codec = builder.plan.recipe.weight_for(label(node)) if has_weight(node) else Uniform()
+    if codec.is_packed and node.target is not aten.linear.default:
+        raise builder.unsupported(
+            node,
+            f"its weights cannot be stored as {codec}: only linear layers compute from weights that share a byte; add "
+            f'a rule to the recipe, match = "{label(node)}", weight = "int8"',
+        )
+    return codec
 
 
 RULES: Mapping[object, Rule] = {aten.linear.default: linear}

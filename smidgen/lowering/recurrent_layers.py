@@ -13,6 +13,7 @@ from smidgen.ir.spec import integer_arrays, integer_attributes
 from smidgen.lowering.builder import Builder, Floats, Rule
 from smidgen.lowering.layout import rescaled
 from smidgen.lowering.operands import reshaped
+from smidgen.lowering.projections import stored_by
 from smidgen.models.recurrent_layers import gru, lstm, lstm_last_cell, rnn_relu, rnn_tanh
 from smidgen.numerics.lstm import cell_bits, cell_qparams
 from smidgen.numerics.quantization import QParams
@@ -98,7 +99,8 @@ def _integers(
     builder: Builder, node: fx.Node, tensors: Sequence[Tensor], weight: Floats, bias: Floats
 ) -> tuple[dict[str, Array], dict[str, Attribute]]:
     """Return the constant arrays and the scalars of an integer layer; `tensors` are its input and its result."""
-    encoded = builder.plan.recipe.weight.encode(weight)
+    codec = stored_by(builder, node)
+    encoded = codec.encode(weight)
     projected, hidden = builder.quantization(node, *tensors)
     steps = gate_steps(node, weight.shape[1], hidden)
     found = builder.integers(
@@ -108,7 +110,7 @@ def _integers(
             projected=projected, hidden=hidden, steps=steps, what="recurrent accumulator",
         ),
     )  # fmt: skip
-    params = {"weight": encoded.integers.astype(np.int8), **integer_arrays(found)}
+    params = {**codec.params(encoded), **integer_arrays(found)}
     return params, {**integer_attributes(found), "hidden_shift": hidden_shift(node, hidden)}
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from smidgen.compression import RECIPES, Recipe, Rule, find_recipe
-from smidgen.compression.codecs import Uniform
+from smidgen.compression.codecs import Palette, Uniform
 from smidgen.errors import ConfigError
 
 
@@ -40,6 +40,20 @@ def test_scans_have_rules_of_their_own() -> None:
     assert {recipe.scan_state for recipe in RECIPES.values()} == {"int32"}
 
 
+def test_rules_choose_weights_apart_from_activations() -> None:
+    """A rule that is silent on one of the two leaves it to the others."""
+    rules = (
+        Rule(match="*:linear", weight=Uniform(bits=4)),
+        Rule(match="head:linear", weight=Palette(), activation="int16"),
+        Rule(match="*", activation="int8"),
+    )
+    recipe = Recipe(name="mixed", weight=Uniform(bits=6), rules=rules)
+    assert recipe.weight_for("body:linear") == Uniform(bits=4)
+    assert recipe.weight_for("head:linear") == Palette()
+    assert recipe.weight_for("body:conv1d") == Uniform(bits=6)
+    assert recipe.activation_for(["head:linear"]) == "int8"
+
+
 def test_labels_match_as_a_whole() -> None:
     """ "*" and "?" are wildcards, everything else is itself, upper and lower case apart."""
     recipe = Recipe(name="r", rules=(Rule(match="layers.?.in_proj:linear", activation="int16"),))
@@ -67,6 +81,10 @@ def test_a_file_says_the_same_as_a_recipe(tmp_path: Path) -> None:
     assert find_recipe(path) == find_recipe(str(path)) == expected
     path.write_text('extends = "int8-pure"\nscan_state = "int16"\n[[rules]]\nmatch = "a*"\nscan_state = "int32"\n')
     assert find_recipe(path) == Recipe(name="mine", scan_state="int16", rules=(Rule(match="a*", scan_state="int32"),))
+    path.write_text('weight = "int4"\n[[rules]]\nmatch = "head:linear"\nweight = "palette16"\n')
+    assert find_recipe(path) == Recipe(
+        name="mine", weight=Uniform(bits=4), rules=(Rule(match="head:linear", weight=Palette()),)
+    )
     path.write_text("")
     assert find_recipe(path) == Recipe(name="mine")
 
@@ -76,12 +94,23 @@ def test_a_file_says_the_same_as_a_recipe(tmp_path: Path) -> None:
     [
         ("activation = ", "recipe .*bad.toml cannot be read: Invalid value"),
         ("activation = 'int4'", "recipe bad: activation must be int8, int16 or float32, got 'int4'"),
+        ("rules = ['x']", "a rule takes match, and activation, weight or scan_state"),
+        ("weight = 'int5'", "unknown weight 'int5'; expected int8, int4, palette16, palette16-normal"),
+        ("weight = 4", "unknown weight 4; expected int8, int4, palette16, palette16-normal"),
+        (
+            "weight = 'int8'\nweight_bits = 6",
+            "weight and weight_bits both say how weights are stored; give one of them",
+        ),
+        ("[[rules]]\nmatch = 'x'\nweight = 'int3'", "unknown weight 'int3'; expected int8, int4, palette16, "),
         ("activations = 'int8'", "unknown key 'activations'; expected activation, extends, name, rules, scan_state, "),
         ("weight_bits = 9", "uniform weights take 2 to 8 bits, got 9"),
         ("weight_bits = '8'", "uniform weights take 2 to 8 bits, got '8'"),
-        ("rules = 3", "a rule takes match, and activation or scan_state"),
-        ("[[rules]]\nmatch = 'x'", "rule 'x' says nothing; give it an activation or a scan_state"),
-        ("[[rules]]\nmatch = 'x'\nactivation = 'int8'\ncolour = 1", "a rule takes match, and activation or scan_state"),
+        ("rules = 3", "a rule takes match, and activation, weight or scan_state"),
+        ("[[rules]]\nmatch = 'x'", "rule 'x' says nothing; give it an activation, a weight or a scan_state"),
+        (
+            "[[rules]]\nmatch = 'x'\nactivation = 'int8'\ncolour = 1",
+            "a rule takes match, and activation, weight or scan_state",
+        ),
         ("[[rules]]\nmatch = 'x'\nscan_state = 'int8'", r"rule 'x': scan_state must be one of \('int32', 'int16'\)"),
         ("scan_state = 'int8'", r"recipe bad: scan_state must be one of \('int32', 'int16'\), got 'int8'"),
         (

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from smidgen.compression.codecs import Uniform
 from smidgen.errors import ConfigError
+from smidgen.numerics.nibbles import nibble_weights
 
 
 @given(bits=st.integers(2, 8), rows=st.integers(1, 5), columns=st.integers(1, 9), seed=st.integers(0, 1000))
@@ -47,6 +48,19 @@ def test_other_bits_are_refused(bits: object) -> None:
         Uniform(bits=bits)  # type: ignore[arg-type]
 
 
-def test_bytes_are_one_a_weight() -> None:
-    """Narrow levels are not packed."""
-    assert Uniform(bits=4).n_bytes((3, 5, 2)) == 30
+@pytest.mark.parametrize(("bits", "n_bytes"), [(8, 30), (5, 30), (4, 15), (3, 30)])
+def test_weights_of_four_bits_share_bytes(bits: int, n_bytes: int) -> None:
+    """Two a byte of four bits, one a byte of any others; a graph holds as many bytes."""
+    codec, weight = Uniform(bits=bits), np.linspace(-1, 1, 30).reshape(3, 10)
+    (stored,) = codec.params(codec.encode(weight)).values()
+    assert codec.n_bytes((3, 10)) == stored.nbytes == n_bytes
+
+
+@given(bits=st.integers(2, 8), columns=st.integers(1, 9))
+def test_what_a_graph_holds_is_what_was_encoded(bits: int, columns: int) -> None:
+    """Integers read back from the arrays, of odd and even rows."""
+    codec = Uniform(bits=bits)
+    encoded = codec.encode(np.random.default_rng(columns).normal(size=(3, columns)))
+    params = codec.params(encoded)
+    stored = nibble_weights(params["packed"], columns) if codec.is_packed else params["weight"]
+    np.testing.assert_array_equal(encoded.integers, stored)

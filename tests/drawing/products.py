@@ -6,7 +6,8 @@ from smidgen.numerics.quantization import QParams
 
 def _linear(s: Sketch, kind: str, x: str) -> str:
     x, width = s.ranked(x, 1, 2, 3), s.draw(SIZES)
-    return s.scaled(lambda y: s.linear(x, width, y))
+    form = s.one_of("weight", "int4", "palette")
+    return s.scaled(lambda y: s.linear(x, width, y, form=form))
 
 
 def _embedding(s: Sketch, kind: str, x: str) -> str:

@@ -73,6 +73,14 @@ def with_tensor(tensor: str, **changes: Any) -> Spoil:
 
 LINEAR, CONV, SCAN = (first(INTEGERS, kind) for kind in ("linear", "conv2d", "selective_scan"))
 GRU, LSTM = (first(INTEGERS, kind) for kind in ("gru", "lstm"))
+INT4, PALETTE = (op for op in INTEGERS.ops if "packed" in op.params)
+
+
+def with_codes(op: Op, role: str, change: Callable[[Any], Any]) -> Spoil:
+    """Change a parameter of a linear layer of 4-bit codes."""
+    return lambda g: replaced(g, op, params={**op.params, role: change(op.params[role])})
+
+
 RECURRED = first(INTEGERS, "linear_attention")
 ATTENTION, ROTARY, ARGMAX, SLICE = (first(INTEGERS, kind) for kind in ("attention", "rotary", "argmax", "slice"))
 
@@ -188,6 +196,24 @@ PARAMETERS: dict[str, tuple[Spoil, str]] = {
     "negative multiplier": (with_param("linear", "multiplier", np.negative), "multiplier must not be negative, found"),
     "weight of -128": (
         with_param("linear", "weight", lambda a: np.full_like(a, -128)), "weights must lie in -127..127, found -128"
+    ),
+    "integer of -8": (
+        with_codes(INT4, "packed", lambda a: np.full_like(a, 0x88)), "weights of four bits must lie in -7..7, found -8"
+    ),
+    "type of codes": (
+        with_codes(INT4, "packed", lambda a: a.astype(np.int8)), "packed must be uint8 with 2 axes, got int8"
+    ),
+    "bytes of a row": (
+        with_codes(INT4, "packed", lambda a: a[:, 1:]), r"1 bytes a row hold no weights for input of shape \(6, 4\)"
+    ),
+    "rows of codes": (with_codes(INT4, "packed", lambda a: a[1:]), r"linear gives \(6, 15\), output \w+ is declared"),
+    "levels": (with_codes(PALETTE, "levels", lambda a: a[:8]), r"a palette has 16 levels, got \(8,\)"),
+    "level of -128": (
+        with_codes(PALETTE, "levels", lambda a: np.full_like(a, -128)), "weights must lie in -127..127, found -128"
+    ),
+    "a weight and codes": (
+        lambda g: replaced(g, INT4, params={**INT4.params, "weight": LINEAR.params["weight"]}),
+        r"parameters must be \['bias', 'multiplier', 'packed'\], got \['bias', 'multiplier', 'packed', 'weight'\]",
     ),
     "accumulator": (
         with_param("linear", "bias", lambda a: np.full_like(a, 2**31 - 1)),

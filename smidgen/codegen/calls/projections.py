@@ -2,7 +2,7 @@
 
 from smidgen.codegen.c_text import BITS, signed
 from smidgen.codegen.calls.site import Call, Emitters, Site, bits, call, rows, sizes
-from smidgen.ir.ops.projections import runs_on_row_pairs, runs_on_row_quads
+from smidgen.ir.ops.projections import runs_on_nibble_blocks, runs_on_row_pairs, runs_on_row_quads
 
 
 def _linear(site: Site) -> Call:
@@ -11,11 +11,18 @@ def _linear(site: Site) -> Call:
         return _linear_pairs(site)
     if runs_on_row_quads(site.op, site.x, y):
         return _linear_quads(site)
+    if runs_on_nibble_blocks(site.op, site.x, y):
+        return _linear_nibbles(site)
+    kernel, function, weight = (
+        ("linear_packed", "linear_packed_q", ("packed", "levels"))
+        if "packed" in site.op.params
+        else ("linear", "linear_q", ("weight",))
+    )
     arguments = [
-        site.at(x), site.param("weight"), site.param("bias"), site.param("multiplier"), site.at(y),
+        site.at(x), *(site.param(role) for role in (*weight, "bias", "multiplier")), site.at(y),
         *sizes(rows(x), x.shape[-1], y.shape[-1]), *bits(x, y), *site.signed("shift"), signed(y.zero_point),
     ]  # fmt: skip
-    return call("linear", "linear_q", arguments)
+    return call(kernel, function, arguments)
 
 
 def _requantisation(site: Site) -> str:
@@ -40,6 +47,18 @@ def _linear_quads(site: Site) -> Call:
         *site.signed("shift"), signed(y.zero_point),
     ]  # fmt: skip
     return call("linear_quads", f"linear_quads_{_requantisation(site)}", arguments)
+
+
+def _linear_nibbles(site: Site) -> Call:
+    x, y = site.x[0], site.y
+    is_palette = "levels" in site.op.params
+    function = f"linear_{'palette' if is_palette else 'int4'}_s{BITS[x.dtype]}_{_requantisation(site)}"
+    constants = ("stream", "pairs") if is_palette else ("stream",)
+    arguments = [
+        site.at(x), *map(site.param, constants), site.at(y), site.scratch("int32"),
+        *sizes(rows(x), x.shape[-1], y.shape[-1]), *site.signed("shift"), signed(y.zero_point),
+    ]  # fmt: skip
+    return call("linear_nibbles", function, arguments)
 
 
 # ---- float32 ---------------------------------------------------------------------------------------------------------

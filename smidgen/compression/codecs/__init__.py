@@ -1,5 +1,17 @@
 """How a weight is stored. One codec a module: fit, encode, decode, byte cost."""
 
-from smidgen.compression.codecs.uniform import EncodedWeight, Uniform
+from collections.abc import Mapping
 
-__all__ = ["EncodedWeight", "Uniform"]
+from smidgen.compression.codecs.encoded_weight import Codec, EncodedWeight
+from smidgen.compression.codecs.palette import Palette
+from smidgen.compression.codecs.uniform import Uniform
+
+__all__ = ["CODECS", "Codec", "EncodedWeight", "Palette", "Uniform"]
+
+#: The codecs that a recipe's file names.
+CODECS: Mapping[str, Codec] = {
+    "int8": Uniform(),
+    "int4": Uniform(bits=4),
+    "palette16": Palette(),
+    "palette16-normal": Palette(levels="normal"),
+}

@@ -61,7 +61,9 @@ def _evaluate(recurrence: Recurrence) -> Evaluate:
 
 def _prove(op: Op, x: Operands, y: Tensor) -> None:
     require_int16(op, *x, y)
-    accumulator = prove_weight_accumulator(op, "int16")  # the recurrent weights meet the int16 state
+    accumulator = prove_weight_accumulator(
+        op, wide_params(op)["weight"], "int16"
+    )  # the recurrent weights meet the int16 state
     projected = 32767 * 2**16 * integer(op, "input_multiplier")
     rounding = 2 ** (31 - integer(op, "shift"))
     require_below(op, "a gate sum", projected + accumulator * int(op.params["multiplier"].max()) + rounding, 63)

@@ -1,0 +1,99 @@
+"""Recipes choose how the weights of a layer are stored, by name; what cannot be stored so is refused by name."""
+
+import numpy as np
+import pytest
+import torch
+from small_models import Chain, lowered, normal
+from torch import nn
+
+from smidgen.compression import Recipe, Rule
+from smidgen.compression.codecs import Codec, Palette, Uniform
+from smidgen.errors import ConfigError, UnsupportedError
+from smidgen.fidelity import sqnr_db
+from smidgen.ir import Graph
+from smidgen.numerics.nibbles import nibble_weights
+
+INT4 = Uniform(bits=4)
+
+
+def _recipe(*rules: Rule, weight: Codec | None = None, activation: str = "int8") -> Recipe:
+    return Recipe(name="stored", activation=activation, weight=weight or Uniform(), rules=rules)
+
+
+def _roles(graph: Graph) -> dict[str, set[str]]:
+    """Return by op in which arrays its weight stands."""
+    return {op.name: set(op.params) & {"weight", "packed", "levels"} for op in graph.ops if "multiplier" in op.params}
+
+
+def test_each_layer_is_stored_as_its_rule_says() -> None:
+    """By label, the parts of a layer that is split as the layer; the recipe's codec where no rule matches."""
+    recipe = _recipe(Rule(match="first:*", weight=Palette()), weight=INT4)
+    graph = lowered(Chain(), (normal(8, 6, 4),), recipe).graph
+    assert _roles(graph) == {"first.0": {"packed", "levels"}, "first.1": {"packed", "levels"}, "second": {"packed"}}
+
+
+@pytest.mark.parametrize("codec", [INT4, Palette()], ids=["int4", "palette"])
+def test_integers_equal_the_fake_quantised_program(codec: Codec) -> None:
+    """Both round the weights to the same values, those of each part of a split layer by themselves: at 16 bits
+    only the rounding of activations is left between them. C gives the bytes of the reference."""
+    x = (normal(40, 6, 4),)
+    rungs = lowered(Chain(), x, _recipe(weight=codec, activation="int16"))
+    (found,), (simulated,) = rungs.integers(x), rungs.fake_quantized(x)
+    assert sqnr_db(found, simulated) > 60
+    with torch.no_grad():
+        (exact,) = (value.double().numpy() for value in rungs.program.run(x))
+    assert sqnr_db(found, exact) > 20
+    assert rungs.host_mismatches(x) == 0
+
+
+def test_the_graph_holds_what_the_codec_encoded() -> None:
+    """Bytes and levels decode to the integers that the codec chose, rows of an odd number of columns too."""
+    layer = nn.Linear(7, 3, bias=False)
+    x, weight = (normal(20, 7),), layer.weight.detach().numpy()
+    for codec in (INT4, Palette()):
+        (op,) = lowered(nn.Sequential(layer), x, _recipe(weight=codec)).graph.ops
+        levels = {"levels": op.params["levels"]} if "levels" in op.params else {}
+        stored = nibble_weights(op.params["packed"], 7, **levels)
+        np.testing.assert_array_equal(codec.encode(weight).integers, stored)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "name"),
+    [(nn.Conv1d(4, 4, 3), (4, 9), "0:conv1d"), (nn.GRU(4, 4, batch_first=True), (6, 4), ":gru")],
+    ids=["convolution", "recurrent layer"],
+)
+def test_layers_that_do_not_compute_from_packed_weights_are_refused(
+    layer: nn.Module, shape: tuple[int, ...], name: str
+) -> None:
+    """The message has the layer, the codec and the rule that stores it otherwise, which then is enough."""
+
+    class First(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Sequential(layer)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            result = self.layer(x)
+            return result if isinstance(result, torch.Tensor) else result[0]
+
+    x = (normal(8, *shape),)
+    with pytest.raises(UnsupportedError, match=r"cannot be stored as Uniform\(bits=4\): only linear layers") as told:
+        lowered(First(), x, _recipe(weight=INT4))
+    rule = str(told.value).partition('match = "')[2].partition('"')[0]
+    assert rule.endswith(name)
+    graph = lowered(First(), x, _recipe(Rule(match=rule, weight=Uniform()), weight=INT4)).graph
+    assert {"weight"} in _roles(graph).values()
+
+
+def test_weights_that_lowering_makes_up_keep_eight_bits() -> None:
+    """A pooling whose windows are of several sizes is a product with shares of one, which no recipe means."""
+    graph = lowered(nn.AdaptiveAvgPool1d(4), (normal(8, 3, 7),), _recipe(weight=Palette())).graph
+    assert list(_roles(graph).values()) == [{"weight"}]
+
+
+def test_a_rule_that_matches_no_weight_is_refused() -> None:
+    """A label that an activation has and no weight is none: the nearest weight is named."""
+    with pytest.raises(ConfigError, match=r"rule '\*:add' matches no weight of the model; .*"):
+        lowered(Chain(), (normal(8, 6, 4),), _recipe(Rule(match="*:add", weight=INT4)))
+    with pytest.raises(ConfigError, match=r"rule 'frst:linear' matches no weight of the model; .*first:linear"):
+        lowered(Chain(), (normal(8, 6, 4),), _recipe(Rule(match="frst:linear", weight=INT4)))
