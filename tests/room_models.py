@@ -16,6 +16,14 @@ SHAPES = {
     "gru": {"d_model": 8},
 }
 
+#: As small, the networks that are no part of the demonstration.
+STUDENT_SHAPES = {
+    "mamba2": {"d_model": 8, "d_state": 4},
+    "tcn": {"d_model": 8, "n_layers": 2},
+    "mlp": {"d_model": 8, "n_frames": 5},
+    "mdcsa": {"d_model": 4, "gate_expand": 1, "n_positions": STEPS},
+}
+
 
 def windows(n: int, *, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     """Return rssi (n, T, A) in whole dBm, a third of it not heard, and motion (n, T, M) in g."""
@@ -28,7 +36,9 @@ def windows(n: int, *, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
 def network(name: str, *, seed: int = 0) -> LastStep:
     """Return an untrained classifier as it is deployed."""
     torch.manual_seed(seed)
-    model = build_model(name, n_access_points=ACCESS_POINTS, n_motion=MOTION, n_rooms=ROOMS, **SHAPES[name])
+    model = build_model(
+        name, n_access_points=ACCESS_POINTS, n_motion=MOTION, n_rooms=ROOMS, **(SHAPES | STUDENT_SHAPES)[name]
+    )
     return LastStep(model).eval()
 
 
