@@ -1,4 +1,4 @@
-"""Multi-branch dilated-convolution self-attention (MDCSA, Jovan et al. 2023, KDD), the encoder without its CRF.
+"""Multihead dual convolutional self-attention (MDCSA, Jovan et al. 2023, arXiv:2308.02419), without its CRF.
 
 Shapes: b batch, t time steps, H = d_model, G = gate_expand * H; modalities: radio, and motion where there is any.
 Three branches see the same embeddings through causal convolutions of 1, 4 and 7 taps: three time scales. Each attends

@@ -1,4 +1,4 @@
-"""The large teacher for rooms: MDCSA emissions under a conditional random field (Jovan et al. 2023, KDD).
+"""The large teacher for rooms: MDCSA emissions under a conditional random field (Jovan et al. 2023).
 
 Shapes: b batch, t time steps, A access points, M motion channels, R rooms, H = d_model.
 """
