@@ -5,10 +5,17 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 export PYTHONHASHSEED := 0
 
-.PHONY: demo test test-all check format bench readme clean
+# The recordings of SPHERE: `make localisation SMIDGEN_DATA=FOLDER`. A killed study continues where it stopped.
+LOCALISATION := runs/localisation
+
+.PHONY: demo localisation test test-all check format bench readme clean
 
 demo: $(STAMP)
 	$(BIN)/smidgen demo
+
+localisation: $(STAMP)
+	$(BIN)/smidgen localise --data sphere --out $(LOCALISATION)
+	$(BIN)/python -m benchmarks.readme --localisation $(LOCALISATION)/localisation.json
 
 test: $(STAMP) check
 	$(BIN)/pytest -m "not slow"

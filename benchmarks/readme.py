@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,20 @@ from benchmarks.modules import module_table
 from smidgen.errors import DataError, SmidgenError
 from smidgen.lowering import operator_table
 from smidgen.lowering.supported import PRECISIONS
-from smidgen.report import load_records, markdown_table, results_table, save_records
+from smidgen.records import LocalisationRecord
+from smidgen.report import (
+    load_localisation,
+    load_records,
+    localisation_markdown,
+    markdown_table,
+    results_table,
+    save_localisation,
+    save_records,
+)
 from smidgen.report.document import Document
 from smidgen.report.formatting import count, kilobytes, percent, relative
+from smidgen.report.page import read_document
+from smidgen.report.study import Study, headline
 from smidgen.report.verdict import judge
 from smidgen.targets import BOARDS, CORES, FAMILIES, Architecture
 from smidgen.training.presets import PRESET_MODELS
@@ -35,6 +47,7 @@ from smidgen.whole_file import write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO_RECORDS = Path("results/demo.json")
+LOCALISATION_RECORDS = Path("results/localisation.json")
 BENCH_RECORD = Path("results/bench.json")
 TARGET_RECORDS = Path("results/targets.json")
 PAGES = (
@@ -68,8 +81,13 @@ def main() -> None:
     parser.add_argument(
         "--record", type=Path, nargs="+", default=[], metavar="REPORT", help=f"report.json to store in {DEMO_RECORDS}"
     )
+    parser.add_argument(
+        "--localisation", type=Path, metavar="STUDY", help=f"localisation.json to store in {LOCALISATION_RECORDS}"
+    )
     arguments = parser.parse_args()
     try:
+        if arguments.localisation:
+            record_study(arguments.localisation, ROOT / LOCALISATION_RECORDS)
         if arguments.record:
             record(arguments.record, ROOT / DEMO_RECORDS)
         for page in PAGES:
@@ -94,6 +112,13 @@ def record(reports: Sequence[Path], records: Path) -> None:
         Document.from_mapping(document, source=str(report))
         by_data[document["data"]] = {**document, "command": without_machine_paths(document["command"])}
     save_records(list(by_data.values()), records)
+
+
+def record_study(study: Path, records: Path) -> None:
+    """Store the leaderboard of a localisation study."""
+    document = read_document(study, written_by="smidgen localise")
+    entries = Study.from_mapping(document, source=str(study)).entries
+    save_localisation([replace(entry, command=without_machine_paths(entry.command)) for entry in entries], records)
 
 
 def without_machine_paths(command: str) -> str:
@@ -138,6 +163,8 @@ def parts_of(page: str) -> Parts:
         "cores": _cores,
         "boards": _boards,
         "families": _families,
+        "localisation": lambda: _localisation(headline),
+        "leaderboard": lambda: _localisation(lambda records: list(records)),
         "measured": _on_targets,
         "breadth": lambda: breadth(ROOT),
         "kernels": lambda: kernel_table(ROOT),
@@ -320,6 +347,15 @@ def _on_targets() -> str:
         cells = [program[target] for program in by_program.values()]
         lines.append(f"| `{target}` | " + " | ".join(_cost(cell) for cell in cells) + " |")
     return "\n".join(lines)
+
+
+def _localisation(chosen: Callable[[Sequence[LocalisationRecord]], list[LocalisationRecord]]) -> str:
+    """Return rows of the localisation study on SPHERE as a table, and what makes them again."""
+    records = [r for r in load_localisation(ROOT / LOCALISATION_RECORDS) if r.data == "sphere"]
+    first = records[0]
+    return (
+        f"{localisation_markdown(chosen(records), ['study'])}\n\nMeasured by `{first.command}` with {first.versions}."
+    )
 
 
 def _cost(row: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The data a demonstration runs on: which recordings, held out how; simulated homes and the real one alike."""
+"""The data a study runs on: which recordings, held out how; simulated homes, the real one and your own alike."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import overload
 
 from smidgen.data import Recording, Split, Windows, concatenate, decide, leave_one_out, make_windows, to_frames
+from smidgen.data.own_recordings import load_own_recordings
 from smidgen.data.simulate import simulate_home
 from smidgen.data.sphere import load_sphere
 from smidgen.errors import ConfigError, DataError
 from smidgen.training.metrics import RARE_BELOW
 from smidgen.training.presets import Preset, find_preset
+
+HOMES = {"simulated": "simulated homes", "sphere": "the SPHERE home", "own": "your own recordings"}
+"""What a benchmark is called in titles, by its name."""
 
 SIMULATED_HOMES = 4
 SIMULATED_RECORDINGS = 4  # of each home; the last is held out
@@ -23,7 +27,7 @@ SIMULATED_SECONDS = 1500.0
 class Benchmark:
     """Splits of one data set, each with recordings of one home."""
 
-    name: str  # "simulated" or "sphere"
+    name: str  # "simulated", "sphere" or "own"
     homes: tuple[str, ...]  # of each split
     splits: Sequence[Split[Recording]]
 
@@ -49,20 +53,33 @@ class Benchmark:
 def load_benchmark(name: str, root: Path | None, folds: int | None) -> Benchmark:
     """Load recordings and part them: `sphere` by sequence, `simulated` by home with the last recording held out.
 
-    Args: root, the folder of the real recordings; folds, how many splits at most (None: all).
+    Args: name, one of these, or the path of your own recordings, which are parted by recording within their home;
+    root, the folder of the SPHERE recordings; folds, how many splits at most (None: all).
     Raises ConfigError for an unknown name or number of folds, DataError for missing recordings.
     """
     if name == "simulated":
         numbers = range(1, _checked_folds(name, folds, SIMULATED_HOMES) + 1)
         homes = tuple(f"simulated/home-{number}" for number in numbers)
         return Benchmark(name=name, homes=homes, splits=_SimulatedSplits(numbers))
-    if name != "sphere":
-        raise ConfigError(f"no data set {name!r} to demonstrate on; choose simulated or sphere")
-    if root is None:
-        raise DataError("the real recordings need their folder: pass --root, e.g. --root ../shared/data")
-    splits = tuple(leave_one_out(load_sphere(root), by="recording"))
+    if name == "sphere":
+        if root is None:
+            raise DataError("the real recordings need their folder: pass --root, e.g. --root ../shared/data")
+        recordings = load_sphere(root)
+    elif Path(name).exists():
+        recordings = load_own_recordings(Path(name))
+    else:
+        raise ConfigError(
+            f"no data set {name!r}, and no such folder; choose simulated or sphere, or the path of your own recordings"
+        )
+    splits = tuple(split for home in _by_home(recordings) for split in leave_one_out(home, by="recording"))
     splits = splits[: _checked_folds(name, folds, len(splits))]
-    return Benchmark(name=name, homes=tuple(split.test[0].home for split in splits), splits=splits)
+    homes = tuple(split.test[0].home for split in splits)
+    return Benchmark(name="sphere" if name == "sphere" else "own", homes=homes, splits=splits)
+
+
+def _by_home(recordings: Sequence[Recording]) -> list[list[Recording]]:
+    homes = dict.fromkeys(recording.home for recording in recordings)
+    return [[recording for recording in recordings if recording.home == home] for home in homes]
 
 
 def _checked_folds(name: str, folds: int | None, there_are: int) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from smidgen.benchmark import Benchmark, load_benchmark
+from smidgen.benchmark import HOMES, Benchmark, load_benchmark
 from smidgen.evaluation import macro_f1_without
 from smidgen.experiment import RECIPES, Job, JobResult, run_job
 from smidgen.jobs import Task, environment, run_side_by_side
@@ -23,8 +23,8 @@ from smidgen.training.metrics import confusion_matrix, paired_bootstrap, time_bl
 from smidgen.training.presets import PRESET_MODELS
 from smidgen.whole_file import write_whole
 
-#: Windows of each held-out recording that also run on the emulated core; the real recordings run whole.
-_EMULATED_WINDOWS = {"simulated": 100, "sphere": None}
+#: Windows of each held-out recording that also run on the emulated core; real recordings run whole.
+_EMULATED_WINDOWS = {"simulated": 100}
 
 #: What of the report document `summary.json` holds: every figure, but not what only the page draws.
 SUMMARY = ("title", "command", "versions", "data", "rare_rooms", "results", "pooled", "baselines")
@@ -65,8 +65,8 @@ def _jobs(config: DemoConfig, benchmark: Benchmark) -> list[Job]:
             split=index,
             model=model,
             seed=seed,
-            emulate=_EMULATED_WINDOWS[config.data],
-            folder=str(config.out / config.data / split.name.replace("/", "-") / model / f"seed-{seed}"),
+            emulate=_EMULATED_WINDOWS.get(config.data),
+            folder=str(config.out / benchmark.name / split.name.replace("/", "-") / model / f"seed-{seed}"),
         )
         for seed in range(config.seeds)
         for index, split in enumerate(benchmark.splits)
@@ -107,7 +107,7 @@ def document(
     best = max((row for row in pooled if row["recipe"] == "int8"), key=lambda row: row["macro_f1_integer"])
     truths = [_labels(benchmark, index) for index in range(len(benchmark.splits))]
     return {
-        "title": "Room-level localisation, " + ("simulated homes" if config.data == "simulated" else "the SPHERE home"),
+        "title": f"Room-level localisation, {HOMES[benchmark.name]}",
         "command": config.command,
         "versions": {"python": sys.version.split()[0], **environment()},
         "data": config.data,

@@ -103,8 +103,7 @@ class Experiment:
     @cached_property
     def calibration(self) -> Batch:
         """Training windows that set the ranges, drawn by the seed."""
-        chosen = np.random.default_rng(self.job.seed).permutation(len(self.training))[:CALIBRATION_WINDOWS]
-        return model_inputs(self.training[np.sort(chosen)])
+        return calibration_windows(self.training, seed=self.job.seed)
 
     def import_model(self, classifier: RoomClassifier) -> FloatProgram:
         """Capture the trained classifier as it is deployed: one window in, the last step's logits out."""
@@ -144,6 +143,12 @@ class Experiment:
             emulate=self.job.emulate,
             dump=self.folder / f"{firmware.recipe_name}-diverging",
         )
+
+
+def calibration_windows(training: Windows, *, seed: int) -> Batch:
+    """Return windows that set the ranges of a program, drawn from those of the training set."""
+    chosen = np.random.default_rng(seed).permutation(len(training))[:CALIBRATION_WINDOWS]
+    return model_inputs(training[np.sort(chosen)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

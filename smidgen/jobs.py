@@ -102,8 +102,9 @@ def run_side_by_side(tasks: Sequence[Task], description: str) -> list[Any]:
         TextColumn("{task.fields[last]}"),
     )  # fmt: skip
     results: dict[int, Any] = {}
+    console = Console(stderr=True)
     with (
-        Progress(*columns, console=Console(stderr=True)) as progress,
+        Progress(*columns, console=console, disable=not console.is_terminal) as progress,
         ProcessPoolExecutor(_WORKERS, mp_context=multiprocessing.get_context("spawn")) as pool,
     ):
         bar = progress.add_task(description, total=len(tasks), last="")
@@ -115,6 +116,8 @@ def run_side_by_side(tasks: Sequence[Task], description: str) -> list[Any]:
                 number = numbers[future]
                 results[number] = future.result()
                 progress.update(bar, advance=1, last=f"done: {tasks[number].name}")
+                if not console.is_terminal:  # a log has lines, no bar
+                    console.print(f"{len(results)}/{len(tasks)} {tasks[number].name}", soft_wrap=True)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

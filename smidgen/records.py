@@ -165,3 +165,44 @@ class EvaluationRecord:
     n_windows: int  # decisions scored, and run on the host
     n_emulated: int  # of them, run on the emulated core
     logit_error: float  # largest |compiled - PyTorch| logit, relative to the largest |logit|
+
+
+WEARABLE_RAM_BYTES, WEARABLE_FLASH_BYTES, WEARABLE_INSTRUCTIONS = 8 * 1024, 32 * 1024, 60_000
+"""What a wearable has to spare for finding rooms: memory, and instructions of a Cortex-M4 for one decision."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalisationRecord:
+    """One way to find rooms over all held-out recordings: a row of `results/localisation.json`.
+
+    Scores are those of the arithmetic that `recipe` names, pooled over the held-out recordings, mean over seeds. What
+    only a compiled program has is None for what runs in Python alone.
+    """
+
+    data: str
+    protocol: str  # what is held out, and where a model that remembers begins
+    model: str
+    role: str  # baseline, teacher or student
+    recipe: str  # float: as trained, in Python; otherwise the recipe of the program
+    decoding: str  # off, or which transitions between rooms and which decoder
+    delay_s: float | None  # from the end of a decision's 2 s to its answer; None: after the whole recording
+    macro_f1: float
+    macro_f1_8: float  # without the rooms that are rare: study on SPHERE, which leaves eight
+    macro_f1_std: float  # of macro_f1 over seeds
+    accuracy: float
+    per_room_f1: Mapping[str, float | None]  # None: never there and never named
+    seeds: int
+    parameters: int | None
+    ram_bytes: int | None  # all of it, stack included; the most over held-out recordings and seeds, as the next two
+    flash_bytes: int | None
+    instructions: int | None  # of one decision: all steps of 2 s
+    mismatched_bytes: int | None  # of reference, host and emulated core; sum over held-out recordings and seeds
+    command: str
+    versions: str
+
+    @property
+    def fits_wearable(self) -> bool:
+        """Whether it is a program within what a wearable has to spare."""
+        costs = (self.ram_bytes, self.flash_bytes, self.instructions)
+        limits = (WEARABLE_RAM_BYTES, WEARABLE_FLASH_BYTES, WEARABLE_INSTRUCTIONS)
+        return all(cost is not None and cost <= limit for cost, limit in zip(costs, limits, strict=True))

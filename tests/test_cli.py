@@ -38,7 +38,7 @@ def test_without_a_verb_the_verbs_are_listed():
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("demo", "--data", "sfere"), "no data set 'sfere' to demonstrate on; choose simulated or sphere"),
+        (("demo", "--data", "sfere"), "no data set 'sfere', and no such folder; choose simulated or sphere"),
         (("demo", "--data", "sphere"), "pass --root, e.g. --root ../shared/data"),
         (("demo", "--folds", "9"), "--folds must lie in 1..4, got 9"),
         (("report", "nowhere"), "nowhere"),

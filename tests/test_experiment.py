@@ -87,7 +87,7 @@ def test_a_folder_without_a_run_is_refused(tmp_path):
     [
         ({"split": 9}, r"simulated has splits 0\.\.3, got 9"),
         ({"model": "mambo"}, "no model 'mambo' is set up for simulated"),
-        ({"data": "sfere"}, "no data set 'sfere' to demonstrate on"),
+        ({"data": "sfere"}, "no data set 'sfere', and no such folder"),
     ],
 )
 def test_wrong_jobs_are_answered(change, message, tmp_path):

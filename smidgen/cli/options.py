@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-Data = Annotated[str, typer.Option(help="simulated, or sphere (real recordings, needs --root).")]
-Root = Annotated[Path | None, typer.Option(help="Folder that holds the real recordings.", envvar="SMIDGEN_DATA")]
+Data = Annotated[str, typer.Option(help="simulated, sphere (needs --root), or your own recordings: their folder.")]
+Root = Annotated[Path | None, typer.Option(help="Folder that holds the SPHERE recordings.", envvar="SMIDGEN_DATA")]
 Run = Annotated[Path, typer.Argument(help="Run folder, made by `smidgen train`.")]
 Recipe = Annotated[str, typer.Option(help="int8, float32, int16, or a TOML file.")]
 Optimize = Annotated[str, typer.Option(help="What the C is made for: speed, size of code, or balanced.")]

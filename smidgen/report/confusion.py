@@ -47,10 +47,11 @@ def draw_confusions(document: Document) -> tuple[ConfusionFigure, ...]:
     for confusion in document.confusion:
         if (confusion.model, confusion.recipe) == (best.model, best.recipe):
             by_rooms.setdefault(confusion.rooms, []).append(confusion)
-    return tuple(_draw(best.name, rooms, confusions) for rooms, confusions in by_rooms.items())
+    return tuple(draw_confusion(best.name, rooms, confusions) for rooms, confusions in by_rooms.items())
 
 
-def _draw(program: str, rooms: tuple[str, ...], confusions: Sequence[Confusion]) -> ConfusionFigure:
+def draw_confusion(program: str, rooms: tuple[str, ...], confusions: Sequence[Confusion]) -> ConfusionFigure:
+    """Return one matrix: the confusions of a program on the same rooms, summed."""
     n = len(rooms)
     matrix = [[sum(part.matrix[row][column] for part in confusions) for column in range(n)] for row in range(n)]
     return ConfusionFigure(

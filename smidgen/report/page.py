@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from smidgen.errors import DataError
 from smidgen.report import formatting
@@ -30,7 +30,7 @@ def write_report(run_folder: Path) -> Path:
         DataError: the document is missing, is not JSON, or an entry in it does not fit.
     """
     source = run_folder / DOCUMENT_FILE
-    document = Document.from_mapping(_read_json(source), source=str(source))
+    document = Document.from_mapping(read_document(source, written_by="smidgen demo"), source=str(source))
     page = run_folder / PAGE_FILE
     write_whole(page, _render(document).encode())
     return page
@@ -45,9 +45,10 @@ def render_html(mapping: Mapping[str, object]) -> str:
     return _render(Document.from_mapping(mapping))
 
 
-def _read_json(path: Path) -> Mapping[str, object]:
+def read_document(path: Path, *, written_by: str) -> Mapping[str, object]:
+    """Return the JSON object in a file; DataError, naming the command that writes it, where there is none."""
     if not path.is_file():
-        raise DataError(f"no report document at {path}; a run writes it when it ends: `smidgen demo`")
+        raise DataError(f"no report document at {path}; a run writes it when it ends: `{written_by}`")
     try:
         mapping = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -57,7 +58,8 @@ def _read_json(path: Path) -> Mapping[str, object]:
     return mapping
 
 
-def _render(document: Document) -> str:
+def template(name: str) -> Template:
+    """Return a template of this package: escaping, and strict about what it is not given."""
     environment = Environment(
         loader=PackageLoader("smidgen", "report"),
         autoescape=True,
@@ -66,8 +68,13 @@ def _render(document: Document) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {name: getattr(formatting, name) for name in ("score", "hundredths", "relative", "count")}
-    return environment.get_template(PAGE_FILE).render(
+    names = ("score", "hundredths", "percent", "relative", "count")
+    environment.filters |= {name: getattr(formatting, name) for name in names}
+    return environment.get_template(name)
+
+
+def _render(document: Document) -> str:
+    return template(PAGE_FILE).render(
         document=document,
         verdict=judge(document),
         columns=columns(document),

@@ -67,4 +67,5 @@ def _models(training: TrainingConfig) -> Mapping[str, ModelPreset]:
 PRESETS: Mapping[str, Preset] = {
     "sphere": Preset(step_s=1.0, length=LENGTH, models=_models(_SPHERE)),
     "simulated": Preset(step_s=1.0, length=LENGTH, models=_models(_SIMULATED)),
+    "own": Preset(step_s=1.0, length=LENGTH, models=_models(_SIMULATED)),
 }

@@ -1,0 +1,122 @@
+"""The table of all that competes: a new model, decoder or recipe is one entry here.
+
+A contestant is fitted on a fold and then answers what is held out. Teachers may look at whole recordings and run in
+Python only; students compile, and each of their programs is proven and measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Literal, Protocol
+
+from smidgen.errors import ConfigError, nearest
+from smidgen.localisation.answers import Answerer
+from smidgen.localisation.baseline import fit_baseline
+from smidgen.localisation.decodings import EVERY_DECODING, OFF, ON_A_DEVICE, check_decoding
+from smidgen.localisation.fold import Fold
+from smidgen.localisation.stream_student import fit_stream
+from smidgen.localisation.teacher import fit_teacher
+from smidgen.localisation.window_student import WindowStudent, train_on_windows
+from smidgen.training.recording_presets import RecordingPreset, find_recording_preset
+
+Role = Literal["baseline", "teacher", "student"]
+
+FLOAT = "float"
+"""The recipe of what runs in Python, in the arithmetic in which it was trained."""
+
+
+class Fit(Protocol):
+    """How a contestant learns a fold; its folder keeps what a killed run continues from."""
+
+    def __call__(self, fold: Fold, *, seed: int, folder: Path) -> Answerer: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contestant:
+    """One way to find rooms."""
+
+    role: Role
+    fit: Fit
+    remembers: bool = False  # carries a state from the start of a recording: scored from random starts too
+    looks_ahead_s: float | None = 0.0  # beyond the decision; None: to the end of the recording
+    programs: tuple[tuple[str, str], ...] = ()  # recipe and decoding of each that is compiled
+    decodings: tuple[str, ...] = EVERY_DECODING  # in Python, over its float answers
+    seeded: bool = True  # another seed makes another model
+    budget_s: float  # of processor time that one fold and seed take, for the plan; measured, not a limit
+
+    def __post_init__(self) -> None:
+        for name in (*self.decodings, *(decoding for _, decoding in self.programs)):
+            check_decoding(name)
+
+
+def _baseline(name: str, fold: Fold, *, seed: int, folder: Path) -> Answerer:
+    return fit_baseline(fold, name, seed=seed, folder=folder)
+
+
+def _window(model: str, fold: Fold, *, seed: int, folder: Path) -> Answerer:
+    return WindowStudent(train_on_windows(fold, model, seed=seed, folder=folder), fold)
+
+
+def _stream(preset: RecordingPreset, fold: Fold, *, seed: int, folder: Path) -> Answerer:
+    return fit_stream(fold, preset, seed=seed, folder=folder)
+
+
+def _teacher(preset: RecordingPreset, fold: Fold, *, seed: int, folder: Path) -> Answerer:
+    return fit_teacher(fold, preset, seed=seed, folder=folder)
+
+
+_PLAIN = (("int8", OFF), ("float32", OFF))
+_DECODED = (*_PLAIN, ("int8", "adjacency, lag 4 s"), ("int8", "learned, lag 0 s"), ("int8", "learned, lag 4 s"))
+_AT_ONCE, _AFTER_4S, _WHOLE = (find_recording_preset("sphere", role) for role in ("student", "student-4s", "teacher"))
+_MAMBA = replace(_AT_ONCE, model="mamba", shape={"d_model": 16, "d_state": 4})
+
+
+def _stream_student(
+    preset: RecordingPreset, *, budget_s: float, programs: tuple[tuple[str, str], ...] = _PLAIN, decodes: bool = False
+) -> Contestant:
+    return Contestant(
+        role="student",
+        fit=partial(_stream, preset),
+        remembers=True,
+        looks_ahead_s=preset.delay_s,
+        programs=programs,
+        decodings=ON_A_DEVICE if decodes else (OFF,),
+        budget_s=budget_s,
+    )
+
+
+CONTESTANTS: Mapping[str, Contestant] = {
+    "gru-stream": _stream_student(_AT_ONCE, budget_s=90, programs=_DECODED, decodes=True),
+    "gru-stream-4s": _stream_student(_AFTER_4S, budget_s=40),
+    "mamba-stream": _stream_student(_MAMBA, budget_s=60),
+    "bidirectional-gru-ensemble": Contestant(
+        role="teacher", fit=partial(_teacher, _WHOLE), looks_ahead_s=None, decodings=(OFF,), budget_s=120
+    ),
+    "transformer-window": Contestant(
+        role="student",
+        fit=partial(_window, "transformer"),
+        programs=_PLAIN,
+        decodings=(OFF,),
+        budget_s=60,
+    ),
+    "k-nearest-neighbours": Contestant(
+        role="baseline", fit=partial(_baseline, "k-nearest-neighbours"), seeded=False, budget_s=3
+    ),
+    "random-forest": Contestant(role="baseline", fit=partial(_baseline, "random-forest"), budget_s=12),
+    "extra-trees-on-4-windows": Contestant(
+        role="baseline", fit=partial(_baseline, "extra-trees-on-4-windows"), budget_s=12
+    ),
+    "extra-trees-on-5-windows-2-ahead": Contestant(
+        role="baseline", fit=partial(_baseline, "extra-trees-on-5-windows-2-ahead"), looks_ahead_s=4.0, budget_s=15
+    ),
+}
+
+
+def find_contestant(name: str) -> Contestant:
+    """Return a contestant; raises ConfigError for an unknown name, with the nearest there is."""
+    if name not in CONTESTANTS:
+        raise ConfigError(f"nobody called {name!r} competes; {nearest(name, CONTESTANTS)}")
+    return CONTESTANTS[name]

@@ -1,0 +1,64 @@
+"""The firmware of the best student: trained on every recording, compiled, self-tested on two cores, and delivered.
+
+No score is made here: what to expect of it is the row of the same student over held-out recordings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from smidgen.localisation.answers import Student
+from smidgen.localisation.contestants import CONTESTANTS
+from smidgen.localisation.evidence import choose_evidence
+from smidgen.localisation.fold import all_recordings
+from smidgen.records import LocalisationRecord
+
+TARGETS = ("cortex-m4", "cortex-m0plus")
+"""Cores on which the firmware runs its self-test; the first is the one it is delivered for."""
+
+LONGEST_DELAY_S = 4.0
+"""That somebody waits for the firmware's answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """The firmware folder, and what each core needs for it; a core is listed once its self-test has passed."""
+
+    folder: str
+    model: str
+    recipe: str
+    decoding: str
+    instructions: dict[str, int]  # by core, of one decision
+
+
+def best_student(records: Sequence[LocalisationRecord]) -> LocalisationRecord:
+    """Return the compiled student of highest macro-F1 without rare rooms that fits a wearable; of all, if none does."""
+    compiled = [r for r in records if r.ram_bytes is not None and not r.protocol.endswith("random starts")]
+    fitting = [r for r in compiled if r.fits_wearable and r.delay_s is not None and r.delay_s <= LONGEST_DELAY_S]
+    return max(fitting or compiled, key=lambda record: record.macro_f1_8)
+
+
+def deliver(record: LocalisationRecord, *, data: str, root: str | None, folder: Path) -> Delivered:
+    """Train a student on all recordings of the first home and leave its firmware in `folder / "firmware"`.
+
+    Raises FirmwareFault where a self-test fails, VerificationError where executions differ.
+    """
+    fold = all_recordings(data, root)
+    contestant, own = CONTESTANTS[record.model], folder / "delivered"
+    student: Student = contestant.fit(fold, seed=0, folder=own)  # type: ignore[assignment]  # what compiled compiles
+    evidence = choose_evidence(contestant, fold, seed=0, folder=own / "inner")[record.decoding]
+    instructions = {}
+    for target in TARGETS:
+        compiled = student.compile(record.recipe, record.decoding, evidence, target=target)
+        instructions[target] = compiled.costs(fold.split.train[:1]).instructions  # runs the self-test first
+        if target == TARGETS[0]:
+            compiled.save(folder / "firmware")
+    return Delivered(
+        folder=str(folder / "firmware"),
+        model=record.model,
+        recipe=record.recipe,
+        decoding=record.decoding,
+        instructions=instructions,
+    )

@@ -1,0 +1,125 @@
+"""What the page of a study is drawn from: the leaderboard, and what only pictures need beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smidgen.benchmark import HOMES, Benchmark
+from smidgen.localisation.contestants import FLOAT
+from smidgen.localisation.delivery import Delivered
+from smidgen.localisation.fold import HOP_S
+from smidgen.localisation.job import StudyResult
+from smidgen.localisation.scoring import Row
+from smidgen.pooling import Pool
+from smidgen.records import LocalisationRecord
+from smidgen.training.metrics import confusion_matrix
+
+NEAR_S = 4.0
+"""Decisions that end at most so long before or after a change of room are counted as transitions."""
+
+LONGEST_GAP = 3
+"""Decisions further apart than this are not neighbours: what lies between them is not known."""
+
+Ranked = Sequence[tuple[Row, LocalisationRecord]]
+
+
+def study_document(
+    command: str,
+    versions: Mapping[str, str],
+    benchmark: Benchmark,
+    pool: Pool,
+    rows: Ranked,
+    delivered: Delivered | None,
+) -> dict[str, Any]:
+    """Return what a study found, as `localisation.json` holds it."""
+    shown = _shown(rows)
+    return {
+        "title": f"Finding rooms in {HOMES[benchmark.name]}",
+        "command": command,
+        "versions": dict(versions),
+        "data": benchmark.name,
+        "rare_rooms": list(pool.rare),
+        "entries": [{"name": row.name, **asdict(record), **_insight(row)} for row, record in rows],
+        "confusion": [confusion for row, _ in shown for confusion in _confusions(row)],
+        "timeline": _timeline([row for row, _ in shown]),
+        "delivered": None if delivered is None else asdict(delivered),
+    }
+
+
+def _shown(rows: Ranked) -> Ranked:
+    """Return what the pictures show: the best of each role, of students the best program."""
+    best = []
+    for role in ("student", "teacher", "baseline"):
+        own = [(row, r) for row, r in rows if r.role == role and row.protocol == "whole"]
+        compiled = [(row, r) for row, r in own if r.ram_bytes is not None]
+        if own:
+            best.append(max(compiled or own, key=lambda pair: pair[1].macro_f1_8))
+    return best
+
+
+def _insight(row: Row) -> dict[str, Any]:
+    """Return where a row errs, and how often it names the room that the same model names in Python."""
+    near = np.concatenate([near_change(result) for result in row.results])
+    wrong = np.concatenate([result.predictions[row.key] != result.truth for result in row.results])
+    in_python = f"{FLOAT}/{row.decoding}/{row.protocol}"
+    agreement = None
+    if row.recipe != FLOAT and in_python in row.results[0].predictions:
+        same = [result.predictions[row.key] == result.predictions[in_python] for result in row.results]
+        agreement = float(np.concatenate(same).mean())
+    return {
+        "argmax_agreement": agreement,
+        "decisions": sum(len(result.truth) for result in row.of_seed(row.seeds[0])),
+        "transition_share": float(near.mean()),
+        "transition_error": float(wrong[near].mean()) if near.any() else None,
+        "dwell_error": float(wrong[~near].mean()) if (~near).any() else None,
+        "n_compared": sum(program.n_compared for program in row.programs()),
+        "n_emulated": sum(program.n_emulated for program in row.programs()),
+    }
+
+
+def near_change(result: StudyResult) -> NDArray[np.bool_]:
+    """Return which scored decisions (n,) lie within NEAR_S of a change of the true room."""
+    reach = round(NEAR_S / HOP_S)
+    near = np.zeros(len(result.truth), dtype=np.bool_)
+    together = (np.diff(result.recording) == 0) & (np.diff(result.index) <= LONGEST_GAP)
+    for change in np.flatnonzero(together & (np.diff(result.truth) != 0)) + 1:
+        same = result.recording == result.recording[change]
+        distance = result.index - result.index[change]
+        near |= same & (distance >= -reach) & (distance < reach)
+    return near
+
+
+def _confusions(row: Row) -> list[dict[str, Any]]:
+    """Return one matrix a home, its held-out parts summed, of the first seed."""
+    by_rooms: dict[tuple[str, ...], list[StudyResult]] = {}
+    for result in row.of_seed(row.seeds[0]):
+        by_rooms.setdefault((result.home, *result.rooms), []).append(result)
+    confusions = []
+    for (home, *rooms), results in by_rooms.items():
+        matrices = [
+            confusion_matrix(result.truth, result.predictions[row.key], n_rooms=len(rooms)) for result in results
+        ]
+        about = {"model": row.name, "recipe": row.recipe, "split": home, "rooms": list(rooms)}
+        confusions.append({**about, "matrix": np.sum(matrices, axis=0).tolist()})
+    return confusions
+
+
+def _timeline(rows: Sequence[Row]) -> dict[str, Any]:
+    """Return truth and predictions over the first held-out recording, first seed."""
+    first = [row.of_seed(row.seeds[0])[0] for row in rows]
+    shown = first[0].recording == 0
+    return {
+        "split": first[0].split,
+        "recording": first[0].recordings[0],
+        "rooms": list(first[0].rooms),
+        "time_s": ((first[0].index[shown] + 1) * HOP_S).tolist(),
+        "truth": first[0].truth[shown].tolist(),
+        "predictions": {
+            row.name: result.predictions[row.key][shown].tolist() for row, result in zip(rows, first, strict=True)
+        },
+    }

@@ -1,0 +1,28 @@
+"""Training of a network on the whole recordings of a fold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from smidgen.data import make_sequences
+from smidgen.localisation.fold import HOP_S, Fold
+from smidgen.models import RoomClassifier, build_model
+from smidgen.training.recording_presets import RecordingPreset
+from smidgen.training.recording_training import train_on_recordings
+
+
+def train_on_fold(fold: Fold, preset: RecordingPreset, *, seed: int, folder: Path) -> RoomClassifier:
+    """Return a network trained on a fold's recordings, in `folder / "training"`, where a killed training continues."""
+    sequences = make_sequences([fold.frames(recording) for recording in fold.split.train], hop_s=HOP_S)
+    torch.manual_seed(seed)
+    model = build_model(
+        preset.model,
+        n_access_points=len(sequences.access_points),
+        n_motion=sequences.motion.shape[2],
+        n_rooms=len(sequences.rooms),
+        **preset.shape,
+    )
+    config = preset.training_for(seed)
+    return train_on_recordings(model, sequences, None, config, folder / "training", progress=False).model

@@ -1,0 +1,155 @@
+"""Causal networks as contestants: they hear each frame once, keep a state, and learn from crops of whole recordings.
+
+Glossary: `K` decisions of a stretch; `T` frames; `R` rooms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import smidgen.pipeline
+from smidgen.compression.inputs import Batch
+from smidgen.data import Recording
+from smidgen.decoding import EvidenceConfig
+from smidgen.evaluation import SENSOR_INPUTS
+from smidgen.experiment import calibration_windows
+from smidgen.localisation.answers import Costs, Probabilities, counted, softmax
+from smidgen.localisation.decodings import DECODINGS, OFF, transitions_of
+from smidgen.localisation.fold import Fold, learned_prior
+from smidgen.localisation.hearing import all_of, first_of, heard_frames
+from smidgen.localisation.recording_training import train_on_fold
+from smidgen.localisation.stretches import Stretch
+from smidgen.models import DecodedClassifier, RoomClassifier, RoomDecoder
+from smidgen.streaming import StreamingFirmware
+from smidgen.training.recording_presets import RecordingPreset
+
+NAME = "rooms"
+"""Prefix of the C symbols."""
+
+_EMULATED_FRAMES = 256
+
+
+def fit_stream(fold: Fold, preset: RecordingPreset, *, seed: int, folder: Path) -> StreamStudent:
+    """Train a causal network on a fold's recordings, or continue where a kill left it."""
+    return StreamStudent(
+        train_on_fold(fold, preset, seed=seed, folder=folder),
+        fold,
+        prior=learned_prior(fold, preset.training.class_weight_power),
+        calibration=calibration_windows(fold.training, seed=seed),
+        delay_decisions=preset.training.delay_frames // fold.steps_per_hop,
+    )
+
+
+class StreamStudent:
+    """A trained network, in PyTorch."""
+
+    def __init__(
+        self,
+        classifier: RoomClassifier,
+        fold: Fold,
+        *,
+        prior: NDArray[np.float64],
+        calibration: Batch,
+        delay_decisions: int,
+    ) -> None:
+        self.prior = prior
+        self._classifier = classifier
+        self._fold = fold
+        self._calibration = calibration
+        self._delay_decisions = delay_decisions
+
+    @property
+    def parameters(self) -> int:
+        """Weights of the network."""
+        return sum(parameter.numel() for parameter in self._classifier.parameters())
+
+    def probabilities(self, recording: Recording, stretch: Stretch) -> Probabilities:
+        """Return (K, R)."""
+        steps = self._fold.steps_per_hop
+        behind = self._delay_decisions * steps
+        with torch.no_grad():
+            logits = self._classifier(*heard_frames(self._fold, recording, stretch, frames_behind=behind))
+        return softmax(logits[0].numpy()[behind + steps - 1 :: steps])
+
+    def compile(
+        self, recipe: str, decoding: str, evidence: EvidenceConfig, *, target: str = "cortex-m4"
+    ) -> StreamProgram:
+        """Return the program that takes one frame a step, and decodes within the same step."""
+        firmware = smidgen.pipeline.stream(
+            self._module(decoding, evidence),
+            first_of(self._calibration),
+            calibration=self._calibration,
+            target=target,
+            recipe=recipe,
+            name=NAME,
+            inputs=SENSOR_INPUTS,
+        )
+        waits = 0 if decoding == OFF else DECODINGS[decoding].delay_decisions or 0
+        return StreamProgram(firmware, self._fold, delay_decisions=self._delay_decisions + waits)
+
+    def _module(self, decoding: str, evidence: EvidenceConfig) -> RoomClassifier | DecodedClassifier:
+        if decoding == OFF:
+            return self._classifier
+        chosen = DECODINGS[decoding]
+        decoder = RoomDecoder.of(
+            transitions_of(self._fold, chosen.transitions),
+            prior=self.prior,
+            evidence=evidence,
+            delay=chosen.delay_decisions or 0,
+            hop=self._fold.steps_per_hop,
+        )
+        return DecodedClassifier(self._classifier, decoder).eval()
+
+
+class StreamProgram:
+    """A stream under a recipe."""
+
+    def __init__(self, firmware: StreamingFirmware, fold: Fold, *, delay_decisions: int) -> None:
+        self._firmware = firmware
+        self._fold = fold
+        self._delay_decisions = delay_decisions
+
+    @property
+    def parameters(self) -> int:
+        """Weights of the network."""
+        return self._firmware.float_program.parameter_count
+
+    def scores(self, recording: Recording, stretch: Stretch) -> NDArray[np.float64]:
+        """Return (K, R) of the reference, which the program equals."""
+        steps = self._fold.steps_per_hop
+        behind = self._delay_decisions * steps
+        answers = self._firmware.run(heard_frames(self._fold, recording, stretch, frames_behind=behind))
+        assert isinstance(answers, torch.Tensor)  # one output
+        scores: NDArray[np.float64] = answers[0].numpy().astype(np.float64)
+        stride = steps // self._firmware.graph.output_clock.stride  # answers a decision
+        return scores[self._delay_decisions * stride + stride - 1 :: stride]
+
+    def costs(self, recordings: Sequence[Recording]) -> Costs:
+        """Prove steps against windows and C against steps, over whole recordings; one begins on the emulated core."""
+        parts = [heard_frames(self._fold, recording, all_of(recording)) for recording in recordings]
+        report = self._firmware.check(parts, emulate=_EMULATED_FRAMES)
+        measured, steps = self._firmware.measurement, self._fold.steps_per_hop
+        return Costs(
+            ram_bytes=measured.ram_bytes,
+            flash_bytes=measured.flash_bytes,
+            instructions=counted(measured.instructions) + (steps - 1) * counted(self._cheapest_other_step),
+            mismatched_bytes=report.mismatched_bytes,
+            n_compared=report.n_frames,
+            n_emulated=report.n_emulated,
+        )
+
+    def save(self, folder: Path) -> Path:
+        """Leave the firmware in a folder."""
+        return self._firmware.save(folder)
+
+    @property
+    def _cheapest_other_step(self) -> int | None:
+        """Instructions of the steps of a decision beside its dearest: those without an answer do not decode."""
+        measured = self._firmware.measurement
+        answers_each_frame = self._firmware.graph.output_clock.stride == 1
+        return measured.instructions if answers_each_frame else measured.instructions_min

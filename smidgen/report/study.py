@@ -1,0 +1,136 @@
+"""The document of a localisation study: its leaderboard, and what only pictures need, as `localisation.json` has it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TypeVar
+
+from smidgen.errors import DataError
+from smidgen.records import LocalisationRecord
+from smidgen.report.document import Confusion, Timeline
+from smidgen.typed_json import from_json
+from smidgen.whole_file import write_whole
+
+OFF = "off"
+RANDOM_STARTS = "random starts"
+ROLES = ("student", "teacher", "baseline")
+
+Row = TypeVar("Row", bound=LocalisationRecord)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry(LocalisationRecord):
+    """One row of the leaderboard, and where it errs. Shares are fractions from 0 to 1."""
+
+    name: str
+    argmax_agreement: float | None = None  # with the same model in Python; None for that one
+    decisions: int = 0  # scored with each seed
+    transition_share: float = 0.0  # of decisions within 4 s of a change of room
+    transition_error: float | None = None  # of those, how many are wrong
+    dwell_error: float | None = None  # of the others
+    n_compared: int = 0  # answers that ran in the reference and in C
+    n_emulated: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("macro_f1", "macro_f1_8", "accuracy"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise DataError(f"'{name}' must be a fraction from 0 to 1, got {getattr(self, name)}")
+        if self.role not in ROLES:
+            raise DataError(f"'role' must be one of {', '.join(ROLES)}, got {self.role!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveredFirmware:
+    """The firmware that a study leaves: trained on all recordings, self-tested on each core of `instructions`."""
+
+    folder: str
+    model: str
+    recipe: str
+    decoding: str
+    instructions: Mapping[str, int]  # by core, of one decision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """What a study found."""
+
+    title: str
+    command: str
+    versions: Mapping[str, str]
+    data: str
+    rare_rooms: tuple[str, ...] = ()
+    entries: tuple[Entry, ...]
+    confusion: tuple[Confusion, ...] = ()
+    timeline: Timeline | None = None
+    delivered: DeliveredFirmware | None = None
+
+    def __post_init__(self) -> None:
+        if not self.entries:
+            raise DataError("'entries' is empty: there is nothing to report on")
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, object], *, source: str = "study") -> Study:
+        """Return the study that `mapping` holds; DataError names `source` and the entry that does not fit."""
+        try:
+            return from_json(cls, mapping, source)
+        except DataError as error:
+            raise DataError(f"{error}. Run `smidgen localise` again") from None
+
+    @property
+    def best(self) -> Entry:
+        """The program of highest macro-F1 without rare rooms; of all entries where nothing is compiled."""
+        compiled = [entry for entry in self.entries if entry.ram_bytes is not None and not starts_anywhere(entry)]
+        return max(compiled or self.entries, key=lambda entry: entry.macro_f1_8)
+
+    def from_random_starts(self, entry: Entry) -> Entry | None:
+        """Return the same way of finding rooms, its state begun in the middle of recordings; None if not scored."""
+        wanted = (entry.model, entry.recipe, entry.decoding)
+        same = (e for e in self.entries if (e.model, e.recipe, e.decoding) == wanted and starts_anywhere(e))
+        return next(same, None)
+
+
+def headline(records: Sequence[Row]) -> list[Row]:
+    """Return the rows that a reader sees first, by role and score.
+
+    Of each model and recipe: without decoding, the best that knows which rooms adjoin, the best that learned how often
+    each way is taken. All others are there too, further below.
+    """
+    chosen: dict[tuple[str, str, str], Row] = {}
+    for record in records:
+        if not starts_anywhere(record):
+            key = (record.model, record.recipe, record.decoding.split(",")[0])
+            if key not in chosen or record.macro_f1_8 > chosen[key].macro_f1_8:
+                chosen[key] = record
+    return sorted(chosen.values(), key=lambda record: (ROLES.index(record.role), -record.macro_f1_8))
+
+
+def starts_anywhere(record: LocalisationRecord) -> bool:
+    """Return whether the model's state began in the middle of recordings."""
+    return record.protocol.endswith(RANDOM_STARTS)
+
+
+def save_localisation(records: Sequence[LocalisationRecord], path: Path) -> None:
+    """Store a leaderboard as version control keeps it: a list of flat records, one a line."""
+    names = [field.name for field in fields(LocalisationRecord)]
+    lines = (json.dumps({name: getattr(r, name) for name in names}, ensure_ascii=False) for r in records)
+    write_whole(path, ("[\n" + ",\n".join(lines) + "\n]\n").encode())
+
+
+def load_localisation(path: Path) -> list[LocalisationRecord]:
+    """Return the records that `save_localisation` wrote; DataError for a file that is missing or does not fit."""
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"no records at {path} ({error.strerror}); `make localisation` writes them") from error
+    except ValueError as error:
+        raise DataError(f"{path} is not JSON: {error}. Restore it, or run `make localisation`") from error
+    if not isinstance(rows, list) or not rows:
+        raise DataError(
+            f"{path}: expected a list of records, found {'an empty one' if rows == [] else 'something else'}"
+        )
+    return [
+        from_json(LocalisationRecord, row, f"{path}, row {number}", exact=True) for number, row in enumerate(rows, 1)
+    ]

@@ -1,0 +1,70 @@
+"""Jobs: results that are read back, refused or made again; calls that run side by side."""
+
+import json
+import operator
+import time
+
+import numpy as np
+import pytest
+
+from smidgen import jobs
+from smidgen.errors import CheckpointError, DataError
+from smidgen.jobs import Finished, Task, read_finished, run_side_by_side, write_finished
+
+JOB = {"model": "gru", "seed": 0}
+
+
+def left(folder):
+    finished = Finished(document={"score": 0.5}, arrays={"off/whole": np.arange(4, dtype=np.int16)})
+    write_finished(folder, JOB, finished)
+    return finished
+
+
+def test_a_result_is_read_back(tmp_path):
+    """Document and arrays are those that were written."""
+    written = left(tmp_path)
+    read = read_finished(tmp_path, JOB)
+    assert read.document["score"] == 0.5
+    assert np.array_equal(read.arrays["off/whole"], written.arrays["off/whole"])
+
+
+def test_a_folder_without_a_result_has_none(tmp_path):
+    """Also where a kill came between the arrays and the result."""
+    assert read_finished(tmp_path, JOB) is None
+    left(tmp_path)
+    (tmp_path / "result.json").unlink()
+    assert read_finished(tmp_path, JOB) is None
+
+
+def test_the_result_of_other_sources_is_made_again(tmp_path, monkeypatch):
+    """What another version computed does not count as done."""
+    left(tmp_path)
+    monkeypatch.setattr(jobs, "environment", lambda: {"source": "another"})
+    assert read_finished(tmp_path, JOB) is None
+
+
+def test_the_result_of_another_job_is_refused(tmp_path):
+    """Nothing is overwritten; the message names the option that helps."""
+    left(tmp_path)
+    with pytest.raises(CheckpointError, match=r"is the result of another job .* choose another folder with --out"):
+        read_finished(tmp_path, {**JOB, "seed": 1})
+    assert json.loads((tmp_path / "result.json").read_text())["job"] == JOB
+
+
+def test_tasks_run_side_by_side_in_the_order_asked(capsys):
+    """The slower first one does not come last, and a log has a line a task."""
+    tasks = [Task(name="sleeps", function=time.sleep, arguments=(0.2,)),
+             Task(name="adds", function=operator.add, arguments=(2, 3))]  # fmt: skip
+    assert run_side_by_side(tasks, "test") == [None, 5]
+    told = capsys.readouterr().err.splitlines()
+    assert {line.split(" ", 1)[1] for line in told} == {"sleeps", "adds"}
+
+
+def test_the_error_of_a_task_is_raised():
+    """As it is, with its message."""
+    with pytest.raises(DataError, match="no such recording"):
+        run_side_by_side([Task(name="fails", function=_fail, arguments=())], "test")
+
+
+def _fail():
+    raise DataError("no such recording")
