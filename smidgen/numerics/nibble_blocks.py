@@ -51,9 +51,9 @@ def fits_nibble_blocks(weight: Integers, x_dtype: str, *, is_palette: bool) -> b
     return top_digit < _TOP_DIGIT_LIMIT and _LARGEST_DIGIT * _X_MAX * in_width < _DIGIT_SUM_LIMIT
 
 
-def scratch_bytes(in_width: int) -> int:
-    """Return the memory for a row of x in int16, filled up and aligned."""
-    return 2 * _padded(in_width)
+def scratch_bytes(in_width: int, rows: int, x_dtype: str, *, is_palette: bool) -> int:
+    """Return the memory for a row of x in int16, filled up and aligned, or for two that share levels."""
+    return 2 * _padded(in_width) * (2 if is_palette and x_dtype == "int8" and rows > 1 else 1)
 
 
 def nibble_stream(

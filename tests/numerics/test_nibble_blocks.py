@@ -69,6 +69,9 @@ def test_layers_that_are_too_small_have_no_stream(shape: tuple[int, int], fits: 
     assert fits_nibble_blocks(np.ones(shape, np.int64), "int8", is_palette=False) == fits
 
 
-def test_scratch_holds_a_row() -> None:
-    """Two bytes an input, in groups of four."""
-    assert scratch_bytes(17) == 40
+def test_scratch_holds_a_row_or_two() -> None:
+    """Two bytes an input, in groups of four; two rows of int8 share the levels of a palette."""
+    assert scratch_bytes(17, 1, "int8", is_palette=True) == 40
+    assert scratch_bytes(17, 3, "int8", is_palette=True) == 80
+    assert scratch_bytes(17, 3, "int16", is_palette=True) == 40
+    assert scratch_bytes(17, 3, "int8", is_palette=False) == 40

@@ -122,7 +122,8 @@ def runs_on_nibble_blocks(op: Op, x: Operands, y: Tensor) -> bool:
 
 def _linear_scratch_bytes(op: Op, x: Operands, y: Tensor) -> int:
     if runs_on_nibble_blocks(op, x, y):
-        return nibble_blocks.scratch_bytes(x[0].shape[-1])
+        is_palette = "levels" in op.params
+        return nibble_blocks.scratch_bytes(x[0].shape[-1], row_count(y), x[0].dtype, is_palette=is_palette)
     if runs_on_row_quads(op, x, y):
         return row_quads.scratch_bytes(x[0].shape[-1])
     return row_pairs.scratch_bytes(x[0].shape[-1], row_count(y)) if runs_on_row_pairs(op, x, y) else 0
