@@ -92,6 +92,7 @@ def selftest_function(graph: Graph, plan: MemoryPlan, constants: Constants, know
     if constants.arrays:
         lines += [
             "    uint32_t crc = 0xFFFFFFFFU;",
+            "    SMIDGEN_ROLLED",
             f"    for (uint32_t i = 0U; i < {unsigned(len(constants.arrays))}; i++) {{",
             f"        crc = crc32_update(crc, {name}_constants[i].data, {name}_constants[i].n_bytes);",
             "    }",
@@ -104,6 +105,7 @@ def selftest_function(graph: Graph, plan: MemoryPlan, constants: Constants, know
             f"    if ({name}_reset(ctx) != {macro}_OK) {{",
             f"        return {macro}_ERROR_NULL;",
             "    }",
+            "    SMIDGEN_ROLLED",
             f"    for (uint32_t frame = 0U; frame < {unsigned(known.n_frames)}; frame++) {{",
             *(f"    {line}" for line in _answer(graph, known)),
             "    }",
@@ -155,6 +157,7 @@ def _answer(graph: Graph, known: KnownAnswer) -> list[str]:
             above, below = (f"({a} - {b}) <= {tolerance}" for a, b in ((actual, expected), (expected, actual)))
             differs = f"!(({above}) && ({below}))"
         lines += [
+            "    SMIDGEN_ROLLED",
             f"    for (uint32_t i = 0U; i < {unsigned(tensor.size)}; i++) {{",
             f"        if ({differs}) {{",
             f"            return {macro}_ERROR_ANSWER;",

@@ -36,7 +36,9 @@ _SAME_DECAY = 1e-6
 class ScanParameters:
     """Constants of one selective scan."""
 
-    decay_multiplier: Integers  # (heads, n), or (heads, 1) where one exponential does: delta -> exponent of two
+    decay_multiplier: (
+        Integers  # (heads or 1, n), or (heads or 1, 1) where one exponential does: delta -> exponent of two
+    )
     fraction_bits: int  # of that exponent
     chain: bool  # the decay of state k is the (k + 1)th power of the first
     product_shift: int  # delta * u << product_shift fills an int32
@@ -71,6 +73,8 @@ def scan_parameters(
         raise GraphError(f"selective scan needs A < 0, found {A.max():g}: the state would grow without bound")
     kept, chain = distinct_decays(A)
     decay_multiplier, fraction_bits = decay_multipliers(-kept * math.log2(math.e) * delta.scale)
+    if np.all(decay_multiplier == decay_multiplier[:1]):
+        decay_multiplier = decay_multiplier[:1]  # as a Mamba starts: one for all heads
     form = scan_state(state, A.shape[1])
     state_scale = state_scales(state_peak, form)
     product_shift = PRODUCT_SHIFTS[u.dtype]
@@ -147,7 +151,7 @@ def selective_scan(
     stood at an end of their range after a step.
     """
     batch, steps, d = u.shape
-    n, heads = B.shape[2] // groups, len(decay_multiplier)
+    n, heads = B.shape[2] // groups, delta.shape[2]
     B, C = (np.repeat(x.reshape(batch, steps, groups, n), d // groups, axis=2) for x in (B, C))  # (b, t, d, n)
     state = np.zeros((batch, d, n), np.int64) if carried is None else carried
     rounding = np.full((batch, 1), DITHER_FIRST) if dither is None else dither

@@ -31,7 +31,7 @@ HEADERS = (
     "selective_scan_f32.h",
 )
 SIGNATURES = {
-    "selective_scan_q": "ppppppppppuuuuuuuuuuuiiuuiu",
+    "selective_scan_q": "ppppppppppuuuuuuuuuuuuiiuuiu",
     "gru_q": "pppppppuuiiiu",
     "lstm_q": "ppppppppuuiiiiu",
     "rnn_q": "pppppppuuiiiuu",
@@ -82,15 +82,17 @@ scan_shapes = scans()
     data=st.data(), u_type=activation_types, y_type=activation_types, steps=steps_of_a_window, shape=scan_shapes,
     form=st.sampled_from(["each", "equal", "powers"]), scale_bits=st.floats(-14.0, -4.0),
     peak_bits=st.floats(-12.0, 8.0), reverse=st.booleans(), state_type=st.sampled_from(["int32", "int16"]),
+    apart=st.booleans(),
 )  # fmt: skip
 def test_selective_scan(
     kernels: Kernels, data: st.DataObject, u_type: str, y_type: str, steps: int, shape: tuple[int, int, int, int],
     form: str, scale_bits: float, peak_bits: float, reverse: bool, state_type: str,
+    apart: bool,
 ) -> None:  # fmt: skip
     """selective_scan_q equals its twin with heads and groups, both ways, also where states and outputs saturate."""
     channels, heads, groups, states = shape
     random = np.random.default_rng(channels * states)
-    rates = np.exp(random.normal(size=(heads, states)) * 2)
+    rates = np.exp(random.normal(size=(heads if apart else 1, states)) * 2).repeat(1 if apart else heads, axis=0)
     if form != "each":
         rates = rates[:, :1] * (np.ones(states) if form == "equal" else np.arange(1, states + 1))
     wide = QParams(dtype="int16", scale=2.0**scale_bits)
@@ -124,7 +126,7 @@ def test_selective_scan(
         dither = typed(dithers[i], "int32")
         kernels(
             "selective_scan_q", *operands, *constants, actual, state, dither, np.full(5 * states, -1, np.int32), steps,
-            channels, heads, groups, states, p.decay_multiplier.shape[1], p.chain, *bits(u_type, y_type),
+            channels, heads, groups, states, *p.decay_multiplier.shape[::-1], p.chain, *bits(u_type, y_type),
             p.fraction_bits, p.product_shift, p.drive_shift, p.output_shift, p.state_width, p.state_bits,
             y_qparams.zero_point, reverse,
         )  # fmt: skip

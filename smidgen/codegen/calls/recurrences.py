@@ -6,13 +6,14 @@ from smidgen.codegen.calls.site import Call, Emitters, Site, bits, call, sizes
 
 def _scan(site: Site) -> Call:
     u, delta, B, C = site.x
+    dither = site.state("dither") if site.integer("state_width") == 16 else "NULL"
     arguments = [
         site.at(u), site.at(delta), site.at(B), site.at(C), site.param("decay_multiplier"), site.param("channels"),
-        site.at(site.y), site.state("state"), site.state("dither") if site.integer("state_width") == 16 else "NULL",
-        site.scratch("int32"), *_sizes(site),
-        unsigned(bool(site.op.attrs["chain"])), *bits(u, site.y), *site.unsigned("fraction_bits", "product_shift"),
-        *site.signed("drive_shift", "output_shift"), *site.unsigned("state_width", "state_bits"),
-        signed(site.y.zero_point), unsigned(bool(site.op.attrs["reverse"])),
+        site.at(site.y), site.state("state"), dither, site.scratch("int32"), *_sizes(site),
+        *sizes(len(site.op.params["decay_multiplier"])), unsigned(bool(site.op.attrs["chain"])), *bits(u, site.y),
+        *site.unsigned("fraction_bits", "product_shift"), *site.signed("drive_shift", "output_shift"),
+        *site.unsigned("state_width", "state_bits"), signed(site.y.zero_point),
+        unsigned(bool(site.op.attrs["reverse"])),
     ]  # fmt: skip
     return call("selective_scan", "selective_scan_q", arguments)
 

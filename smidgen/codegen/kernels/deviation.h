@@ -29,6 +29,7 @@ SMIDGEN_KERNEL void center_deviations(smidgen_deviations *of, uint32_t first, in
     of->mean = 0;
     if (multiplier != 0) {
         for (uint32_t run = 0U; run < of->runs; run++) {
+            SMIDGEN_ROLLED
             for (uint32_t i = 0U; i < of->width; i++) {
                 total += load_q(of->x, first + (run * of->stride) + i, of->bits) - of->zero;
             }
@@ -43,6 +44,7 @@ SMIDGEN_KERNEL int64_t power_of_deviations(const smidgen_deviations *of, uint32_
     int64_t power = 0;
 
     for (uint32_t run = 0U; run < of->runs; run++) {
+        SMIDGEN_ROLLED
         for (uint32_t i = 0U; i < of->width; i++) {
             const int32_t d = deviation_at(of, first + (run * of->stride) + i);
             power += (int64_t)d * d;

@@ -167,6 +167,7 @@ SMIDGEN_KERNEL void select_q(const void *a, const void *b, const void *c, void *
 SMIDGEN_KERNEL void rescale_q(const void *x, void *y, uint32_t count, uint32_t x_bits, uint32_t y_bits, int32_t zero_x,
                               int32_t zero_y, int32_t multiplier, int32_t shift)
 {
+    SMIDGEN_ROLLED
     for (uint32_t i = 0U; i < count; i++) {
         store_q(y, i, requantize(load_q(x, i, x_bits) - zero_x, multiplier, shift) + zero_y, y_bits);
     }

@@ -13,6 +13,7 @@ SMIDGEN_KERNEL void history(const void *x, void *ring, smidgen_s32 *next, void *
     const uint32_t span = (taps - 1U) * dilation;
     const uint32_t slot = (uint32_t)*next;
 
+    SMIDGEN_ROLLED
     for (uint32_t tap = 0U; (tap + 1U) < taps; tap++) {
         const uint32_t later = slot + (tap * dilation);
         const uint32_t from = (later < span) ? later : (later - span);

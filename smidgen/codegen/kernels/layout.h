@@ -13,7 +13,13 @@ SMIDGEN_KERNEL void copy_element(const void *x, uint32_t from, void *y, uint32_t
 SMIDGEN_KERNEL void copy_blocks(const void *x, void *y, uint32_t outer, uint32_t count, uint32_t x_start, uint32_t x_stride,
                                 uint32_t y_start, uint32_t y_stride, uint32_t size)
 {
+    SMIDGEN_ROLLED
     for (uint32_t b = 0U; b < outer; b++) {
+        if ((size == 4U) && (count >= 8U)) {
+            copy_words(&((const smidgen_u32 *)x)[x_start + (b * x_stride)], &((smidgen_u32 *)y)[y_start + (b * y_stride)], count);
+            continue;
+        }
+        SMIDGEN_ROLLED
         for (uint32_t i = 0U; i < count; i++) {
             copy_element(x, x_start + (b * x_stride) + i, y, y_start + (b * y_stride) + i, size);
         }

@@ -11,6 +11,7 @@ SMIDGEN_KERNEL void linear_q(const void *x, const int8_t *weight, const int32_t 
                              int32_t shift, int32_t zero_point)
 {
     for (uint32_t r = 0U; r < rows; r++) {
+        SMIDGEN_ROLLED
         for (uint32_t o = 0U; o < out_width; o++) {
             int32_t acc = bias[o];
             for (uint32_t k = 0U; k < in_width; k++) {

@@ -98,10 +98,62 @@ SMIDGEN_KERNEL void store_q(void *y, uint32_t i, int32_t value, uint32_t bits)
     }
 }
 
-/* Set `count` elements of `bits` bits to one value, as a state begins; a float state begins at 0, which is 0 in 32 bits. */
+SMIDGEN_SHARED void fill_words(smidgen_u32 *y, uint32_t count, uint32_t word)
+{
+    SMIDGEN_ROLLED
+    for (; count >= 8U; count -= 8U) {
+        y[0] = word;
+        y[1] = word;
+        y[2] = word;
+        y[3] = word;
+        y[4] = word;
+        y[5] = word;
+        y[6] = word;
+        y[7] = word;
+        y = &y[8];
+    }
+    SMIDGEN_ROLLED
+    for (; count > 0U; count--) {
+        y[0] = word;
+        y = &y[1];
+    }
+}
+
+/* Copy words from the first on. */
+SMIDGEN_SHARED void copy_words(const smidgen_u32 *x, smidgen_u32 *y, uint32_t count)
+{
+    SMIDGEN_ROLLED
+    for (; count >= 4U; count -= 4U) {
+        const uint32_t a = x[0];
+        const uint32_t b = x[1];
+        const uint32_t c = x[2];
+        const uint32_t d = x[3];
+        y[0] = a;
+        y[1] = b;
+        y[2] = c;
+        y[3] = d;
+        x = &x[4];
+        y = &y[4];
+    }
+    SMIDGEN_ROLLED
+    for (; count > 0U; count--) {
+        y[0] = x[0];
+        x = &x[1];
+        y = &y[1];
+    }
+}
+
+/* Set `count` elements of `bits` bits, from a word's boundary on, to one value, as a state begins; a float state begins at
+ * 0, which is 0 in 32 bits. */
 SMIDGEN_KERNEL void fill_q(void *y, uint32_t count, int32_t value, uint32_t bits)
 {
-    for (uint32_t i = 0U; i < count; i++) {
+    const uint32_t in_word = 32U / bits;
+    const uint32_t word = (bits == 8U)    ? (((uint32_t)value & 0xFFU) * 0x01010101U)
+                          : (bits == 16U) ? (((uint32_t)value & 0xFFFFU) * 0x00010001U)
+                                          : (uint32_t)value;
+    fill_words((smidgen_u32 *)y, count / in_word, word);
+    SMIDGEN_ROLLED
+    for (uint32_t i = count - (count % in_word); i < count; i++) {
         store_q(y, i, value, bits);
     }
 }

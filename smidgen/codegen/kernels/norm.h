@@ -34,6 +34,7 @@ SMIDGEN_KERNEL void norm_q(const void *x, const int16_t *gain, const int32_t *bi
             const uint64_t power = (uint64_t)(power_of_deviations(&of, first) + epsilon);
             const int64_t root = norm_root(power, normalised_bits + root_shift, most);
             for (uint32_t run = 0U; run < spatial; run++) {
+                SMIDGEN_ROLLED
                 for (uint32_t i = 0U; i < width; i++) {
                     const uint32_t at = first + (run * groups * width) + i;
                     const uint32_t channel = (group * width) + i;

@@ -13,6 +13,7 @@ SMIDGEN_KERNEL void running_mean_q(const void *x, void *y, smidgen_s32 *totals, 
     for (uint32_t t = 0U; t < steps; t++) {
         (*count)++;
         const smidgen_scaled factor = mean_factor((uint32_t)*count, multiplier, shift);
+        SMIDGEN_ROLLED
         for (uint32_t i = 0U; i < width; i++) {
             totals[i] += load_q(x, (t * width) + i, x_bits) - zero_x;
             store_mean(y, (t * width) + i, totals[i], factor, zero_y, y_bits);
@@ -26,6 +27,7 @@ SMIDGEN_KERNEL void running_sum_q(const void *x, void *y, smidgen_s32 *totals, u
                                   int32_t shift)
 {
     for (uint32_t t = 0U; t < steps; t++) {
+        SMIDGEN_ROLLED
         for (uint32_t i = 0U; i < width; i++) {
             totals[i] += load_q(x, (t * width) + i, x_bits) - zero_x;
             store_q(y, (t * width) + i, requantize(totals[i], multiplier, shift) + zero_y, y_bits);
@@ -38,6 +40,7 @@ SMIDGEN_KERNEL void running_extremum_q(const void *x, void *y, void *extremes, u
                                        uint32_t least, uint32_t bits)
 {
     for (uint32_t t = 0U; t < steps; t++) {
+        SMIDGEN_ROLLED
         for (uint32_t i = 0U; i < width; i++) {
             const int32_t value = load_q(x, (t * width) + i, bits);
             const int32_t found = load_q(extremes, i, bits);

@@ -2,7 +2,8 @@
  * int16, B, C (steps, groups, n) int16, y (steps, d); goes on from `state`, d * n of `state_width` 32 or 16 bits, and leaves
  * the last one. With `reverse` the last step comes first.
  *   decay = 2^-(delta decay_multiplier), h = decay h + (delta u) B, y = sum_n C h + D u.
- * decay_multiplier is (heads, decays): one for each state, or one for all of them, to the power of 1, 2, ... with `chain`.
+ * decay_multiplier is (told, decays): for each head, or one row for all of them, one for each state, or one for all of
+ * them, to the power of 1, 2, ... with `chain`.
  * |h| is held at 2^state_bits, so that the sum over n stays below 2^31. `dither`, a word, goes with states of 16 bits.
  * Twin of numerics/scan.py. */
 #ifndef SMIDGEN_SELECTIVE_SCAN_H
@@ -32,7 +33,7 @@ SMIDGEN_KERNEL int32_t scan_output(int64_t total, int32_t shift)
 SMIDGEN_KERNEL void selective_scan_q(const void *u, const smidgen_s16 *delta, const smidgen_s16 *B, const smidgen_s16 *C,
                                      const int32_t *decay_multiplier, const int32_t *channels, void *y,
                                      void *state, smidgen_s32 *dither, void *scratch, uint32_t steps, uint32_t d, uint32_t heads,
-                                     uint32_t groups, uint32_t n, uint32_t decays, uint32_t chain, uint32_t u_bits,
+                                     uint32_t groups, uint32_t n, uint32_t decays, uint32_t told, uint32_t chain, uint32_t u_bits,
                                      uint32_t y_bits, uint32_t fraction_bits, uint32_t product_shift, int32_t drive_shift,
                                      int32_t output_shift, uint32_t state_width, uint32_t state_bits, int32_t zero_point, uint32_t reverse)
 {
@@ -64,12 +65,13 @@ SMIDGEN_KERNEL void selective_scan_q(const void *u, const smidgen_s16 *delta, co
                 }
             }
             if ((c % (d / heads)) == 0U) {
+                const int32_t *rate = &decay_multiplier[(told == 1U) ? 0U : (head * decays)];
                 step_delta = delta[(t * heads) + head];
                 step_delta = (step_delta > 0) ? step_delta : 0;
                 if (each == 0U) {
-                    kept = (uint32_t)decay_of(step_delta, decay_multiplier[head], fraction_bits, terms);
+                    kept = (uint32_t)decay_of(step_delta, rate[0], fraction_bits, terms);
                 } else {
-                    decays_of(step_delta, &decay_multiplier[head * n], (smidgen_s32 *)scratch, n, stride, fraction_bits, terms);
+                    decays_of(step_delta, rate, (smidgen_s32 *)scratch, n, stride, fraction_bits, terms);
                 }
             }
             drive = scan_drive(step_delta * step_u * (int32_t)((uint32_t)1U << product_shift), multiplier[0], drive_shift);

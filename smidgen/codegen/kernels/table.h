@@ -81,6 +81,7 @@ SMIDGEN_KERNEL void table_s8(const smidgen_s8 *x, const void *table, void *y, ui
         table_s8_s8(x, table, (smidgen_s8 *)y, count);
         return;
     }
+    SMIDGEN_ROLLED
     for (uint32_t i = 0U; i < count; i++) {
         store_q(y, i, load_q(table, (uint32_t)((int32_t)x[i] + 128), y_bits), y_bits);
     }
@@ -88,6 +89,7 @@ SMIDGEN_KERNEL void table_s8(const smidgen_s8 *x, const void *table, void *y, ui
 
 SMIDGEN_KERNEL void table_s16(const smidgen_s16 *x, const void *knots, void *y, uint32_t count, uint32_t y_bits)
 {
+    SMIDGEN_ROLLED
     for (uint32_t i = 0U; i < count; i++) {
         store_q(y, i, interpolate_s16(knots, x[i], y_bits), y_bits);
     }

@@ -16,6 +16,7 @@
                 for (uint32_t k = 0U; k < nk; k++) {                                                                        \
                     const uint32_t row_a = (i * ai) + (j * aj) + (k * ak);                                                  \
                     const uint32_t row_b = (i * bi) + (j * bj) + (k * bk);                                                  \
+                    SMIDGEN_ROLLED                                                                                          \
                     for (uint32_t l = 0U; l < nl; l++) {                                                                    \
                         const uint32_t p = row_a + (l * al);                                                                \
                         const uint32_t q = row_b + (l * bl);                                                                \
@@ -40,6 +41,7 @@
                     const uint32_t row_a = (i * ai) + (j * aj) + (k * ak);                                                  \
                     const uint32_t row_b = (i * bi) + (j * bj) + (k * bk);                                                  \
                     const uint32_t row_c = (i * ci) + (j * cj) + (k * ck);                                                  \
+                    SMIDGEN_ROLLED                                                                                          \
                     for (uint32_t l = 0U; l < nl; l++) {                                                                    \
                         const uint32_t p = row_a + (l * al);                                                                \
                         const uint32_t q = row_b + (l * bl);                                                                \

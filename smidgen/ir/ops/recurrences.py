@@ -37,7 +37,8 @@ def _scan_shape(op: Op, x: Operands) -> Shape:
             f"{op.name}: {u[1]} channels of {B[1]} states part neither into {heads} heads nor {groups} groups"
         )
     decays = op.params["A" if x[0].is_float else "decay_multiplier"].shape
-    if decays not in ((heads, B[1] // groups), (heads, 1)):
+    told = (heads,) if x[0].is_float else (heads, 1)  # one row of integers may hold for all heads
+    if len(decays) != 2 or decays[0] not in told or decays[1] not in (B[1] // groups, 1):
         raise GraphError(f"{op.name}: {heads} heads of {B[1] // groups} states have decays {decays}")
     return u
 
