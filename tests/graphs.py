@@ -21,6 +21,7 @@ from smidgen.numerics.float32.attention import HIDDEN_BIAS
 from smidgen.numerics.linear import accumulator_parameters
 from smidgen.numerics.linear_attention import linear_attention_parameters
 from smidgen.numerics.matmul import matmul_parameters
+from smidgen.numerics.max_plus import max_plus_parameters
 from smidgen.numerics.moment import moment_parameters
 from smidgen.numerics.nibbles import pack_nibbles
 from smidgen.numerics.norm import norm_parameters
@@ -469,6 +470,15 @@ class GraphMaker:
         attrs = integer_attributes(log_softmax_parameters(source.qparams, y)) if source.qparams else {}
         return self._op("log_softmax", [x], source.shape, y if source.qparams else None, attrs=attrs)
 
+    def max_plus(self, x: str, width: int, y: QParams | None = INT16) -> str:
+        """Add the best of sums with constant scores along the last axis; float32 without `y`."""
+        source = self.tensors[x]
+        scores, shape = -self._random.exponential(size=(width, source.shape[-1])), (*source.shape[:-1], width)
+        if source.qparams is None or y is None:
+            return self._op("max_plus", [x], shape, None, {"scores": scores.astype(np.float32)})
+        p = max_plus_parameters(scores, source.qparams, y)
+        return self._op("max_plus", [x], shape, y, integer_arrays(p), integer_attributes(p))
+
     def second_moment(self, x: str, *, centred: bool = True, root: bool = True, y: QParams = INT16) -> str:
         """Add a variance, a standard deviation, or a length of each row."""
         source = self.tensors[x]
@@ -592,7 +602,7 @@ def every_reduction(m: GraphMaker, x: str) -> str:
     total = m.binary("add", total, m.sum(rows, 0, INT16), y)
     for other in (m.extreme("max", normed, 0), m.extreme("min", x, 0), m.second_moment(m.transpose(normed, 1, 0))):
         total = m.binary("add", total, other, y)
-    return total
+    return m.binary("add", total, m.max_plus(total, m.tensors[total].shape[0], y), y)
 
 
 def every_loop(m: GraphMaker, x: str, *, reverse: bool = False) -> list[str]:

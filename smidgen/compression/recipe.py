@@ -112,11 +112,11 @@ class Recipe:
 #: What is summed, gated, compared or carried through time keeps 16 bits; everything between weights takes 8.
 _SIXTEEN_BITS = (
     "*:cat", "*:add", "*:sub", "*:selective_scan", "*:ssd_scan", "*:linear_attention", "*:cumsum", "*:cumulative_mean",
-    "*:mul", "*:div",
+    "*:max_plus", "*:mul", "*:div",
     "feeds:add", "feeds:sub", "feeds:mul", "feeds:div", "feeds:gru",
     "feeds:lstm", "feeds:rnn_tanh", "feeds:rnn_relu", "feeds:selective_scan", "feeds:ssd_scan",
     "feeds:matmul", "feeds:bmm", "feeds:softmax", "feeds:masked_softmax", "feeds:log_softmax",
-    "feeds:scaled_dot_product_attention", "feeds:rotary", "feeds:linear_attention", "feeds:output",
+    "feeds:scaled_dot_product_attention", "feeds:rotary", "feeds:linear_attention", "feeds:max_plus", "feeds:output",
 )  # fmt: skip
 
 RECIPES: Mapping[str, Recipe] = {

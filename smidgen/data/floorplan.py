@@ -109,6 +109,15 @@ class FloorPlan:
         ends = np.array([(w.x0, w.y0, w.x1, w.y1) for w in self.walls]).reshape(-1, 4)
         object.__setattr__(self, "_wall_ends", ends)
 
+    @property
+    def adjacency(self) -> NDArray[np.bool_]:
+        """(R, R) which rooms a door joins: the house graph, as `decoding.adjacency_only` takes it."""
+        joined = np.zeros((len(self.rooms), len(self.rooms)), dtype=np.bool_)
+        for door in self.doors:
+            first, second = door.rooms
+            joined[first, second] = joined[second, first] = True
+        return joined
+
     def room_at(self, position: NDArray[np.float64]) -> NDArray[np.int16]:
         """Return the room (n,) that each position (n, 2) lies in, -1 outside the flat."""
         room = np.full(len(position), -1, dtype=np.int16)

@@ -17,6 +17,7 @@ from torch import Tensor
 from smidgen.decoding import EvidenceConfig, Transitions
 from smidgen.errors import ConfigError
 from smidgen.models.classifier import ClassifierConfig, RoomClassifier
+from smidgen.models.max_plus import max_plus
 from smidgen.models.pretrained import PretrainedModel
 
 MOST_DELAY = 8
@@ -104,7 +105,7 @@ class RoomDecoder(PretrainedModel):
         for t in range(evidence.shape[1]):
             reached = evidence[:, t] + expected
             score = reached - reached.amax(-1, keepdim=True)
-            expected = (score[:, None, :] + into).amax(-1)
+            expected = max_plus(score, into)
             scores.append(score)
         return torch.stack(scores, 1)
 
@@ -112,7 +113,7 @@ class RoomDecoder(PretrainedModel):
         """Return the score (b, t, R) of the best way on from each room at t - delay, by the evidence behind it."""
         heard = evidence
         for back in range(self.config.delay):
-            onward = (heard[:, :, None, :] + self.transitions).amax(-1)
+            onward = max_plus(heard, self.transitions)
             heard = _late(evidence, back + 1) + onward
         return onward
 

@@ -87,6 +87,11 @@ CASES = {
         shape=(2, 5, 4),
         twin=lambda x: float32.matmul(piece(x, 0, 2, 5, 6), piece(x, 60, 2, 4, 6), transposed=True),
     ),
+    "max_plus": Case(
+        call="max_plus_f32(x, x + 30, y, 3U, 10U, 6U)",
+        shape=(3, 6),
+        twin=lambda x: float32.max_plus(piece(x, 0, 3, 10), piece(x, 30, 6, 10)),
+    ),
     "softmax": Case(
         call="softmax_f32(x, x + 60, y, 6U, 10U, 2U)",
         shape=(3, 2, 10),

@@ -34,6 +34,16 @@ def test_rooms_have_plausible_sizes(plan):
         assert (r.x1 - r.x0) * (r.y1 - r.y0) < 35
 
 
+def test_adjacency_is_the_graph_of_doors(plan):
+    """Every room touches the hall, no room itself, and both ways alike; each pair is that of a door."""
+    touching = plan.adjacency
+    hall = ROOMS.index(HALL)
+    assert touching[hall].sum() == len(ROOMS) - 1
+    assert not touching.diagonal().any()
+    np.testing.assert_array_equal(touching, touching.T)
+    assert touching.sum() == 2 * len({tuple(sorted(door.rooms)) for door in plan.doors})
+
+
 def test_walls_separate_rooms_except_at_doors(plan):
     """A straight line from room to room crosses a wall, unless it goes through the opening of a door."""
     rng = np.random.default_rng(1)

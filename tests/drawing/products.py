@@ -33,6 +33,11 @@ def _matmul(s: Sketch, kind: str, x: str) -> str:
     return s.scaled(lambda y: s.matmul(a, b, transposed=transposed, y=y))
 
 
+def _max_plus(s: Sketch, kind: str, x: str) -> str:
+    x, width = s.ranked(x, 1, 2, 3), s.draw(SIZES)
+    return s.scaled(lambda y: s.max_plus(x, width, y))
+
+
 def _conv2d(s: Sketch, kind: str, x: str) -> str:
     x = s.ranked(x, 2, 3, 4)
     groups = s.divisor(s.shape(x)[-1])
@@ -55,6 +60,7 @@ GENERATORS: Generators = {
     "linear": _linear,
     "embedding": _embedding,
     "matmul": _matmul,
+    "max_plus": _max_plus,
     "conv2d": _conv2d,
     "max_pool": _max_pool,
     "average_pool": _average_pool,

@@ -4,7 +4,7 @@ import torch
 
 from smidgen.decoding import EvidenceConfig, Transitions, fixed_lag_max_product
 from smidgen.errors import ConfigError
-from smidgen.models import DecodedClassifier, DecoderConfig, RoomDecoder, build_model, load_model
+from smidgen.models import DecodedClassifier, DecoderConfig, LinearChainCRF, RoomDecoder, build_model, load_model
 
 R = 5
 
@@ -62,15 +62,19 @@ def test_the_first_rows_answer_for_nothing_and_later_logits_change_no_row():
 
 
 def test_a_crf_decodes_by_the_same_module():
-    """Scores of a CRF, of any size, give the path that maximises their sum with the emissions."""
-    rng = np.random.default_rng(3)
-    first, scores, emissions = rng.normal(0, 3, R), rng.normal(0, 3, (R, R)), drawn_logits(4)
-    n = 4
-    decoder = RoomDecoder.of(Transitions.from_scores(first, scores), delay=n - 1)
-    paths = np.stack(np.meshgrid(*[np.arange(R)] * n, indexing="ij"), -1).reshape(-1, n)
-    total = first[paths[:, 0]] + emissions[np.arange(n), paths].sum(axis=1)
-    total += scores[paths[:, :-1], paths[:, 1:]].sum(axis=1)
-    assert decoded(decoder, emissions)[-1].argmax() == paths[total.argmax(), 0]
+    """With the starts and transitions of a CRF and all the delay there is, the first label is that of Viterbi."""
+    torch.manual_seed(3)
+    crf, n = LinearChainCRF(R), 6
+    with torch.no_grad():
+        for scores in (crf.start, crf.transition):
+            scores.normal_(0.0, 3.0)
+        crf.end.zero_()  # a stream has no end
+    transitions = Transitions.from_scores(crf.start.detach().numpy(), crf.transition.detach().numpy())
+    decoder = RoomDecoder.of(transitions, delay=n - 1)
+    for seed in range(20):
+        emissions = drawn_logits(n, seed)
+        expected = crf.viterbi(torch.from_numpy(emissions).float()[None])[0, 0].item()
+        assert expected == decoded(decoder, emissions)[-1].argmax()
 
 
 def test_a_decoded_classifier_goes_to_a_folder_and_comes_back(tmp_path):

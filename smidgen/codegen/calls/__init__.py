@@ -14,6 +14,7 @@ from smidgen.codegen.calls import (
     linear_attention,
     loop,
     matmul,
+    max_plus,
     normalization,
     pointwise,
     projections,
@@ -36,12 +37,13 @@ _INTEGER: Emitters = {
     **projections.INTEGER, **pointwise.INTEGER, **normalization.INTEGER, **attention.INTEGER, **recurrences.INTEGER,
     **recurrent_layers.INTEGER, **reductions.INTEGER, **running.INTEGER, **matmul.INTEGER, **sliding.INTEGER,
     **layout.INTEGER, **streaming.STREAMING, **cached_attention.INTEGER, **linear_attention.INTEGER,
-    **softmax.INTEGER, **embedding.LOOKUP,
+    **softmax.INTEGER, **max_plus.INTEGER, **embedding.LOOKUP,
 }  # fmt: skip
 _FLOAT: Emitters = {
     **projections.FLOAT, **pointwise.FLOAT, **normalization.FLOAT, **attention.FLOAT, **recurrences.FLOAT,
     **recurrent_layers.FLOAT, **reductions.FLOAT, **running.FLOAT, **matmul.FLOAT, **sliding.FLOAT, **layout.FLOAT,
-    **streaming.STREAMING, **cached_attention.FLOAT, **linear_attention.FLOAT, **softmax.FLOAT, **embedding.LOOKUP,
+    **streaming.STREAMING, **cached_attention.FLOAT, **linear_attention.FLOAT, **softmax.FLOAT, **max_plus.FLOAT,
+    **embedding.LOOKUP,
 }  # fmt: skip
 
 

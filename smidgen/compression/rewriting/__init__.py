@@ -20,6 +20,7 @@ from smidgen.compression.rewriting.lookups import REWRITTEN_LOOKUPS, unify_looku
 from smidgen.compression.rewriting.loops import fuse_selective_scans, roll_loops, unify_scans
 from smidgen.compression.rewriting.masked_attention import spell_out_masked_attention
 from smidgen.compression.rewriting.masked_softmax import fuse_masked_softmax
+from smidgen.compression.rewriting.max_plus import fuse_max_plus
 from smidgen.compression.rewriting.norms import fuse_norms
 from smidgen.compression.rewriting.picks import unify_picks
 from smidgen.compression.rewriting.powers import simplify_powers
@@ -94,6 +95,7 @@ def rewrite_by_constants(graph: fx.Graph, constants: Constants, batch: BatchAxis
         fuse_masked_softmax(graph, constants),
         unify_lookups(graph, constants),
         unify_picks(graph, constants),
+        fuse_max_plus(graph, constants),
     ):
         changed |= rewritten
     graph.eliminate_dead_code()

@@ -12,6 +12,7 @@ from smidgen.ir.ops import (
     linear_attention,
     loop,
     matmul,
+    max_plus,
     normalization,
     pointwise,
     pooling,
@@ -30,6 +31,7 @@ __all__ = ["OP_SPECS", "Array", "Form", "OpSpec", "Operands", "element_limit", "
 _SPECS: dict[str, OpSpec] = {
     **projections.SPECS,
     **matmul.SPECS,
+    **max_plus.SPECS,
     **embedding.SPECS,
     **convolution.SPECS,
     **pooling.SPECS,

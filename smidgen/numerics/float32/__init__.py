@@ -64,6 +64,7 @@ from smidgen.numerics.float32.linear import linear
 from smidgen.numerics.float32.linear_attention import linear_attention
 from smidgen.numerics.float32.lstm import lstm
 from smidgen.numerics.float32.matmul import matmul
+from smidgen.numerics.float32.max_plus import max_plus
 from smidgen.numerics.float32.moment import second_moment
 from smidgen.numerics.float32.norm import group_norm, layer_norm, rms_norm
 from smidgen.numerics.float32.pooling import average_pool, max_pool
@@ -113,6 +114,7 @@ __all__ = [
     "lstm",
     "lt_scalar",
     "matmul",
+    "max_plus",
     "max_pool",
     "maximum",
     "mean",

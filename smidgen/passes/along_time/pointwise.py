@@ -6,7 +6,7 @@ from smidgen.passes.along_time.track import TimedOp, Track, joined_track
 from smidgen.passes.along_time.writer import Writer
 
 #: Kinds that mix the elements of their last axis.
-_ALONG_ROWS = ("linear", "rms_norm", "layer_norm")
+_ALONG_ROWS = ("linear", "max_plus", "rms_norm", "layer_norm")
 _WEIGHTS = ("softmax", "log_softmax")
 
 
