@@ -1,17 +1,19 @@
 """One trained model and its compiled programs on one split: a job that runs alone, leaves its results and resumes."""
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from smidgen.benchmark import Benchmark, load_benchmark
 from smidgen.compression import FloatProgram, import_model
-from smidgen.compression.inputs import Batch
+from smidgen.compression.inputs import Batch, batches
 from smidgen.data import Recording, Split, Windows
 from smidgen.errors import CheckpointError, ConfigError
 from smidgen.evaluation import SENSOR_INPUTS, Evaluation, evaluate, model_inputs
@@ -20,7 +22,7 @@ from smidgen.jobs import Finished, read_finished, write_finished
 from smidgen.models import LastStep, RoomClassifier, build_model
 from smidgen.pipeline import compile
 from smidgen.records import EvaluationRecord
-from smidgen.training import TrainingResult, load_model, train
+from smidgen.training import DistillationConfig, TrainingResult, load_model, train
 from smidgen.whole_file import write_whole
 
 RECIPES = ("int8", "float32")
@@ -62,6 +64,14 @@ class Job:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Teaching:
+    """What a student is taught: a teacher's probabilities (n, R) of its training windows, and how much they count."""
+
+    config: DistillationConfig
+    soft_targets: NDArray[np.float32]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
     """A job with its data: the stages train, compile and evaluate, each repeatable alone."""
@@ -82,8 +92,8 @@ class Experiment:
         """How many epochs a complete training has."""
         return self.benchmark.preset.models[self.job.model].training.epochs
 
-    def train(self, *, progress: bool) -> TrainingResult:
-        """Train the classifier, or continue or read back the run in the job's folder."""
+    def train(self, *, progress: bool, teaching: Teaching | None = None) -> TrainingResult:
+        """Train the classifier, alone or taught, or continue or read back the run in the job's folder."""
         preset = self.benchmark.preset.models[self.job.model]
         torch.manual_seed(self.job.seed)
         model = build_model(
@@ -93,8 +103,32 @@ class Experiment:
             n_rooms=len(self.training.rooms),
             **preset.shape,
         )
-        config = preset.training_for(self.job.seed)
-        return train(model, self.training, None, config, self.folder / "training", progress=progress)
+        config, soft_targets = preset.training_for(self.job.seed), None
+        if teaching is not None:
+            config, soft_targets = replace(config, distillation=teaching.config), teaching.soft_targets
+        folder = self.folder / "training"
+        return train(model, self.training, None, config, folder, soft_targets=soft_targets, progress=progress)
+
+    def taught_by(self, teachers: Sequence[Path], config: DistillationConfig) -> Teaching:
+        """Return what trained runs say of this job's training windows, their mean where they are several.
+
+        Raises ConfigError for a run of other data, or that was trained on what this job holds out; CheckpointError for
+        one that is not complete.
+        """
+        inputs = model_inputs(self.training)
+        answers = []
+        for folder in teachers:
+            other = load_job(folder)
+            for what, theirs, own in (("data", other.data, self.job.data), ("split", other.split, self.job.split)):
+                if theirs != own:
+                    raise ConfigError(
+                        f"teacher {folder} was trained on {what} {theirs!r}, the student is on {own!r}: it would tell "
+                        "of what the student must not have seen. Train the teacher on the same data and split"
+                    )
+            classifier = load_model(folder / "training")
+            with torch.no_grad():
+                answers.append(torch.cat([classifier(*part)[:, -1].softmax(dim=1) for part in batches(inputs)]))
+        return Teaching(config=config, soft_targets=torch.stack(answers).mean(dim=0).numpy())
 
     def trained(self) -> RoomClassifier:
         """Return the classifier of a complete run; raises CheckpointError if the run is not complete."""

@@ -47,6 +47,8 @@ def test_without_a_verb_the_verbs_are_listed():
         (("verify", "nowhere"), "Run `smidgen train nowhere` first"),
         (("train", "nowhere", "--model", "mambo"), "no model 'mambo' is set up for simulated"),
         (("train", "nowhere", "--split", "7"), "simulated has splits 0..3, got 7"),
+        (("distill", "student", "--teacher", "nowhere"), "Run `smidgen train nowhere` first"),
+        (("distill", "student", "--teacher", "nowhere", "--weight", "2"), "weight must lie in [0, 1], got 2.0"),
     ],
 )
 def test_wrong_input_is_one_message_and_status_1(words, message, tmp_path, monkeypatch):

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from smidgen.errors import CheckpointError, ConfigError
+from smidgen.evaluation import model_inputs
 from smidgen.experiment import Job, load_job, run_job, save_job
+from smidgen.training import DistillationConfig
 
 DATA = Path(os.environ.get("SMIDGEN_DATA", Path(__file__).parents[2] / "shared" / "data"))
 MODELS = ("mamba", "transformer", "gru")
@@ -99,3 +102,30 @@ def test_wrong_jobs_are_answered(change, message, tmp_path):
     )
     with pytest.raises(ConfigError, match=message):
         job.open()
+
+
+@pytest.mark.slow
+def test_a_student_is_taught_by_the_mean_of_runs_of_its_own_split(tmp_path):
+    """Soft targets are the teachers' mean; a run of another split, which saw what is held out, is refused."""
+    teachers = [
+        Job(
+            data="simulated", root=None, split=0, model="gru", seed=seed, emulate=None, folder=str(tmp_path / str(seed))
+        )
+        for seed in (0, 1)
+    ]
+    answers = []
+    for job in teachers:
+        save_job(job)
+        teacher = job.open()
+        model = teacher.train(progress=False).model
+        with torch.no_grad():
+            answers.append(model(*model_inputs(teacher.training))[:, -1].softmax(dim=1).numpy())
+    student = replace(teachers[0], folder=str(tmp_path / "student")).open()
+    folders, config = [Path(job.folder) for job in teachers], DistillationConfig()
+    teaching = student.taught_by(folders, config)
+    np.testing.assert_allclose(teaching.soft_targets, np.mean(answers, axis=0), atol=1e-6)
+    assert student.train(progress=False, teaching=teaching).resumed_at == 0
+    assert student.train(progress=False, teaching=teaching).resumed_at == student.epochs
+    other = replace(student.job, split=1, folder=str(tmp_path / "other")).open()
+    with pytest.raises(ConfigError, match="was trained on split 0, the student is on 1: it would tell of what"):
+        other.taught_by(folders, config)

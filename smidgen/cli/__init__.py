@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from smidgen.cli.compiling import compile, verify
-from smidgen.cli.experiments import demo, report, train
+from smidgen.cli.experiments import demo, distill, report, train
 from smidgen.cli.importing import inspect
 from smidgen.cli.localising import localise
 from smidgen.cli.operators import ops
@@ -28,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(data_app, name="data")
-for verb in (localise, demo, report, train, compile, verify, targets, ops, inspect):
+for verb in (localise, demo, report, train, distill, compile, verify, targets, ops, inspect):
     app.command()(verb)
 
 

@@ -2,12 +2,16 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from smidgen.cli.options import Data, Json, Root, Run, print_json
+
+if TYPE_CHECKING:
+    from smidgen.experiment import Experiment
+    from smidgen.training import TrainingResult
 
 _TABLE_COLUMNS = 118  # of a table that goes to a file or a pipe
 
@@ -67,8 +71,37 @@ def train(
     )
     experiment = job.open()
     save_job(job)
-    result = experiment.train(progress=sys.stderr.isatty())
-    print(f"{run}: {model} trained on {len(experiment.training)} windows, {experiment.split.name} held out")
+    _told(experiment, experiment.train(progress=sys.stderr.isatty()))
+
+
+def distill(
+    run: Annotated[Path, typer.Argument(help="Run folder of the student; a killed training continues there.")],
+    teacher: Annotated[list[Path], typer.Option(help="A complete run; repeat it for the mean of several.")],
+    model: Annotated[str, typer.Option(help="The student: mamba, transformer or gru.")] = "mamba",
+    seed: Annotated[int, typer.Option(help="Of weights, order and augmentation.")] = 0,
+    weight: Annotated[float, typer.Option(help="Of the teacher, 0..1; the labels have the rest.")] = 0.7,
+    temperature: Annotated[float, typer.Option(help="At which the teacher's answers are matched.")] = 2.0,
+) -> None:
+    """Train a student on what teachers say, on their data and split; it compiles and verifies as any run."""
+    from smidgen.experiment import Job, load_job, save_job
+    from smidgen.training import DistillationConfig
+
+    config = DistillationConfig(weight=weight, temperature=temperature)
+    first = load_job(teacher[0])
+    job = Job(
+        data=first.data, root=first.root, split=first.split, model=model, seed=seed, emulate=None, folder=str(run)
+    )
+    experiment = job.open()
+    teaching = experiment.taught_by(teacher, config)
+    save_job(job)
+    _told(experiment, experiment.train(progress=sys.stderr.isatty(), teaching=teaching))
+    print(f"taught by {', '.join(map(str, teacher))}")
+
+
+def _told(experiment: "Experiment", result: "TrainingResult") -> None:
+    """Say what was trained, and where a killed training went on."""
+    job, held_out = experiment.job, experiment.split.name
+    print(f"{job.folder}: {job.model} trained on {len(experiment.training)} windows, {held_out} held out")
     if result.resumed_at == experiment.epochs:
         print("the run was complete; nothing was trained")
     elif result.resumed_at:

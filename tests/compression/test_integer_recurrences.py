@@ -8,7 +8,7 @@ import torch
 from small_models import lowered, normal
 from torch import Tensor, nn
 
-from smidgen.compression import fake_quantize
+from smidgen.compression import Recipe, fake_quantize
 from smidgen.compression.fake_quantization import straight_through
 from smidgen.models.selective_scan import selective_scan
 from smidgen.models.ssd_scan import ssd_scan
@@ -80,9 +80,11 @@ MODELS: dict[str, tuple[Callable[[], nn.Module], Callable[[], tuple[Tensor, ...]
 }
 
 
-@pytest.mark.parametrize("recipe", ["int8", "int8-pure"])
+@pytest.mark.parametrize(
+    "recipe", ["int8", "int8-pure", Recipe(name="narrow", scan_state="int16")], ids=["int8", "int8-pure", "state-int16"]
+)
 @pytest.mark.parametrize("name", MODELS)
-def test_the_forward_is_the_firmware(name: str, recipe: str) -> None:
+def test_the_forward_is_the_firmware(name: str, recipe: str | Recipe) -> None:
     """Every output is the integer graph's, to the last bit but for roundings of the projection in front: one step.
 
     A scan of inputs has nothing in front of it, and is equal.
