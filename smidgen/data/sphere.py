@@ -66,7 +66,7 @@ def second_annotations(root: Path | str) -> list[tuple[Recording, Recording]]:
 
 def load_sequence(folder: Path, *, annotator: int = 0) -> Recording:
     """Return one labelled sequence, from its folder under `train`; annotator 1 is there for some sequences only."""
-    rooms = _read_rooms(folder.parent.parent / "metadata" / "rooms.json")
+    rooms = read_rooms(folder.parent.parent / "metadata" / "rooms.json")
     log = next((p for p in (folder / "acceleration.csv", folder / "acceleration.csv.gz") if p.exists()), None)
     if log is None:
         raise DataError(
@@ -97,7 +97,7 @@ def load_sequence(folder: Path, *, annotator: int = 0) -> Recording:
     )
 
 
-def _read_rooms(path: Path) -> tuple[str, ...]:
+def read_rooms(path: Path) -> tuple[str, ...]:
     rooms = _read_json(path)
     if not isinstance(rooms, list) or not rooms or not all(isinstance(name, str) for name in rooms):
         raise DataError(f"{path}: expected a list of room names, found {type(rooms).__name__}. Fetch it again.")
