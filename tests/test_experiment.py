@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from smidgen.errors import CheckpointError, ConfigError
+from smidgen.errors import CheckpointError, ConfigError, DataError
 from smidgen.evaluation import model_inputs
 from smidgen.experiment import Job, load_job, run_job, save_job
+from smidgen.models import build_model
 from smidgen.training import DistillationConfig
+from smidgen.training.checkpoint import open_run, save_model
+from smidgen.training.presets import PRESETS
 
 DATA = Path(os.environ.get("SMIDGEN_DATA", Path(__file__).parents[2] / "shared" / "data"))
 MODELS = ("mamba", "transformer", "gru")
@@ -104,28 +107,39 @@ def test_wrong_jobs_are_answered(change, message, tmp_path):
         job.open()
 
 
-@pytest.mark.slow
-def test_a_student_is_taught_by_the_mean_of_runs_of_its_own_split(tmp_path):
+def test_a_student_is_taught_by_the_mean_of_runs_of_its_own_split(tmp_path, monkeypatch):
     """Soft targets are the teachers' mean; a run of another split, which saw what is held out, is refused."""
-    teachers = [
-        Job(
-            data="simulated", root=None, split=0, model="gru", seed=seed, emulate=None, folder=str(tmp_path / str(seed))
+    preset = PRESETS["simulated"]
+    short = replace(preset.models["gru"], training=replace(preset.models["gru"].training, epochs=1))
+    monkeypatch.setitem(PRESETS, "simulated", replace(preset, models={"gru": short}))
+    student = _simulated(tmp_path / "student").open()
+    inputs = model_inputs(student.training)
+    folders, answers = [], []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        model = build_model(
+            "gru",
+            n_access_points=inputs[0].shape[2],
+            n_motion=inputs[1].shape[2],
+            n_rooms=len(student.training.rooms),
+            d_model=4,
         )
-        for seed in (0, 1)
-    ]
-    answers = []
-    for job in teachers:
-        save_job(job)
-        teacher = job.open()
-        model = teacher.train(progress=False).model
+        folders.append(tmp_path / str(seed))
+        save_job(_simulated(folders[-1]))
+        open_run(folders[-1] / "training", {"model": model.config.to_dict()})
+        save_model(model, folders[-1] / "training")
         with torch.no_grad():
-            answers.append(model(*model_inputs(teacher.training))[:, -1].softmax(dim=1).numpy())
-    student = replace(teachers[0], folder=str(tmp_path / "student")).open()
-    folders, config = [Path(job.folder) for job in teachers], DistillationConfig()
-    teaching = student.taught_by(folders, config)
+            answers.append(model(*inputs)[:, -1].softmax(dim=1).numpy())
+    teaching = student.taught_by(folders, DistillationConfig())
     np.testing.assert_allclose(teaching.soft_targets, np.mean(answers, axis=0), atol=1e-6)
+    with pytest.raises(DataError, match=r"\(decisions, rooms\) = "):
+        student.train(progress=False, teaching=replace(teaching, soft_targets=teaching.soft_targets[1:]))
     assert student.train(progress=False, teaching=teaching).resumed_at == 0
-    assert student.train(progress=False, teaching=teaching).resumed_at == student.epochs
-    other = replace(student.job, split=1, folder=str(tmp_path / "other")).open()
-    with pytest.raises(ConfigError, match="was trained on split 0, the student is on 1: it would tell of what"):
-        other.taught_by(folders, config)
+    assert student.train(progress=False, teaching=teaching).resumed_at == 1
+    save_job(_simulated(tmp_path / "other", split=1))
+    with pytest.raises(ConfigError, match="was trained on split 1, the student is on 0: it would tell of what"):
+        student.taught_by([tmp_path / "other"], DistillationConfig())
+
+
+def _simulated(folder: Path, *, split: int = 0) -> Job:
+    return Job(data="simulated", root=None, split=split, model="gru", seed=0, emulate=None, folder=str(folder))
