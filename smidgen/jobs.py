@@ -4,11 +4,14 @@ A folder holds `result.json` (the job, what decided its figures, what it found) 
 result is written last, so a folder that has one is complete.
 """
 
+import fcntl
 import hashlib
 import json
 import multiprocessing
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -29,6 +32,7 @@ VERSIONED = ("smidgen", "torch", "lightning", "numpy", "scikit-learn", "ziglang"
 _WORKERS = 2
 _RESULT = "result.json"
 _ARRAYS = "predictions.safetensors"
+_LOCK = ".lock"
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -68,6 +72,21 @@ def write_finished(folder: Path, job: Mapping[str, Any], finished: Finished) -> 
     write_whole(folder / _ARRAYS, save(arrays))
     document = {"job": job, "environment": environment(), **finished.document}
     write_whole(folder / _RESULT, (json.dumps(document, indent=1) + "\n").encode())
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Make a folder and wait until no other process works in it: two jobs may share a training."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / _LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def processor_seconds() -> float:
+    """Return how long this process and those it waited for have computed, whatever runs beside them."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 @cache

@@ -17,7 +17,7 @@ from smidgen.localisation.answers import Answerer
 from smidgen.localisation.baseline import fit_baseline
 from smidgen.localisation.decodings import EVERY_DECODING, OFF, ON_A_DEVICE, check_decoding
 from smidgen.localisation.fold import Fold
-from smidgen.localisation.stream_student import fit_stream
+from smidgen.localisation.stream_student import fit_quantized, fit_stream
 from smidgen.localisation.teacher import fit_teacher
 from smidgen.localisation.window_student import WindowStudent, train_on_windows
 from smidgen.training.recording_presets import RecordingPreset, find_recording_preset
@@ -29,7 +29,7 @@ FLOAT = "float"
 
 
 class Fit(Protocol):
-    """How a contestant learns a fold; its folder keeps what a killed run continues from."""
+    """How a contestant learns a fold; the fold's folder keeps what a killed run continues from, by network and seed."""
 
     def __call__(self, fold: Fold, *, seed: int, folder: Path) -> Answerer: ...
 
@@ -57,15 +57,21 @@ def _baseline(name: str, fold: Fold, *, seed: int, folder: Path) -> Answerer:
 
 
 def _window(model: str, fold: Fold, *, seed: int, folder: Path) -> Answerer:
-    return WindowStudent(train_on_windows(fold, model, seed=seed, folder=folder), fold)
+    own = folder / f"{model}-on-windows" / f"seed-{seed}"
+    return WindowStudent(train_on_windows(fold, model, seed=seed, folder=own), fold)
 
 
-def _stream(preset: RecordingPreset, fold: Fold, *, seed: int, folder: Path) -> Answerer:
-    return fit_stream(fold, preset, seed=seed, folder=folder)
+def _stream(name: str, preset: RecordingPreset, fold: Fold, *, seed: int, folder: Path) -> Answerer:
+    return fit_stream(fold, preset, seed=seed, folder=folder / name)
 
 
-def _teacher(preset: RecordingPreset, fold: Fold, *, seed: int, folder: Path) -> Answerer:
-    return fit_teacher(fold, preset, seed=seed, folder=folder)
+def _quantized_stream(name: str, preset: RecordingPreset, fold: Fold, *, seed: int, folder: Path) -> Answerer:
+    trained = fit_stream(fold, preset, seed=seed, folder=folder / name)
+    return fit_quantized(trained, seed=seed, folder=folder / f"{name}-quantized" / f"seed-{seed}")
+
+
+def _teacher(name: str, preset: RecordingPreset, fold: Fold, *, seed: int, folder: Path) -> Answerer:
+    return fit_teacher(fold, preset, seed=seed, folder=folder / name)
 
 
 _PLAIN = (("int8", OFF), ("float32", OFF))
@@ -75,11 +81,16 @@ _MAMBA = replace(_AT_ONCE, model="mamba", shape={"d_model": 16, "d_state": 4})
 
 
 def _stream_student(
-    preset: RecordingPreset, *, budget_s: float, programs: tuple[tuple[str, str], ...] = _PLAIN, decodes: bool = False
+    fit: Fit,
+    preset: RecordingPreset,
+    *,
+    budget_s: float,
+    programs: tuple[tuple[str, str], ...] = _PLAIN,
+    decodes: bool = False,
 ) -> Contestant:
     return Contestant(
         role="student",
-        fit=partial(_stream, preset),
+        fit=fit,
         remembers=True,
         looks_ahead_s=preset.delay_s,
         programs=programs,
@@ -89,11 +100,20 @@ def _stream_student(
 
 
 CONTESTANTS: Mapping[str, Contestant] = {
-    "gru-stream": _stream_student(_AT_ONCE, budget_s=90, programs=_DECODED, decodes=True),
-    "gru-stream-4s": _stream_student(_AFTER_4S, budget_s=40),
-    "mamba-stream": _stream_student(_MAMBA, budget_s=60),
+    "gru-stream": _stream_student(
+        partial(_stream, "gru", _AT_ONCE), _AT_ONCE, budget_s=60, programs=_DECODED, decodes=True
+    ),
+    "gru-stream-qat": _stream_student(
+        partial(_quantized_stream, "gru", _AT_ONCE), _AT_ONCE, budget_s=25, programs=(("int8", OFF),)
+    ),
+    "gru-stream-4s": _stream_student(partial(_stream, "gru-4s", _AFTER_4S), _AFTER_4S, budget_s=35),
+    "mamba-stream": _stream_student(partial(_stream, "mamba", _MAMBA), _MAMBA, budget_s=60),
     "bidirectional-gru-ensemble": Contestant(
-        role="teacher", fit=partial(_teacher, _WHOLE), looks_ahead_s=None, decodings=(OFF,), budget_s=120
+        role="teacher",
+        fit=partial(_teacher, "bidirectional-gru", _WHOLE),
+        looks_ahead_s=None,
+        decodings=(OFF,),
+        budget_s=100,
     ),
     "transformer-window": Contestant(
         role="student",

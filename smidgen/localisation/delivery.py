@@ -48,7 +48,7 @@ def deliver(record: LocalisationRecord, *, data: str, root: str | None, folder: 
     fold = all_recordings(data, root)
     contestant, own = CONTESTANTS[record.model], folder / "delivered"
     student: Student = contestant.fit(fold, seed=0, folder=own)  # type: ignore[assignment]  # what compiled compiles
-    evidence = choose_evidence(contestant, fold, seed=0, folder=own / "inner")[record.decoding]
+    evidence = choose_evidence(record.model, contestant, fold, folder=own)[record.decoding]
     instructions = {}
     for target in TARGETS:
         compiled = student.compile(record.recipe, record.decoding, evidence, target=target)

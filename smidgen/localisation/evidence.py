@@ -6,8 +6,8 @@ outer held-out recording has no part in it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from smidgen.data import decide, validation_split
 from smidgen.decoding import EvidenceConfig
+from smidgen.jobs import Finished, alone_in, read_finished, write_finished
 from smidgen.localisation.decodings import OFF, decode
 from smidgen.localisation.fold import HOP_S, Fold
 from smidgen.localisation.hearing import all_of
@@ -24,25 +25,40 @@ from smidgen.training.metrics import score
 if TYPE_CHECKING:
     from smidgen.localisation.contestants import Contestant
 
+_SEED = 0
+"""Of the inner training, and of which recording it leaves out."""
+
 UNCHOSEN = EvidenceConfig(alpha=0.5)
 """Where there is nothing to choose: without decoding, or with a single recording to train on."""
 
 
-def choose_evidence(contestant: Contestant, fold: Fold, *, seed: int, folder: Path) -> Mapping[str, EvidenceConfig]:
+def choose_evidence(name: str, contestant: Contestant, fold: Fold, *, folder: Path) -> Mapping[str, EvidenceConfig]:
     """Return the evidence of each of a contestant's decodings by macro-F1, the first of the best.
 
-    Args: seed, of the inner training, and which recording it leaves out.
+    Args: folder, of the fold, where what was chosen is kept for other seeds.
     """
-    chosen = dict.fromkeys((OFF, *contestant.decodings), UNCHOSEN)
-    decoded = [name for name in chosen if name != OFF]
+    decoded = [decoding for decoding in contestant.decodings if decoding != OFF]
     if not decoded or len(fold.split.train) < 2:
-        return chosen
-    inner = replace(fold, split=validation_split(fold.split.train, seed=seed))
-    model = contestant.fit(inner, seed=seed, folder=folder)
+        return dict.fromkeys((OFF, *contestant.decodings), UNCHOSEN)
+    own, job = folder / "inner" / name, {"contestant": name, "data": fold.data, "held_out": fold.split.name}
+    with alone_in(own):
+        finished = read_finished(own, job)
+        if finished is None:
+            chosen = _choose(contestant, decoded, fold, folder / "inner")
+            finished = Finished(document={"evidence": {key: asdict(each) for key, each in chosen.items()}}, arrays={})
+            write_finished(own, job, finished)
+    kept = {key: EvidenceConfig(**each) for key, each in finished.document["evidence"].items()}
+    return {OFF: UNCHOSEN, **kept}
+
+
+def _choose(contestant: Contestant, decodings: Sequence[str], fold: Fold, folder: Path) -> dict[str, EvidenceConfig]:
+    inner = replace(fold, split=validation_split(fold.split.train, seed=_SEED))
+    model = contestant.fit(inner, seed=_SEED, folder=folder)
     (recording,) = inner.split.test
     asked = decide(recording, hop_s=HOP_S)
     probabilities = model.probabilities(recording, all_of(recording))
-    for name in decoded:
+    chosen = {}
+    for name in decodings:
         found = []
         for candidate in CANDIDATES:
             rooms = decode(probabilities, name, inner, model.prior, candidate)[asked.index]

@@ -12,6 +12,7 @@ import torch
 
 from smidgen.compression.inputs import Batch
 from smidgen.data import NOT_HEARD_DBM, Frames, Recording
+from smidgen.firmware import MEASURED_WINDOWS
 from smidgen.localisation.fold import Fold, count_decisions
 from smidgen.localisation.stretches import Stretch, whole
 
@@ -35,8 +36,8 @@ def all_of(recording: Recording) -> Stretch:
 
 
 def first_of(batch: Batch) -> Batch:
-    """Return a batch's first example."""
-    return tuple(value[:1] for value in batch)
+    """Return a batch's first examples, as many as programs are measured on."""
+    return tuple(value[:MEASURED_WINDOWS] for value in batch)
 
 
 def _at(frames: Frames, rows: np.ndarray[tuple[int, int], np.dtype[np.intp]]) -> Batch:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from smidgen.data import Recording, decide
 from smidgen.decoding import EvidenceConfig
-from smidgen.jobs import Finished, read_finished, write_finished
+from smidgen.jobs import Finished, processor_seconds, read_finished, write_finished
 from smidgen.localisation.answers import Answerer, CompiledStudent, Student
 from smidgen.localisation.contestants import FLOAT, Contestant, find_contestant
 from smidgen.localisation.decodings import decode
@@ -42,6 +41,7 @@ class StudyJob:
     contestant: str
     seed: int
     folder: str
+    trainings: str  # of the fold: those who compete with the same network share its training
 
     @property
     def name(self) -> str:
@@ -78,7 +78,7 @@ class StudyResult:
     truth: Predictions
     recording: NDArray[np.int16]  # (n,) index into recordings
     index: NDArray[np.int64]  # (n,) number of the decision in its recording
-    seconds: float  # that fitting, compiling and proving took, on the clock of the wall
+    seconds: float  # of processor time that fitting, compiling and proving took
 
 
 def run_study_job(job: StudyJob) -> StudyResult:
@@ -93,7 +93,7 @@ def run_study_job(job: StudyJob) -> StudyResult:
 
 
 def _done(job: StudyJob) -> Finished:
-    began = time.monotonic()
+    began = processor_seconds()
     Path(job.folder).mkdir(parents=True, exist_ok=True)
     fold, contestant = open_fold(job.data, job.root, job.fold), find_contestant(job.contestant)
     asked = [decide(recording, hop_s=HOP_S) for recording in fold.split.test]
@@ -113,7 +113,7 @@ def _done(job: StudyJob) -> Finished:
             "split": fold.split.name,
             "recordings": [recording.name for recording in fold.split.test],
             "programs": [asdict(program) for program in programs],
-            "seconds": time.monotonic() - began,
+            "seconds": processor_seconds() - began,
         },
         arrays=arrays,
     )
@@ -121,9 +121,9 @@ def _done(job: StudyJob) -> Finished:
 
 def _programs(contestant: Contestant, fold: Fold, job: StudyJob) -> Iterator[tuple[Program, Mapping[str, Predictions]]]:
     """Yield the model in Python, then each of its compiled programs, with all that each says of the held-out part."""
-    folder = Path(job.folder)
-    model = contestant.fit(fold, seed=job.seed, folder=folder)
-    evidence = choose_evidence(contestant, fold, seed=job.seed, folder=folder / "inner")
+    trainings = Path(job.trainings)
+    model = contestant.fit(fold, seed=job.seed, folder=trainings)
+    evidence = choose_evidence(job.contestant, contestant, fold, folder=trainings)
     for decoding in contestant.decodings:
         program = Program(recipe=FLOAT, decoding=decoding, parameters=model.parameters)
         yield program, _said(program, contestant, fold, job.seed, _in_python(model, decoding, fold, evidence[decoding]))

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from smidgen.data import make_sequences
+from smidgen.jobs import alone_in
 from smidgen.localisation.fold import HOP_S, Fold
 from smidgen.models import RoomClassifier, build_model
 from smidgen.training.recording_presets import RecordingPreset
@@ -14,7 +15,7 @@ from smidgen.training.recording_training import train_on_recordings
 
 
 def train_on_fold(fold: Fold, preset: RecordingPreset, *, seed: int, folder: Path) -> RoomClassifier:
-    """Return a network trained on a fold's recordings, in `folder / "training"`, where a killed training continues."""
+    """Return a network trained on a fold's recordings, in a folder of its own, where a killed training continues."""
     sequences = make_sequences([fold.frames(recording) for recording in fold.split.train], hop_s=HOP_S)
     torch.manual_seed(seed)
     model = build_model(
@@ -24,5 +25,6 @@ def train_on_fold(fold: Fold, preset: RecordingPreset, *, seed: int, folder: Pat
         n_rooms=len(sequences.rooms),
         **preset.shape,
     )
-    config = preset.training_for(seed)
-    return train_on_recordings(model, sequences, None, config, folder / "training", progress=False).model
+    with alone_in(folder):
+        run = folder / "training"
+        return train_on_recordings(model, sequences, None, preset.training_for(seed), run, progress=False).model

@@ -6,6 +6,7 @@ Glossary: `K` decisions of a stretch; `T` frames; `R` rooms.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,14 @@ import torch
 from numpy.typing import NDArray
 
 import smidgen.pipeline
+from smidgen.compression.calibration import Calibration
 from smidgen.compression.inputs import Batch
+from smidgen.compression.quantization_aware import QuantizationAwareConfig, quantize_aware
 from smidgen.data import Recording
 from smidgen.decoding import EvidenceConfig
 from smidgen.evaluation import SENSOR_INPUTS
 from smidgen.experiment import calibration_windows
+from smidgen.jobs import alone_in
 from smidgen.localisation.answers import Costs, Probabilities, counted, softmax
 from smidgen.localisation.decodings import DECODINGS, OFF, transitions_of
 from smidgen.localisation.fold import Fold, learned_prior
@@ -37,43 +41,47 @@ _EMULATED_FRAMES = 256
 def fit_stream(fold: Fold, preset: RecordingPreset, *, seed: int, folder: Path) -> StreamStudent:
     """Train a causal network on a fold's recordings, or continue where a kill left it."""
     return StreamStudent(
-        train_on_fold(fold, preset, seed=seed, folder=folder),
-        fold,
+        classifier=train_on_fold(fold, preset, seed=seed, folder=folder / f"seed-{seed}"),
+        fold=fold,
         prior=learned_prior(fold, preset.training.class_weight_power),
         calibration=calibration_windows(fold.training, seed=seed),
         delay_decisions=preset.training.delay_frames // fold.steps_per_hop,
     )
 
 
-class StreamStudent:
-    """A trained network, in PyTorch."""
+def fit_quantized(student: StreamStudent, *, seed: int, folder: Path) -> StreamStudent:
+    """Tune a trained student through the integers of int8, by its own float answers on the calibration windows."""
+    with alone_in(folder):
+        result = quantize_aware(
+            student.classifier, student.calibration, run_folder=folder / "training", inputs=SENSOR_INPUTS,
+            config=QuantizationAwareConfig(seed=seed), progress=False,
+        )  # fmt: skip
+    assert isinstance(result.model, RoomClassifier)  # a tuned copy of the student's
+    return replace(student, classifier=result.model, ranges=result.calibration)
 
-    def __init__(
-        self,
-        classifier: RoomClassifier,
-        fold: Fold,
-        *,
-        prior: NDArray[np.float64],
-        calibration: Batch,
-        delay_decisions: int,
-    ) -> None:
-        self.prior = prior
-        self._classifier = classifier
-        self._fold = fold
-        self._calibration = calibration
-        self._delay_decisions = delay_decisions
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StreamStudent:
+    """A trained network, in PyTorch; with ranges where it was tuned for the integers that they set."""
+
+    classifier: RoomClassifier
+    fold: Fold
+    prior: NDArray[np.float64]  # (R,)
+    calibration: Batch  # windows
+    delay_decisions: int
+    ranges: Calibration | None = None
 
     @property
     def parameters(self) -> int:
         """Weights of the network."""
-        return sum(parameter.numel() for parameter in self._classifier.parameters())
+        return sum(parameter.numel() for parameter in self.classifier.parameters())
 
     def probabilities(self, recording: Recording, stretch: Stretch) -> Probabilities:
         """Return (K, R)."""
-        steps = self._fold.steps_per_hop
-        behind = self._delay_decisions * steps
+        steps = self.fold.steps_per_hop
+        behind = self.delay_decisions * steps
         with torch.no_grad():
-            logits = self._classifier(*heard_frames(self._fold, recording, stretch, frames_behind=behind))
+            logits = self.classifier(*heard_frames(self.fold, recording, stretch, frames_behind=behind))
         return softmax(logits[0].numpy()[behind + steps - 1 :: steps])
 
     def compile(
@@ -82,28 +90,28 @@ class StreamStudent:
         """Return the program that takes one frame a step, and decodes within the same step."""
         firmware = smidgen.pipeline.stream(
             self._module(decoding, evidence),
-            first_of(self._calibration),
-            calibration=self._calibration,
+            first_of(self.calibration),
+            calibration=self.calibration if self.ranges is None else self.ranges,
             target=target,
             recipe=recipe,
             name=NAME,
             inputs=SENSOR_INPUTS,
         )
         waits = 0 if decoding == OFF else DECODINGS[decoding].delay_decisions or 0
-        return StreamProgram(firmware, self._fold, delay_decisions=self._delay_decisions + waits)
+        return StreamProgram(firmware, self.fold, delay_decisions=self.delay_decisions + waits)
 
     def _module(self, decoding: str, evidence: EvidenceConfig) -> RoomClassifier | DecodedClassifier:
         if decoding == OFF:
-            return self._classifier
+            return self.classifier
         chosen = DECODINGS[decoding]
         decoder = RoomDecoder.of(
-            transitions_of(self._fold, chosen.transitions),
+            transitions_of(self.fold, chosen.transitions),
             prior=self.prior,
             evidence=evidence,
             delay=chosen.delay_decisions or 0,
-            hop=self._fold.steps_per_hop,
+            hop=self.fold.steps_per_hop,
         )
-        return DecodedClassifier(self._classifier, decoder).eval()
+        return DecodedClassifier(self.classifier, decoder).eval()
 
 
 class StreamProgram:

@@ -90,6 +90,7 @@ def plan(config: StudyConfig, benchmark: Benchmark) -> list[StudyJob]:
             contestant=name,
             seed=seed,
             folder=str(config.out / "jobs" / split.name.replace("/", "-") / name / f"seed-{seed}"),
+            trainings=str(config.out / "trainings" / split.name.replace("/", "-")),
         )
         for seed in range(config.seeds)
         for name in config.contestants

@@ -22,7 +22,7 @@ from smidgen.training.recording_presets import RecordingPreset
 def fit_teacher(fold: Fold, preset: RecordingPreset, *, seed: int, folder: Path) -> Teacher:
     """Train the members of an ensemble on a fold's recordings, or continue where a kill left them."""
     members = [
-        train_on_fold(fold, preset, seed=member, folder=folder / f"member-{member}")
+        train_on_fold(fold, preset, seed=member, folder=folder / f"seed-{member}")
         for member in preset.member_seeds(seed)
     ]
     return Teacher(members, fold, prior=learned_prior(fold, preset.training.class_weight_power))

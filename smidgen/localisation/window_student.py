@@ -17,6 +17,7 @@ from smidgen.decoding import EvidenceConfig
 from smidgen.errors import ConfigError
 from smidgen.experiment import Experiment, Job
 from smidgen.firmware import Firmware
+from smidgen.jobs import alone_in
 from smidgen.localisation.answers import Costs, Probabilities, counted, softmax
 from smidgen.localisation.decodings import OFF
 from smidgen.localisation.fold import Fold, learned_prior
@@ -36,7 +37,8 @@ def train_on_windows(fold: Fold, model: str, *, seed: int, folder: Path) -> Expe
     experiment = Experiment(
         job=job, benchmark=fold.benchmark, split=fold.split, training=fold.training, held_out=fold.training
     )
-    experiment.train(progress=False)
+    with alone_in(folder):
+        experiment.train(progress=False)
     return experiment
 
 

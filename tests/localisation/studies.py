@@ -26,7 +26,9 @@ def result(contestant: str, *, fold: int = 0, seed: int = 0, wrong: int = 0, com
         predictions["int8/off/random starts"] = truth
         predictions["float/off/random starts"] = truth
     return StudyResult(
-        job=StudyJob(data="own", root=None, fold=fold, contestant=contestant, seed=seed, folder="nowhere"),
+        job=StudyJob(
+            data="own", root=None, fold=fold, contestant=contestant, seed=seed, folder="nowhere", trainings="nowhere"
+        ),
         home="home", rooms=ROOMS, split=f"home/{fold}", recordings=(f"home/{fold}",), programs=tuple(programs),
         predictions=predictions, truth=truth, recording=np.zeros(30, np.int16), index=np.arange(30), seconds=1.0,
     )  # fmt: skip

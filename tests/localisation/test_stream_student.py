@@ -1,0 +1,78 @@
+"""Streams answer for the decision that is asked: with a delay of their own, a decoder's, and after a warm-up."""
+
+import numpy as np
+import pytest
+import torch
+
+from smidgen.experiment import calibration_windows
+from smidgen.localisation.decodings import OFF, decode
+from smidgen.localisation.evidence import UNCHOSEN
+from smidgen.localisation.hearing import all_of
+from smidgen.localisation.stream_student import StreamStudent
+from smidgen.localisation.stretches import Stretch
+from smidgen.models import RoomClassifier, build_model
+
+
+class NextFrames(torch.nn.Module):
+    """Names the room by the level of the first access point `delay` frames ago: what it should answer is known."""
+
+    def __init__(self, delay):
+        super().__init__()
+        self.delay = delay
+
+    def forward(self, rssi, motion):
+        late = torch.roll(rssi[:, :, 0], self.delay, dims=1)
+        return torch.nn.functional.one_hot((late.long() % 3), 3).float()
+
+
+def student(fold, classifier, *, delay_decisions=0):
+    return StreamStudent(
+        classifier=classifier, fold=fold, prior=np.full(len(fold.rooms), 1 / len(fold.rooms)),
+        calibration=calibration_windows(fold.training, seed=0), delay_decisions=delay_decisions,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("delay", [0, 2])
+def test_an_answer_that_comes_late_speaks_of_its_decision(fold, delay):
+    """The room of the frame with which the decision ends, whatever the delay and wherever the stretch begins."""
+    (recording,) = fold.split.test
+    level = fold.frames(recording).rssi[1::2, 0].astype(int) % 3
+    found = student(fold, NextFrames(2 * delay), delay_decisions=delay)
+    for stretch in (all_of(recording), Stretch(heard_from=7, begin=12, end=30)):
+        rooms = found.probabilities(recording, stretch).argmax(axis=1)
+        assert np.array_equal(rooms, level[stretch.heard_from : stretch.end])
+
+
+def network(fold) -> RoomClassifier:
+    torch.manual_seed(0)
+    windows = fold.training
+    return build_model(
+        "gru", n_access_points=windows.rssi.shape[2], n_motion=windows.motion.shape[2], n_rooms=len(fold.rooms),
+        d_model=8,
+    ).eval()  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("delay", [0, 2])
+def test_a_program_answers_as_the_network(fold, delay):
+    """The float32 program has the network's room at every decision of a stretch, and its proof finds no difference."""
+    (recording,) = fold.split.test
+    found = student(fold, network(fold), delay_decisions=delay)
+    program = found.compile("float32", OFF, UNCHOSEN)
+    stretch = Stretch(heard_from=3, begin=8, end=40)
+    expected = found.probabilities(recording, stretch).argmax(axis=1)
+    assert np.array_equal(program.scores(recording, stretch).argmax(axis=1), expected)
+    costs = program.costs(fold.split.test)
+    assert costs.mismatched_bytes == 0
+    assert costs.n_compared == 2 * all_of(recording).end
+
+
+@pytest.mark.slow
+def test_a_decoder_in_the_program_decodes_as_in_python(fold):
+    """With 4 s of delay the decoded program names the rooms that Python's decoder does, but for rounding."""
+    (recording,) = fold.split.test
+    found, name = student(fold, network(fold)), "learned, lag 4 s"
+    rooms = found.compile("float32", name, UNCHOSEN).scores(recording, all_of(recording)).argmax(axis=1)
+    probabilities = found.probabilities(recording, all_of(recording))
+    expected = decode(probabilities, name, fold, found.prior, UNCHOSEN)
+    assert (rooms[2:-2] == expected[2:-2]).mean() >= 0.95
