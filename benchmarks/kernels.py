@@ -22,7 +22,7 @@ from torch.nn.functional import scaled_dot_product_attention
 import smidgen
 from smidgen.codegen.bundle import Layer
 from smidgen.compression import Recipe
-from smidgen.compression.codecs import Palette, Uniform
+from smidgen.compression.codecs import CODECS
 from smidgen.firmware import Firmware
 from smidgen.models.selective_scan import selective_scan
 from smidgen.targets import find_target
@@ -34,9 +34,9 @@ INT8 = Recipe(name="int8-throughout", activation="int8")  # the recipe "int8" ke
 INT8_STATE16 = Recipe(name="int8-state16", activation="int8", scan_state="int16")
 INT16 = Recipe(name="int16", activation="int16")
 FLOAT32 = Recipe(name="float32", activation="float32")
-INT4 = Recipe(name="int4", activation="int8", weight=Uniform(bits=4))
-PALETTE = Recipe(name="palette16", activation="int8", weight=Palette())
-INT16_INT4 = Recipe(name="int16-int4", activation="int16", weight=Uniform(bits=4))
+INT4 = Recipe(name="int4", activation="int8", weight=CODECS["int4"])
+PALETTE = Recipe(name="palette16", activation="int8", weight=CODECS["palette16"])
+INT16_INT4 = Recipe(name="int16-int4", activation="int16", weight=CODECS["int4"])
 
 _WINDOWS = 16
 _FLASH_BYTES = 1 << 20  # a layer of 256x256 is more than the smallest boards have

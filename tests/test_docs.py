@@ -42,7 +42,7 @@ def test_the_recipe_shown_can_be_read(tmp_path):
     path.write_text(block(COMPILING, "toml", "name"))
     recipe = find_recipe(path)
     assert (recipe.name, recipe.activation, recipe.weight) == ("mine", "int8", Uniform())
-    assert recipe.weight_for("encoder.feedforward.0:linear") == Uniform(bits=4)
+    assert recipe.weight_for("encoder.feedforward.0:linear") == Uniform(bits=4, fit="least-squares")
     conv1d = ("classifier.encoder.layers.0.conv1d:conv1d", "feeds:silu")
     assert [recipe.activation_for(labels) for labels in (conv1d, ("x:linear", "feeds:add"), ("x:linear",))] == [
         "int16", "int16", "int8",

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import fx
 
-from smidgen.compression.codecs import Codec, Uniform
+from smidgen.compression.codecs import CODECS, Codec, Uniform
 from smidgen.compression.structure import arguments, label
 from smidgen.compression.weighted import has_weight
 from smidgen.ir.graph import Tensor
@@ -83,9 +83,10 @@ def stored_by(builder: Builder, node: fx.Node) -> Codec:
     """Return how the weight of a node is stored; one that lowering makes up, such as that of a mean, keeps 8 bits."""
     codec = builder.plan.recipe.weight_for(label(node)) if has_weight(node) else Uniform()
     if codec.is_packed and node.target is not aten.linear.default:
+        name = next((name for name, known in CODECS.items() if known == codec), codec)
         raise builder.unsupported(
             node,
-            f"its weights cannot be stored as {codec}: only linear layers compute from weights that share a byte; add "
+            f"its weights cannot be stored as {name}: only linear layers compute from weights that share a byte; add "
             f'a rule to the recipe, match = "{label(node)}", weight = "int8"',
         )
     return codec

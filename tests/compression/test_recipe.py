@@ -83,7 +83,9 @@ def test_a_file_says_the_same_as_a_recipe(tmp_path: Path) -> None:
     assert find_recipe(path) == Recipe(name="mine", scan_state="int16", rules=(Rule(match="a*", scan_state="int32"),))
     path.write_text('weight = "int4"\n[[rules]]\nmatch = "head:linear"\nweight = "palette16"\n')
     assert find_recipe(path) == Recipe(
-        name="mine", weight=Uniform(bits=4), rules=(Rule(match="head:linear", weight=Palette()),)
+        name="mine",
+        weight=Uniform(bits=4, fit="least-squares"),
+        rules=(Rule(match="head:linear", weight=Palette()),),
     )
     path.write_text("")
     assert find_recipe(path) == Recipe(name="mine")

@@ -25,6 +25,39 @@ def test_weights_become_the_nearest_level(bits: int, rows: int, columns: int, se
     )
 
 
+@given(bits=st.integers(2, 8), rows=st.integers(1, 5), columns=st.integers(1, 40), seed=st.integers(0, 1000))
+def test_scales_of_least_squares_lose_no_more_in_any_channel(bits: int, rows: int, columns: int, seed: int) -> None:
+    """Large weights may be clipped, never beyond 0.4 of the largest; legal integers, a scale for each channel."""
+    weight = np.random.default_rng(seed).normal(size=(rows, columns))
+    plain, fitted = (Uniform(bits=bits, fit=fit).encode(weight) for fit in ("peak", "least-squares"))
+    errors = [np.square(weight - encoded.decode()).sum(axis=1) for encoded in (plain, fitted)]
+    assert np.all(errors[1] <= errors[0] * (1 + 1e-12))
+    assert np.all((fitted.scale >= 0.399 * plain.scale) & (fitted.scale <= plain.scale))
+    assert np.abs(fitted.integers).max() <= 2 ** (bits - 1) - 1
+
+
+def test_least_squares_gain_at_four_bits() -> None:
+    """More than 1 dB on 256 normal weights a channel."""
+    weight = np.random.default_rng(0).normal(size=(64, 256))
+    codecs = (Uniform(bits=4), Uniform(bits=4, fit="least-squares"))
+    peak, fitted = (np.square(weight - codec.encode(weight).decode()).mean() for codec in codecs)
+    assert 10 * np.log10(peak / fitted) > 1.0
+
+
+def test_a_scale_held_up_is_not_undercut() -> None:
+    """`least_scale` holds for least squares too."""
+    least = np.array([0.0, 0.4])
+    encoded = Uniform(bits=4, fit="least-squares").encode(np.ones((2, 3)), least_scale=least)
+    assert encoded.scale[1] == 0.4
+    assert encoded.integers[1].tolist() == [2, 2, 2]
+
+
+def test_other_fits_are_refused() -> None:
+    """The value found is told."""
+    with pytest.raises(ConfigError, match=r"fitted by one of \('peak', 'least-squares'\), got 'mse'"):
+        Uniform(fit="mse")
+
+
 def test_a_dead_channel_keeps_a_usable_scale() -> None:
     """A channel of zeros, or one far weaker than the others, shares a floor of 2^-12 of the strongest."""
     weight = np.array([[1.0, -0.5], [0.0, 0.0], [1e-9, -1e-9]])

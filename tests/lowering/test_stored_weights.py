@@ -7,13 +7,13 @@ from small_models import Chain, lowered, normal
 from torch import nn
 
 from smidgen.compression import Recipe, Rule
-from smidgen.compression.codecs import Codec, Palette, Uniform
+from smidgen.compression.codecs import CODECS, Codec, Palette, Uniform
 from smidgen.errors import ConfigError, UnsupportedError
 from smidgen.fidelity import sqnr_db
 from smidgen.ir import Graph
 from smidgen.numerics.nibbles import nibble_weights
 
-INT4 = Uniform(bits=4)
+INT4 = CODECS["int4"]
 
 
 def _recipe(*rules: Rule, weight: Codec | None = None, activation: str = "int8") -> Recipe:
@@ -77,7 +77,7 @@ def test_layers_that_do_not_compute_from_packed_weights_are_refused(
             return result if isinstance(result, torch.Tensor) else result[0]
 
     x = (normal(8, *shape),)
-    with pytest.raises(UnsupportedError, match=r"cannot be stored as Uniform\(bits=4\): only linear layers") as told:
+    with pytest.raises(UnsupportedError, match="cannot be stored as int4: only linear layers") as told:
         lowered(First(), x, _recipe(weight=INT4))
     rule = str(told.value).partition('match = "')[2].partition('"')[0]
     assert rule.endswith(name)

@@ -11,7 +11,7 @@ __all__ = ["CODECS", "Codec", "EncodedWeight", "Palette", "Uniform"]
 #: The codecs that a recipe's file names.
 CODECS: Mapping[str, Codec] = {
     "int8": Uniform(),
-    "int4": Uniform(bits=4),
+    "int4": Uniform(bits=4, fit="least-squares"),
     "palette16": Palette(),
     "palette16-normal": Palette(levels="normal"),
 }

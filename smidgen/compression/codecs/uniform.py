@@ -18,16 +18,27 @@ WEAKEST_CHANNEL = 2.0**-12
 
 _PACKED_BITS = 4
 
+_FITS = ("peak", "least-squares")
+#: Parts of a channel's largest weight at which its levels may end: normal weights are best clipped at 2.7 sigma.
+_REACHES = np.linspace(1.0, 0.4, 31)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uniform:
-    """Levels scale * {-q..q}, q = 2**(bits - 1) - 1, the scale of a channel set by its largest weight."""
+    """Levels scale * {-q..q}, q = 2**(bits - 1) - 1.
+
+    `fit`: the scale of a channel is set by its largest weight ("peak"), or such that the sum of its squared errors is
+    least, by which few bits lose less ("least-squares": larger weights are clipped).
+    """
 
     bits: int = 8
+    fit: str = "peak"
 
     def __post_init__(self) -> None:
         if self.bits not in range(2, 9):
             raise ConfigError(f"uniform weights take 2 to 8 bits, got {self.bits!r}")
+        if self.fit not in _FITS:
+            raise ConfigError(f"the scales of uniform weights are fitted by one of {_FITS}, got {self.fit!r}")
 
     @property
     def is_packed(self) -> bool:
@@ -38,11 +49,13 @@ class Uniform:
         """Return the nearest levels of weight (o, ...), with scales (o,) of at least `least_scale`."""
         limit = 2 ** (self.bits - 1) - 1
         real = np.asarray(weight, np.float64)
-        peaks = np.abs(real).reshape(real.shape[0], -1).max(axis=1)
+        rows = real.reshape(len(real), -1)
+        peaks = np.abs(rows).max(axis=1)
         strongest = float(peaks.max()) or float(limit)
         scale = np.maximum(np.maximum(peaks, strongest * WEAKEST_CHANNEL) / limit, least_scale)
-        shaped = scale.reshape(-1, *[1] * (real.ndim - 1))
-        return EncodedWeight(integers=np.clip(np.rint(real / shaped), -limit, limit).astype(np.int64), scale=scale)
+        if self.fit == "least-squares":
+            scale = np.maximum(_least_squares_scales(rows, scale, limit), least_scale)
+        return EncodedWeight(integers=_nearest(rows, scale, limit).reshape(real.shape), scale=scale)
 
     def params(self, encoded: EncodedWeight) -> Mapping[str, NDArray[Any]]:
         """Return {"packed": (o, bytes of a row)} for four bits (o, k), {"weight": int8 (o, ...)} for others."""
@@ -53,3 +66,16 @@ class Uniform:
     def n_bytes(self, shape: tuple[int, ...]) -> int:
         """Return the stored bytes of a weight (o, ...)."""
         return shape[0] * packed_width(prod(shape[1:])) if self.is_packed else prod(shape)
+
+
+def _nearest(rows: NDArray[np.float64], scale: NDArray[np.float64], limit: int) -> NDArray[np.int64]:
+    return np.clip(np.rint(rows / scale[:, None]), -limit, limit).astype(np.int64)
+
+
+def _least_squares_scales(
+    rows: NDArray[np.float64], scale: NDArray[np.float64], limit: int
+) -> NDArray[np.float64]:  # fmt: skip
+    """Return for each of rows (o, k) the part of its scale (o,) that leaves the least squared error."""
+    scales = _REACHES[:, None] * scale
+    errors = [np.square(rows - one[:, None] * _nearest(rows, one, limit)).sum(axis=1) for one in scales]
+    return np.asarray(scales[np.argmin(errors, axis=0), np.arange(len(scale))])
