@@ -16,6 +16,7 @@ from smidgen.errors import ConfigError, nearest
 from smidgen.localisation.answers import Answerer
 from smidgen.localisation.baseline import fit_baseline
 from smidgen.localisation.decodings import EVERY_DECODING, OFF, ON_A_DEVICE, check_decoding
+from smidgen.localisation.distilled import fit_distilled
 from smidgen.localisation.fold import Fold
 from smidgen.localisation.stream_student import fit_quantized, fit_stream
 from smidgen.localisation.teacher import fit_teacher
@@ -44,8 +45,9 @@ class Contestant:
     looks_ahead_s: float | None = 0.0  # beyond the decision; None: to the end of the recording
     programs: tuple[tuple[str, str], ...] = ()  # recipe and decoding of each that is compiled
     decodings: tuple[str, ...] = EVERY_DECODING  # in Python, over its float answers
+    least_recordings: int = 1  # to train on
     seeded: bool = True  # another seed makes another model
-    budget_s: float  # of processor time that one fold and seed take, for the plan; measured, not a limit
+    budget_s: float  # of processor time that one fold and seed of SPHERE take: for the plan, no limit
 
     def __post_init__(self) -> None:
         for name in (*self.decodings, *(decoding for _, decoding in self.programs)):
@@ -68,6 +70,12 @@ def _stream(name: str, preset: RecordingPreset, fold: Fold, *, seed: int, folder
 def _quantized_stream(name: str, preset: RecordingPreset, fold: Fold, *, seed: int, folder: Path) -> Answerer:
     trained = fit_stream(fold, preset, seed=seed, folder=folder / name)
     return fit_quantized(trained, seed=seed, folder=folder / f"{name}-quantized" / f"seed-{seed}")
+
+
+def _distilled_stream(name: str, preset: RecordingPreset, fold: Fold, *, seed: int, folder: Path) -> Answerer:
+    one_member = replace(_WHOLE, members=1)
+    teachers = folder.parent / "teachers"
+    return fit_distilled(fold, preset, one_member, seed=seed, folder=folder / name, teachers=teachers)
 
 
 def _teacher(name: str, preset: RecordingPreset, fold: Fold, *, seed: int, folder: Path) -> Answerer:
@@ -101,19 +109,31 @@ def _stream_student(
 
 CONTESTANTS: Mapping[str, Contestant] = {
     "gru-stream": _stream_student(
-        partial(_stream, "gru", _AT_ONCE), _AT_ONCE, budget_s=60, programs=_DECODED, decodes=True
+        partial(_stream, "gru", _AT_ONCE), _AT_ONCE, budget_s=45, programs=_DECODED, decodes=True
     ),
     "gru-stream-qat": _stream_student(
-        partial(_quantized_stream, "gru", _AT_ONCE), _AT_ONCE, budget_s=25, programs=(("int8", OFF),)
+        partial(_quantized_stream, "gru", _AT_ONCE), _AT_ONCE, budget_s=15, programs=(("int8", OFF),)
     ),
-    "gru-stream-4s": _stream_student(partial(_stream, "gru-4s", _AFTER_4S), _AFTER_4S, budget_s=35),
+    "gru-stream-4s": _stream_student(partial(_stream, "gru-4s", _AFTER_4S), _AFTER_4S, budget_s=30),
+    "gru-stream-distilled": replace(
+        _stream_student(
+            partial(_distilled_stream, "gru-distilled", _AT_ONCE), _AT_ONCE, budget_s=50, programs=(("int8", OFF),)
+        ),
+        least_recordings=2,
+    ),
+    "gru-stream-4s-distilled": replace(
+        _stream_student(
+            partial(_distilled_stream, "gru-4s-distilled", _AFTER_4S), _AFTER_4S, budget_s=30, programs=(("int8", OFF),)
+        ),
+        least_recordings=2,
+    ),
     "mamba-stream": _stream_student(partial(_stream, "mamba", _MAMBA), _MAMBA, budget_s=60),
     "bidirectional-gru-ensemble": Contestant(
         role="teacher",
         fit=partial(_teacher, "bidirectional-gru", _WHOLE),
         looks_ahead_s=None,
         decodings=(OFF,),
-        budget_s=100,
+        budget_s=70,
     ),
     "transformer-window": Contestant(
         role="student",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from smidgen.data import make_sequences
 from smidgen.jobs import alone_in
@@ -14,8 +16,18 @@ from smidgen.training.recording_presets import RecordingPreset
 from smidgen.training.recording_training import train_on_recordings
 
 
-def train_on_fold(fold: Fold, preset: RecordingPreset, *, seed: int, folder: Path) -> RoomClassifier:
-    """Return a network trained on a fold's recordings, in a folder of its own, where a killed training continues."""
+def train_on_fold(
+    fold: Fold,
+    preset: RecordingPreset,
+    *,
+    seed: int,
+    folder: Path,
+    soft_targets: NDArray[np.floating] | None = None,
+) -> RoomClassifier:
+    """Return a network trained on a fold's recordings, in a folder of its own, where a killed training continues.
+
+    Args: soft_targets (d, R), what a teacher says of the recordings' decisions, in their order.
+    """
     sequences = make_sequences([fold.frames(recording) for recording in fold.split.train], hop_s=HOP_S)
     torch.manual_seed(seed)
     model = build_model(
@@ -26,5 +38,12 @@ def train_on_fold(fold: Fold, preset: RecordingPreset, *, seed: int, folder: Pat
         **preset.shape,
     )
     with alone_in(folder):
-        run = folder / "training"
-        return train_on_recordings(model, sequences, None, preset.training_for(seed), run, progress=False).model
+        return train_on_recordings(
+            model,
+            sequences,
+            None,
+            preset.training_for(seed),
+            folder / "training",
+            soft_targets=soft_targets,
+            progress=False,
+        ).model

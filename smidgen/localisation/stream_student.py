@@ -38,10 +38,21 @@ NAME = "rooms"
 _EMULATED_FRAMES = 256
 
 
-def fit_stream(fold: Fold, preset: RecordingPreset, *, seed: int, folder: Path) -> StreamStudent:
-    """Train a causal network on a fold's recordings, or continue where a kill left it."""
+def fit_stream(
+    fold: Fold,
+    preset: RecordingPreset,
+    *,
+    seed: int,
+    folder: Path,
+    soft_targets: NDArray[np.floating] | None = None,
+) -> StreamStudent:
+    """Train a causal network on a fold's recordings, or continue where a kill left it.
+
+    Args: soft_targets (d, R), what a teacher says of the recordings' decisions, in their order.
+    """
+    own = folder / f"seed-{seed}"
     return StreamStudent(
-        classifier=train_on_fold(fold, preset, seed=seed, folder=folder / f"seed-{seed}"),
+        classifier=train_on_fold(fold, preset, seed=seed, folder=own, soft_targets=soft_targets),
         fold=fold,
         prior=learned_prior(fold, preset.training.class_weight_power),
         calibration=calibration_windows(fold.training, seed=seed),

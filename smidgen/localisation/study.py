@@ -95,7 +95,7 @@ def plan(config: StudyConfig, benchmark: Benchmark) -> list[StudyJob]:
         for seed in range(config.seeds)
         for name in config.contestants
         for fold, split in enumerate(benchmark.splits)
-        if seed == 0 or CONTESTANTS[name].seeded
+        if (seed == 0 or CONTESTANTS[name].seeded) and len(split.train) >= CONTESTANTS[name].least_recordings
     ]
 
 
@@ -106,4 +106,6 @@ def _tell(config: StudyConfig, jobs: Sequence[StudyJob]) -> None:
     console.print(f"{len(jobs)} jobs in {config.out}, about {total_s / WORKERS / 60:.0f} minutes on {WORKERS} cores:")
     for name in config.contestants:
         own = sum(job.contestant == name for job in jobs)
-        console.print(f"  {name}: {own} jobs of about {CONTESTANTS[name].budget_s:.0f} s")
+        needs = CONTESTANTS[name].least_recordings
+        about = f"{own} jobs of about {CONTESTANTS[name].budget_s:.0f} s" if own else f"needs {needs} to train on"
+        console.print(f"  {name}: {about}")

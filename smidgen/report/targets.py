@@ -15,6 +15,8 @@ KB = 1024
 WITHIN = 0.015
 """How far the published configurations may lie below the best causal float model."""
 
+_GAIN = 0.01 - 1e-9  # one point, but for rounding
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
@@ -79,6 +81,19 @@ def _agreement(entries: Sequence[Entry]) -> Verdict:
     return Verdict(asked=asked, found=percent(agreement), by=best.name, met=agreement >= 0.993)
 
 
+def _distillation(entries: Sequence[Entry]) -> Verdict:
+    asked = "distillation: at least 1 point over the same student alone"
+    alone = {e.model: e for e in entries if e.recipe == "int8" and e.decoding == OFF}
+    pairs = [(e, alone[name]) for e in alone.values() if (name := e.model.removesuffix("-distilled")) in alone]
+    gained = [(taught, student) for taught, student in pairs if taught is not student]
+    if not gained:
+        return _unmeasured(asked)
+    taught, student = max(gained, key=lambda pair: pair[0].macro_f1_8 - pair[1].macro_f1_8)
+    gain = taught.macro_f1_8 - student.macro_f1_8
+    found = f"{score(taught.macro_f1_8)} against {score(student.macro_f1_8)}"
+    return Verdict(asked=asked, found=found, by=taught.name, met=gain >= _GAIN)
+
+
 def _best(entries: Sequence[Entry]) -> Entry | None:
     return max(entries, key=lambda entry: entry.macro_f1_8, default=None)
 
@@ -108,4 +123,5 @@ _TARGETS: tuple[Callable[[Sequence[Entry]], Verdict], ...] = (
         lambda e: e.model.startswith("mamba") and e.recipe == "float32",
     ),
     _agreement,
+    _distillation,
 )

@@ -12,7 +12,7 @@ def met(*entries):
 
 def test_nothing_measured_is_neither_met_nor_missed():
     """Baselines alone answer no target."""
-    assert met(entry("extra-trees", "baseline", 0.99)) == [None] * 6
+    assert met(entry("extra-trees", "baseline", 0.99)) == [None] * 7
 
 
 def test_the_teacher_needs_both_scores():
@@ -47,3 +47,10 @@ def test_agreement_is_that_of_trained_quantisation():
     assert met(program("gru-stream-qat", 0.9, argmax_agreement=0.9931))[5] is True
     assert met(program("gru-stream-qat", 0.9, argmax_agreement=0.9929))[5] is False
     assert met(program("gru-stream", 0.9, argmax_agreement=1.0))[5] is None
+
+
+def test_distillation_must_gain_a_point_over_the_same_student():
+    """0.01 is met, 0.009 is not; without the student alone there is nothing to compare."""
+    assert met(program("gru-stream-distilled", 0.90), program("gru-stream", 0.89))[6] is True
+    assert met(program("gru-stream-distilled", 0.899), program("gru-stream", 0.89))[6] is False
+    assert met(program("gru-stream-distilled", 0.95))[6] is None
