@@ -1,12 +1,11 @@
 """The tables of docs/localisation.md on what an answer is worth: disturbances, confidence, new homes, energy."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.stored_records import stored_records
 from smidgen.data.corruption import CORRUPTIONS
-from smidgen.errors import DataError
 
 ENERGY = Path("results/energy.json")
 ROBUSTNESS = Path("results/robustness.json")
@@ -15,7 +14,7 @@ _BOARD = "nrf52840"
 
 def energy_table(root: Path) -> str:
     """Return what an hour of wear takes on one board: parts that differ, and totals, in mJ."""
-    rows = _records(root / ENERGY, "python -m benchmarks.wear_energy")
+    rows = stored_records(root / ENERGY, "python -m benchmarks.wear_energy")
     here = [row for row in rows if row["board"] == _BOARD]
     programs = dict.fromkeys((row["model"], row["recipe"], row["cycles_per_decision_estimate"]) for row in here)
     lines = [
@@ -40,7 +39,7 @@ def energy_table(root: Path) -> str:
 
 def robustness_table(root: Path, data: str) -> str:
     """Return macro-F1 without rare rooms of each model under each disturbance, and how the entropy moves."""
-    rows = [row for row in _records(root / ROBUSTNESS, "python -m benchmarks.robustness") if row["data"] == data]
+    rows = [row for row in stored_records(root / ROBUSTNESS, "python -m benchmarks.robustness") if row["data"] == data]
     columns = list(dict.fromkeys((row["model"], row["training"]) for row in rows))
     by_key = {(row["corruption"], row["severity"], row["model"], row["training"]): row for row in rows}
     heads = [f"{model}, {training}" if model == "gru" else model for model, training in columns]
@@ -78,11 +77,3 @@ def _degree(corruption: str, severity: float) -> str:
         return "none"
     kind = CORRUPTIONS[corruption]
     return f"{kind.what}: {severity:g} {kind.unit}"
-
-
-def _records(path: Path, command: str) -> list[dict[str, Any]]:
-    try:
-        rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read ({error}); `{command}` writes it") from error
-    return rows

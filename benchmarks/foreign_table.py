@@ -1,12 +1,12 @@
 """Tables of the foreign models, from the records that `python -m benchmarks.foreign` writes."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from smidgen.errors import DataError
+from benchmarks.stored_records import stored_records
 
+COMMAND = "python -m benchmarks.foreign"
 FOREIGN_RECORDS = Path("results/foreign.json")
 
 Record = Mapping[str, Any]
@@ -14,7 +14,7 @@ Record = Mapping[str, Any]
 
 def foreign_table(root: Path) -> str:
     """Return every model with both recipes: distance from PyTorch, memory, instructions."""
-    records = _records(root)
+    records = stored_records(root / FOREIGN_RECORDS, COMMAND)
     wrong = sum(record["mismatched_bytes"] or 0 for record in records)
     compiled = [record for record in records if record["refused"] is None]
     windows = compiled[0]["n_windows"]
@@ -41,7 +41,7 @@ def foreign_table(root: Path) -> str:
 
 def breadth(root: Path) -> str:
     """Return in a sentence how many foreign models compile, and how many stream."""
-    records = _records(root)
+    records = stored_records(root / FOREIGN_RECORDS, COMMAND)
     models = list(_by_model(records))
     whole = [name for name, by_recipe in models if all(record["refused"] is None for record in by_recipe.values())]
     causal = [by_recipe["int8"] for _, by_recipe in models if by_recipe["int8"]["causal"]]
@@ -56,7 +56,11 @@ def breadth(root: Path) -> str:
 
 def streamed_table(root: Path) -> str:
     """Return what each causal model costs in int8 as a window and as a stream, and which do not stream."""
-    records = [record for record in _records(root) if record["recipe"] == "int8" and record["causal"]]
+    records = [
+        record
+        for record in stored_records(root / FOREIGN_RECORDS, COMMAND)
+        if record["recipe"] == "int8" and record["causal"]
+    ]
     streams = [record for record in records if record.get("streams")]
     wrong = sum(record["stream_mismatched_bytes"] for record in streams)
     lines = [
@@ -71,15 +75,6 @@ def streamed_table(root: Path) -> str:
     others = [record for record in records if not record.get("streams")]
     lines += ["", *(f"- {record['model']}: {record.get('not_streaming') or record['refused']}" for record in others)]
     return "\n".join(lines).rstrip()
-
-
-def _records(root: Path) -> list[dict[str, Any]]:
-    path = root / FOREIGN_RECORDS
-    try:
-        records: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read ({error}); `python -m benchmarks.foreign` writes it") from error
-    return records
 
 
 def _by_model(records: Sequence[Record]) -> Iterator[tuple[str, dict[str, Record]]]:

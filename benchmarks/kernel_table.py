@@ -1,18 +1,17 @@
 """The tables of the page on kernels, from the records of `make bench` and its longer companions."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from smidgen.errors import DataError
+from benchmarks.stored_records import stored_records
 
 Record = Mapping[str, Any]
 
 
 def kernel_table(root: Path) -> str:
     """Return what each work costs beside the baseline and the target that was set for it; misses are marked."""
-    records = _records(root, "kernels")
+    records = stored_records(root / "results/kernels.json", "python -m benchmarks.kernels")
     met = sum(record["ours"] <= record["target"] for record in records)
     lines = [
         f"{met} of {len(records)} targets are met (`{records[0]['command']}`).",
@@ -33,7 +32,7 @@ def kernel_table(root: Path) -> str:
 
 def arenas(root: Path) -> str:
     """Return in a sentence how many arenas are as small as they can be, and what holds the others."""
-    records = _records(root, "memory")
+    records = stored_records(root / "results/memory.json", "python -m benchmarks.memory")
     least = sum(record["arena_bytes"] == record["lower_bound_bytes"] for record in records)
     gaps = "".join(
         f"\n- {record['model']}, {record['recipe']}, {record['mode']}: {record['gap']}"
@@ -48,7 +47,7 @@ def arenas(root: Path) -> str:
 
 def keyword_table(root: Path) -> str:
     """Return what the keyword block costs as a stream, and how many digits it tells, beside the published engine."""
-    published, *programs = _records(root, "keyword")
+    published, *programs = stored_records(root / "results/keyword.json", "python -m benchmarks.keyword")
     streams = [row for row in programs if row["mode"] == "stream" and row["optimize"] in ("balanced", "size")]
     lines = [
         f"{streams[0]['parameters']:,} parameters, on {streams[0]['n_test']} spoken digits that took no part in "
@@ -77,12 +76,3 @@ def _target(found: float, target: float) -> str:
     """Return a target, marked where it is missed."""
     written = f"{target:,}" if isinstance(target, int) else f"{target:g}"
     return written if found <= target else f"{written} **missed**"
-
-
-def _records(root: Path, name: str) -> list[dict[str, Any]]:
-    path = root / "results" / f"{name}.json"
-    try:
-        records: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read ({error}); `python -m benchmarks.{name}` writes it") from error
-    return records

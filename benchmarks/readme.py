@@ -20,6 +20,7 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.answer_tables import energy_table, robustness_table
+from benchmarks.decoding_table import decoder_table, decoding_table
 from benchmarks.foreign_table import breadth, foreign_table, streamed_table
 from benchmarks.kernel_table import arenas, kernel_table, keyword_table
 from benchmarks.modules import module_table
@@ -172,6 +173,8 @@ def parts_of(page: str) -> Parts:
         "keywords": lambda: keyword_table(ROOT),
         "foreign": lambda: foreign_table(ROOT),
         "streamed": lambda: streamed_table(ROOT),
+        "decodings": lambda: decoding_table(ROOT),
+        "decoder": lambda: decoder_table(ROOT),
         "energy": lambda: energy_table(ROOT),
         "disturbed": lambda: robustness_table(ROOT, "sphere"),
         "disturbed_simulated": lambda: robustness_table(ROOT, "simulated"),

@@ -2,8 +2,10 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from smidgen.compression import Input, find_recipe
 from smidgen.compression.codecs import Uniform
@@ -11,6 +13,7 @@ from smidgen.compression.input_file import read_inputs
 from smidgen.evaluation import SENSOR_INPUTS
 
 ROOT = Path(__file__).resolve().parent.parent
+LOCALISATION = (ROOT / "docs/localisation.md").read_text(encoding="utf-8")
 COMPILING = (ROOT / "docs/compiling.md").read_text(encoding="utf-8")
 PAPER_TO_C = (ROOT / "docs/from-paper-to-c.md").read_text(encoding="utf-8")
 
@@ -61,3 +64,11 @@ def test_the_inputs_in_toml_are_those_in_python(tmp_path):
     path = tmp_path / "inputs.toml"
     path.write_text(block(COMPILING, "toml", "[rssi]"))
     assert read_inputs(path) == SENSOR_INPUTS
+
+
+def test_the_decoder_shown_can_be_built():
+    """Transitions of simulated homes, behind a network, as one model of one answer for two frames."""
+    names: dict[str, Any] = {}
+    exec(block(LOCALISATION, "python", "from smidgen.data"), names)
+    frames = (torch.full((1, 8, 4), -70.0), torch.zeros(1, 8, 6))
+    assert names["wearable"](*frames).shape == (1, 4, len(names["rooms"]))
