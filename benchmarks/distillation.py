@@ -192,7 +192,7 @@ def _record(
         "macro_f1_gain_high": gain.high,
         "seeds": seeds,
         "n_decisions": len(truth),
-        "command": "python -m benchmarks.distillation --root DATA --runs RUNS",
+        "command": f"python -m benchmarks.distillation --root DATA --runs RUNS --models {model} --seeds {seeds}",
         "versions": " ".join(f"{tool} {version(tool)}" for tool in _TOOLS),
     }
 

@@ -1,9 +1,9 @@
 """`python -m benchmarks.quantization_aware --root DATA --runs RUNS`: what training through the integers brings back.
 
 The float models are those of `smidgen demo --data sphere`, one a held-out sequence. Each is compiled after rounding
-alone and after quantisation-aware training without labels, under recipes from the usual one to 4-bit weights with int8
-throughout; the integer graph answers every held-out decision, and decisions are pooled over the sequences. Trainings
-that are done are read back, so a run that was stopped continues.
+alone and after quantisation-aware training without labels, under recipes from the usual one to int8 throughout with
+4-bit linear layers; the integer graph answers every held-out decision, and decisions are pooled over the sequences.
+Trainings that are done are read back, so a run that was stopped continues.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from smidgen.benchmark import Benchmark, load_benchmark
-from smidgen.compression import Calibration, Recipe, calibrate, find_recipe, import_model, make_plan
+from smidgen.compression import Calibration, Recipe, Rule, calibrate, find_recipe, import_model, make_plan
 from smidgen.compression.codecs import Uniform
 from smidgen.compression.inputs import Batch
 from smidgen.compression.quantization_aware import QuantizationAwareConfig, quantize_aware
@@ -39,7 +39,7 @@ SEED = 0
 RECIPES = (
     find_recipe("int8"),
     find_recipe("int8-pure"),
-    Recipe(name="int8-pure-w4", weight=Uniform(bits=4)),
+    Recipe(name="int8-pure-w4", rules=(Rule(match="*:linear", weight=Uniform(bits=4)),)),
 )
 CONFIG = QuantizationAwareConfig(epochs=2, seed=SEED)
 
@@ -93,7 +93,10 @@ def _pooled(benchmark: Benchmark, runs: Path, model: str, recipe: Recipe) -> Ite
             "n_decisions": scores.decisions,
             "epochs": CONFIG.epochs if method == "training" else 0,
             "seed": SEED,
-            "command": "python -m benchmarks.quantization_aware --root DATA --runs RUNS",
+            "command": (
+                "python -m benchmarks.quantization_aware --root DATA --runs RUNS "
+                f"--models {model} --recipes {recipe.name}"
+            ),
             "versions": " ".join(f"{tool} {version(tool)}" for tool in _TOOLS),
         }
 
