@@ -20,7 +20,7 @@ from smidgen.localisation.distilled import fit_distilled
 from smidgen.localisation.fold import Fold
 from smidgen.localisation.stream_student import fit_quantized, fit_stream
 from smidgen.localisation.teacher import fit_teacher
-from smidgen.localisation.window_student import WindowStudent, train_on_windows
+from smidgen.localisation.window_student import fit_window
 from smidgen.training.recording_presets import RecordingPreset, find_recording_preset
 
 Role = Literal["baseline", "teacher", "student"]
@@ -58,9 +58,8 @@ def _baseline(name: str, fold: Fold, *, seed: int, folder: Path) -> Answerer:
     return fit_baseline(fold, name, seed=seed, folder=folder)
 
 
-def _window(model: str, fold: Fold, *, seed: int, folder: Path) -> Answerer:
-    own = folder / f"{model}-on-windows" / f"seed-{seed}"
-    return WindowStudent(train_on_windows(fold, model, seed=seed, folder=own), fold)
+def _window(name: str, preset: RecordingPreset, fold: Fold, *, seed: int, folder: Path) -> Answerer:
+    return fit_window(fold, preset, seed=seed, folder=folder / name)
 
 
 def _stream(name: str, preset: RecordingPreset, fold: Fold, *, seed: int, folder: Path) -> Answerer:
@@ -84,7 +83,9 @@ def _teacher(name: str, preset: RecordingPreset, fold: Fold, *, seed: int, folde
 
 _PLAIN = (("int8", OFF), ("float32", OFF))
 _DECODED = (*_PLAIN, ("int8", "adjacency, lag 4 s"), ("int8", "learned, lag 0 s"), ("int8", "learned, lag 4 s"))
-_AT_ONCE, _AFTER_4S, _WHOLE = (find_recording_preset("sphere", role) for role in ("student", "student-4s", "teacher"))
+_AT_ONCE, _AFTER_4S, _WINDOW, _WHOLE = (
+    find_recording_preset("sphere", role) for role in ("student", "student-4s", "window", "teacher")
+)
 _MAMBA = replace(_AT_ONCE, model="mamba", shape={"d_model": 16, "d_state": 4})
 
 
@@ -137,7 +138,7 @@ CONTESTANTS: Mapping[str, Contestant] = {
     ),
     "transformer-window": Contestant(
         role="student",
-        fit=partial(_window, "transformer"),
+        fit=partial(_window, "transformer-on-80-s", _WINDOW),
         programs=_PLAIN,
         decodings=(OFF,),
         budget_s=60,

@@ -24,10 +24,10 @@ def heard_frames(fold: Fold, recording: Recording, stretch: Stretch, *, frames_b
     return _at(frames, rows[None])
 
 
-def heard_windows(fold: Fold, recording: Recording, stretch: Stretch) -> Batch:
-    """Return rssi (K, T, A) and motion (K, T, M): the last frames up to each decision, silence before frame 0."""
+def heard_windows(fold: Fold, recording: Recording, stretch: Stretch, length: int) -> Batch:
+    """Return rssi (K, T, A) and motion (K, T, M): the last `length` frames up to each decision, silence before 0."""
     last = (np.arange(stretch.heard_from, stretch.end) + 1) * fold.steps_per_hop - 1
-    return _at(_frames(fold, recording), last[:, None] + np.arange(1 - fold.preset.length, 1))
+    return _at(_frames(fold, recording), last[:, None] + np.arange(1 - length, 1))
 
 
 def all_of(recording: Recording) -> Stretch:

@@ -70,6 +70,13 @@ RECORDING_PRESETS: Mapping[str, Mapping[str, RecordingPreset]] = {
         "student-4s": RecordingPreset(
             model="gru", shape={"d_model": 24}, step_s=1.0, training=dataclasses.replace(_SPHERE, delay_frames=4)
         ),
+        # Attention reads a window: crops as long as it, 80 s, four times what windows alone were trained on.
+        "window": RecordingPreset(
+            model="transformer",
+            shape={"d_model": 24, "n_heads": 2, "d_feedforward": 48, "n_positions": 80},
+            step_s=1.0,
+            training=dataclasses.replace(_SPHERE, crop_frames=80, batch_size=24),
+        ),
         "teacher": RecordingPreset(
             model="bidirectional-gru", shape={"d_model": 24}, step_s=1.0, training=_SPHERE, members=3
         ),
