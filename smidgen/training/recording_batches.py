@@ -71,11 +71,13 @@ class Crops(Dataset[Crop]):
 class CropOrder(Sampler[Tensor]):
     """The places (b, 2) of each batch of an epoch: recordings in turn, and a first frame anywhere in the recording.
 
-    A crop may hang over the end by half its length, so that the last frames are not seen more seldom than others.
+    First frames are drawn from half a crop before the recording to half a crop before its end; one before the recording
+    becomes its first frame. So the two ends are seen about as often as the rest, the first one from a fresh state.
     """
 
     def __init__(self, *, n_frames: Tensor, length: int, batch_size: int, n_batches: int, seed: int) -> None:
-        self.n_starts = (n_frames - length // 2).clamp(min=1)
+        self.n_frames = n_frames
+        self.half = length // 2
         self.batch_size = batch_size
         self.n_batches = n_batches
         self.seed = seed
@@ -90,12 +92,12 @@ class CropOrder(Sampler[Tensor]):
 
     def __iter__(self) -> Iterator[Tensor]:
         draw = generator(seed=self.seed, stream=Stream.SHUFFLE, index=self.epoch)
-        n_recordings = len(self.n_starts)
+        n_recordings = len(self.n_frames)
         for _ in range(self.n_batches):
             turns = [torch.randperm(n_recordings, generator=draw) for _ in range(-(-self.batch_size // n_recordings))]
             recording = torch.cat(turns)[: self.batch_size]
-            start = (torch.rand(self.batch_size, generator=draw) * self.n_starts[recording]).long()
-            yield torch.stack([recording, start], dim=1)
+            start = (torch.rand(self.batch_size, generator=draw) * self.n_frames[recording]).long() - self.half
+            yield torch.stack([recording, start.clamp(min=0)], dim=1)
 
 
 def sequences_fingerprint(sequences: Sequences) -> str:

@@ -6,7 +6,7 @@ from synthetic_walk import sequences
 
 from smidgen.data import UNLABELLED
 from smidgen.rssi import NOT_HEARD_DBM
-from smidgen.training.recording_batches import NO_DECISION, Crops, scoring_crops, training_crops
+from smidgen.training.recording_batches import NO_DECISION, CropOrder, Crops, scoring_crops, training_crops
 
 
 def crops_of(those, *, delay=0, seed=0):
@@ -66,3 +66,15 @@ def test_recordings_take_turns():
     loader = training_crops(sequences(0, 1, 2), length=20, delay=0, batch_size=6, batches_per_epoch=4, seed=0)
     for places in loader.sampler:
         assert torch.bincount(places[:, 0]).tolist() == [2, 2, 2]
+
+
+def test_no_part_of_a_recording_is_seen_much_more_seldom_than_others():
+    """Frame by frame, a thousand crops of 20 frames of a recording of 120 cover its ends more than half as often."""
+    places = CropOrder(n_frames=torch.tensor([120]), length=20, batch_size=1000, n_batches=1, seed=0)
+    (drawn,) = list(places)
+    covered = torch.zeros(140)
+    for start in drawn[:, 1].tolist():
+        covered[start : start + 20] += 1
+    usual = covered[40:80].mean()
+    assert bool((covered[:120] > 0.5 * usual).all())
+    assert int((drawn[:, 1] == 0).sum()) > 50  # from a fresh state, as a wearable is switched on
