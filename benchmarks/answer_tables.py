@@ -7,6 +7,8 @@ from typing import Any
 from benchmarks.stored_records import stored_records
 from smidgen.data.corruption import CORRUPTIONS
 
+ADAPTATION = Path("results/adaptation.json")
+CONFIDENCE = Path("results/confidence.json")
 ENERGY = Path("results/energy.json")
 ROBUSTNESS = Path("results/robustness.json")
 _BOARD = "nrf52840"
@@ -47,7 +49,8 @@ def robustness_table(root: Path, data: str) -> str:
         f"| disturbance | {' | '.join(heads)} | entropy, nats |",
         "| --- |" + " ---: |" * (len(columns) + 1),
     ]
-    for corruption, severity in dict.fromkeys((row["corruption"], row["severity"]) for row in rows):
+    degrees = [(name, float(severity)) for name, kind in CORRUPTIONS.items() for severity in kind.severities]
+    for corruption, severity in [("none", 0.0), *degrees]:
         cells = [by_key[corruption, severity, *column] for column in columns]
         entropy = next(cell["entropy_nats"] for cell in cells if cell["training"] == "preset")
         scores = " | ".join(f"{cell['macro_f1_without_rare']:.3f}" for cell in cells)
@@ -60,6 +63,50 @@ def robustness_table(root: Path, data: str) -> str:
             f"{decisions:,} decisions, seed {rows[0]['seed']} (`{rows[0]['command']}`: {rows[0]['versions']}).",
         ]
     )
+
+
+def confidence_table(root: Path) -> str:
+    """Return the calibration error before and after, and what the thresholds leave."""
+    rows = _records(root / CONFIDENCE, "python -m benchmarks.confidence")
+    lines = [
+        "| program | calibration error | negative log-likelihood, nats | confidence | accuracy |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for row in (row for row in rows if row["kind"] == "calibration"):
+        what = f"{row['precision']}, " + ("temperatures of " if row["scaled"] else "as trained")
+        what += f"{row['temperature_least']:.2f} to {row['temperature_most']:.2f}" if row["scaled"] else ""
+        lines.append(
+            f"| {what} | {row['expected_calibration_error']:.3f} | {row['negative_log_likelihood']:.3f} "
+            f"| {row['confidence']:.3f} | {row['accuracy']:.3f} |"
+        )
+    lines += [
+        "",
+        "| program | threshold chosen for | thresholds | answered | right among them |",
+        "| --- | --- | ---: | ---: | ---: |",
+    ]
+    for row in (row for row in rows if row["kind"] == "unknown"):
+        lines.append(
+            f"| {row['precision']} | {row['chosen_for']} | {row['threshold_least']:.2f} to {row['threshold_most']:.2f} "
+            f"| {row['coverage']:.3f} | {row['accuracy']:.3f} |"
+        )
+    made = f"(`{rows[0]['command']}`: {rows[0]['versions']})"
+    found = f"{rows[0]['n_decisions']:,} decisions, {rows[0]['mismatched_bytes']} bytes differ {made}."
+    return "\n".join([*lines, "", found])
+
+
+def adaptation_table(root: Path, data: str) -> str:
+    """Return the mean accuracy over homes, least and most, of each method after so many minutes."""
+    rows = [row for row in _records(root / ADAPTATION, "python -m benchmarks.adaptation") if row["data"] == data]
+    minutes = sorted({row["minutes"] for row in rows})
+    lines = ["| method | " + " | ".join(f"{m} min" for m in minutes) + " |", "| --- |" + " ---: |" * len(minutes)]
+    for method in dict.fromkeys(row["method"] for row in rows):
+        cells = [[r["accuracy"] for r in rows if (r["method"], r["minutes"]) == (method, m)] for m in minutes]
+        lines.append(
+            f"| {method} | " + " | ".join(f"{sum(c) / len(c):.3f} ({min(c):.2f} to {max(c):.2f})" for c in cells) + " |"
+        )
+    homes = len({row["home"] for row in rows})
+    made = f"Mean accuracy over {homes} homes (least and most), seed 0 (`{rows[0]['command']}`: {rows[0]['versions']})."
+    return "\n".join([*lines, "", made])
 
 
 def _energy_row(what: str, rows: Sequence[dict[str, Any]]) -> str:

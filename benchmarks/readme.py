@@ -19,7 +19,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks.answer_tables import energy_table, robustness_table
+from benchmarks.answer_tables import adaptation_table, confidence_table, energy_table, robustness_table
 from benchmarks.decoding_table import decoder_table, decoding_table
 from benchmarks.foreign_table import breadth, foreign_table, streamed_table
 from benchmarks.kernel_table import arenas, kernel_table, keyword_table
@@ -178,6 +178,9 @@ def parts_of(page: str) -> Parts:
         "energy": lambda: energy_table(ROOT),
         "disturbed": lambda: robustness_table(ROOT, "sphere"),
         "disturbed_simulated": lambda: robustness_table(ROOT, "simulated"),
+        "confidence": lambda: confidence_table(ROOT),
+        "new_homes": lambda: adaptation_table(ROOT, "simulated"),
+        "new_home_sphere": lambda: adaptation_table(ROOT, "sphere"),
     }
 
 

@@ -22,7 +22,7 @@ from smidgen.benchmark import Benchmark, load_benchmark
 from smidgen.data import Recording, decide
 from smidgen.data.corruption import CORRUPTIONS, corrupt
 from smidgen.evaluation import macro_f1_without
-from smidgen.training.baselines import BASELINES, decision_features
+from smidgen.training.baselines import BASELINES
 from smidgen.training.metrics import score
 from smidgen.whole_file import write_whole
 
@@ -107,13 +107,12 @@ def _network(benchmark: Benchmark, index: int, training: str, folder: Path) -> A
 
 def _baseline(benchmark: Benchmark, index: int, training: str, folder: Path) -> Answers:
     split = benchmark.splits[index]
-    past = BASELINES[training].past
-    features = np.concatenate([decision_features(each, hop_s=_HOP_S, past=past) for each in split.train])
+    baseline = BASELINES[training]
+    features = np.concatenate([baseline.features(each, hop_s=_HOP_S) for each in split.train])
     labels = np.concatenate([decide(each, hop_s=_HOP_S).label for each in split.train])
-    forest = BASELINES[training].make_model(SEED).fit(features, labels)
+    forest = baseline.make_model(SEED).fit(features, labels)
     return {
-        key: forest.predict(decision_features(recording, hop_s=_HOP_S, past=past))
-        for key, recording in disturbed(split.test[0])
+        key: forest.predict(baseline.features(recording, hop_s=_HOP_S)) for key, recording in disturbed(split.test[0])
     }
 
 

@@ -47,4 +47,4 @@ def last_logits(model: RoomClassifier, windows: Windows) -> torch.Tensor:
     """Return the room logits (n, R) of each window's last step."""
     with torch.no_grad():
         logits: torch.Tensor = model(torch.from_numpy(windows.rssi).float(), torch.from_numpy(windows.motion))[:, -1]
-    return logits
+    return logits.contiguous()

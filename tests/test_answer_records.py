@@ -1,0 +1,81 @@
+"""What the stored records on the worth of answers must show: disturbances, confidence, new homes, energy."""
+
+import json
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from smidgen.data.corruption import CORRUPTIONS
+from smidgen.targets import ARRANGEMENTS, RADIO_CURRENTS
+
+RESULTS = Path(__file__).parents[1] / "results"
+
+
+def records(name):
+    return json.loads((RESULTS / name).read_text(encoding="utf-8"))
+
+
+# ---- disturbances ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=["sphere", "simulated"])
+def disturbed(request):
+    """Rows by model and training, then by disturbance and degree."""
+    found = defaultdict(dict)
+    for row in records("robustness.json"):
+        if row["data"] == request.param:
+            found[row["model"], row["training"]][row["corruption"], row["severity"]] = row
+    return found
+
+
+def test_every_disturbance_was_measured_at_every_degree(disturbed):
+    """For networks under each training and for the trees alike."""
+    asked = {(name, float(degree)) for name, kind in CORRUPTIONS.items() for degree in kind.severities}
+    assert len(disturbed) == 4
+    assert all(set(rows) == asked | {("none", 0.0)} for rows in disturbed.values())
+
+
+def test_a_flood_of_another_stacks_codes_costs_nothing(disturbed):
+    """Not one decision differs, for any model."""
+    for rows in disturbed.values():
+        for degree in (0.5, 1.0):
+            assert rows["flood", degree]["accuracy"] == rows["none", 0.0]["accuracy"]
+
+
+def test_probabilities_widen_with_every_access_point_that_is_missing(disturbed):
+    """The mean entropy of networks under augmentation rises with each, and with the share of time without packets."""
+    for (model, training), rows in disturbed.items():
+        if model == "gru" and training != "plain":
+            for name in ("missing", "gaps"):
+                entropy = [rows["none", 0.0]["entropy_nats"]]
+                entropy += [rows[name, float(degree)]["entropy_nats"] for degree in CORRUPTIONS[name].severities]
+                assert sorted(entropy) == entropy, name
+
+
+def test_augmentation_is_worth_most_where_an_access_point_is_missing(disturbed):
+    """The stronger the augmentation, the higher the macro-F1 with one access point less."""
+    scores = [
+        disturbed["gru", training]["missing", 1.0]["macro_f1_without_rare"]
+        for training in ("plain", "preset", "strong")
+    ]
+    assert sorted(scores) == scores
+
+
+def test_networks_hardly_mind_lost_packets(disturbed):
+    """With one packet of five left, every network keeps nine tenths of its macro-F1."""
+    for (model, _), rows in disturbed.items():
+        if model == "gru":
+            whole, fifth = (rows[key]["macro_f1_without_rare"] for key in (("none", 0.0), ("rate", 5.0)))
+            assert fifth > 0.9 * whole
+
+
+# ---- energy ----------------------------------------------------------------------------------------------------------
+
+
+def test_energies_are_spans_by_board_and_arrangement():
+    """Each has a lower and an upper bound, every arrangement a total, and each row says that it is an estimate."""
+    rows = records("energy.json")
+    assert {row["board"] for row in rows} == set(RADIO_CURRENTS)
+    assert {row["arrangement"] for row in rows if row["part"] == "total"} == set(ARRANGEMENTS)
+    assert all(row["is_estimate"] and 0 < row["mj_per_hour_low"] <= row["mj_per_hour_high"] for row in rows)
