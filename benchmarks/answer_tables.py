@@ -67,7 +67,7 @@ def robustness_table(root: Path, data: str) -> str:
 
 def confidence_table(root: Path) -> str:
     """Return the calibration error before and after, and what the thresholds leave."""
-    rows = _records(root / CONFIDENCE, "python -m benchmarks.confidence")
+    rows = stored_records(root / CONFIDENCE, "python -m benchmarks.confidence")
     lines = [
         "| program | calibration error | negative log-likelihood, nats | confidence | accuracy |",
         "| --- | ---: | ---: | ---: | ---: |",
@@ -96,7 +96,7 @@ def confidence_table(root: Path) -> str:
 
 def adaptation_table(root: Path, data: str) -> str:
     """Return the mean accuracy over homes, least and most, of each method after so many minutes."""
-    rows = [row for row in _records(root / ADAPTATION, "python -m benchmarks.adaptation") if row["data"] == data]
+    rows = [row for row in stored_records(root / ADAPTATION, "python -m benchmarks.adaptation") if row["data"] == data]
     minutes = sorted({row["minutes"] for row in rows})
     lines = ["| method | " + " | ".join(f"{m} min" for m in minutes) + " |", "| --- |" + " ---: |" * len(minutes)]
     for method in dict.fromkeys(row["method"] for row in rows):

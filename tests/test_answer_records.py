@@ -70,6 +70,30 @@ def test_networks_hardly_mind_lost_packets(disturbed):
             assert fifth > 0.9 * whole
 
 
+# ---- confidence ------------------------------------------------------------------------------------------------------
+
+
+def test_a_temperature_makes_confidence_as_good_as_accuracy_in_the_integers():
+    """The calibration error falls to a fifth and below 0.02, in the compiled program as in float; no byte differs."""
+    rows = [row for row in records("confidence.json") if row["kind"] == "calibration"]
+    error = {(row["precision"], row["scaled"]): row["expected_calibration_error"] for row in rows}
+    for precision in ("float", "int8"):
+        assert error[precision, True] < min(0.02, error["float", False] / 5)
+    assert all(row["mismatched_bytes"] == 0 for row in rows)
+
+
+def test_unknown_is_answered_about_as_often_as_asked_and_spares_errors():
+    """Within two points of the coverage chosen elsewhere, and what is answered is right more often than all of it."""
+    rows = records("confidence.json")
+    for precision in ("float", "int8"):
+        (everything,) = (
+            r for r in rows if (r["kind"], r["precision"], r["scaled"]) == ("calibration", precision, True)
+        )
+        chosen = {r["chosen_for"]: r for r in scaled if r["kind"] == "unknown"}
+        assert chosen["coverage"]["coverage"] == pytest.approx(0.95, abs=0.02)
+        assert chosen["accuracy"]["accuracy"] > chosen["coverage"]["accuracy"] > everything["accuracy"]
+
+
 # ---- energy ----------------------------------------------------------------------------------------------------------
 
 

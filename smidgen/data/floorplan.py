@@ -7,6 +7,7 @@ unless a source is given. Glossary: `n` positions, `W` pieces of wall.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import pairwise
@@ -27,8 +28,9 @@ class Activity(IntEnum):
 
 HALL = "hall"
 ROOMS = ("bathroom", "bedroom", HALL, "kitchen", "living", "study", "toilet")
-"""Every simulated home has these rooms and access points, so that models can be moved between homes."""
+"""Every simulated home has these rooms, so that models can be moved between homes."""
 ACCESS_POINTS = ("bedroom", "kitchen", "living", "study")
+"""Where access points stand unless a home is asked for with others, one a room."""
 
 RELATIVE_WIDTH = {"bathroom": 0.7, "bedroom": 1.2, "kitchen": 1.1, "living": 1.5, "study": 0.9, "toilet": 0.6}
 SPOT_ACTIVITIES = {
@@ -96,7 +98,7 @@ class Spot:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FloorPlan:
-    """Rooms in the order of ROOMS, access points in the order of ACCESS_POINTS."""
+    """Rooms in the order of ROOMS, access points in the order in which they were asked for."""
 
     rooms: tuple[Room, ...]
     walls: tuple[Wall, ...]
@@ -155,8 +157,11 @@ class FloorPlan:
         return tuple(reversed(doors))
 
 
-def draw_floor_plan(rng: np.random.Generator) -> FloorPlan:
-    """Draw a flat: three rooms on each side of the hall, in random order and size, each with a door to the hall."""
+def draw_floor_plan(rng: np.random.Generator, *, access_points: Sequence[str] = ACCESS_POINTS) -> FloorPlan:
+    """Draw a flat: three rooms on each side of the hall, in random order and size, each with a door to the hall.
+
+    Args: access_points, the rooms that have one; where they stand is drawn last, so all else does not depend on them.
+    """
     width = rng.uniform(9.0, 12.0)
     south, hall, north = rng.uniform(3.0, 4.2), rng.uniform(1.2, 1.8), rng.uniform(3.0, 4.2)
     order = rng.permutation([name for name in ROOMS if name != HALL]).tolist()
@@ -184,7 +189,7 @@ def draw_floor_plan(rng: np.random.Generator) -> FloorPlan:
         walls=_walls(rows, doors, rng),
         doors=tuple(doors),
         spots=tuple(_spots(room, rng) for room in rooms),
-        access_points=np.array([_near_wall(rooms[ROOMS.index(name)], rng) for name in ACCESS_POINTS]),
+        access_points=np.array([_near_wall(rooms[ROOMS.index(name)], rng) for name in access_points]),
     )
 
 

@@ -7,6 +7,7 @@ samples, which leaves a gap, as in SPHERE's logs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,9 +26,9 @@ from smidgen.data.channel import (
 from smidgen.data.floorplan import ACCESS_POINTS, ROOMS, FloorPlan, draw_floor_plan
 from smidgen.data.recording import RSSI_RANGE_DBM, Recording
 from smidgen.data.samples import count_gaps
-from smidgen.data.walker import Person, Walk, draw_person, walk
+from smidgen.data.walker import Person, Walk, draw_person, guided_walk, walk
 from smidgen.data.wrist import acceleration_g, travelled_m
-from smidgen.errors import ConfigError
+from smidgen.errors import ConfigError, nearest
 
 SAMPLE_S = 0.05
 CLOCK_DRIFT = 1e-3
@@ -49,6 +50,7 @@ class Home:
     """A flat and its radio channel; everything in it is fixed by the seed."""
 
     seed: int
+    access_points: tuple[str, ...]  # named by the rooms they stand in
     plan: FloorPlan
     channel: ChannelConfig
     shadowing: ShadowField
@@ -59,12 +61,32 @@ class Home:
         The same home, seed and duration give the same bytes. Raises ConfigError for a negative seed or a duration
         outside 10 s to LONGEST_S.
         """
+        rng = self._stream(seed, duration_s, 1)
+        person = draw_person(rng)
+        path = walk(self.plan, person, duration_s, rng)
+        return self._recorded(f"{seed}", seed, person, path, duration_s, rng)
+
+    def calibrate(self, seed: int, duration_s: float = 600.0) -> Recording:
+        """Return a calibration walk: a person who visits all rooms in turn, as long in each, to label fingerprints.
+
+        The same home, seed and duration give the same bytes. Raises ConfigError as `record`.
+        """
+        rng = self._stream(seed, duration_s, 2)
+        person = draw_person(rng)
+        path = guided_walk(self.plan, person, duration_s, rng)
+        return self._recorded(f"calibration-{seed}", seed, person, path, duration_s, rng)
+
+    def _stream(self, seed: int, duration_s: float, stream: int) -> np.random.Generator:
+        """Return random numbers apart from the home's own; raises ConfigError for what cannot be recorded."""
         _check_seed("seed", seed)
         if not 10.0 <= duration_s <= LONGEST_S:
             raise ConfigError(f"duration_s must lie between 10 and {LONGEST_S:.0f} s, got {duration_s}")
-        rng = np.random.default_rng([self.seed, seed, 1])  # 1: a stream apart from the home's own
-        person = draw_person(rng)
-        path = walk(self.plan, person, duration_s, rng)
+        return np.random.default_rng([self.seed, seed, stream])
+
+    def _recorded(
+        self, name: str, seed: int, person: Person, path: Walk, duration_s: float, rng: np.random.Generator
+    ) -> Recording:
+        """Return what the tag and the access points write down of a walk."""
         packet_s = _advertising_times(duration_s, rng)
         rssi = _received(self, person, path, packet_s, rng)
         time_s = _sample_times(float(packet_s[-1]), rng)
@@ -73,7 +95,7 @@ class Home:
         acceleration = acceleration_g(path, person, time_s, rng)
         time_s = np.round(time_s, 6)
         return Recording(
-            name=f"simulated/home-{self.seed}/{seed}",
+            name=f"simulated/home-{self.seed}/{name}",
             home=f"simulated/home-{self.seed}",
             subject=f"person-{seed}",
             time_s=time_s[arrived],
@@ -81,8 +103,8 @@ class Home:
             acceleration_g=acceleration[arrived],
             room=self.plan.room_at(path.position(time_s[arrived])),
             rooms=ROOMS,
-            access_points=ACCESS_POINTS,
-            present=(True,) * len(ACCESS_POINTS),
+            access_points=self.access_points,
+            present=(True,) * len(self.access_points),
             counts={
                 "rows": len(arrived),
                 "rows_lost_on_air": len(time_s) - len(arrived),
@@ -91,17 +113,29 @@ class Home:
         )
 
 
-def simulate_home(seed: int, *, channel: ChannelConfig | None = None) -> Home:
-    """Return the home drawn by `seed`: floor plan, access points, shadowing. Raises ConfigError for a negative seed."""
+def simulate_home(
+    seed: int, *, channel: ChannelConfig | None = None, access_points: Sequence[str] = ACCESS_POINTS
+) -> Home:
+    """Return the home drawn by `seed`: floor plan, access points, shadowing.
+
+    Args: access_points, the rooms that have one, in the order in which recordings list them.
+    Raises ConfigError for a negative seed, or access points that are not at least one room of ROOMS, each once.
+    """
     _check_seed("home seed", seed)
+    for name in access_points:
+        if name not in ROOMS:
+            raise ConfigError(f"an access point stands in a room, and {name!r} is none; {nearest(name, ROOMS)}")
+    if not access_points or len(set(access_points)) != len(access_points):
+        raise ConfigError(f"a home needs at least one access point, and one a room at most; got {tuple(access_points)}")
     channel = channel or ChannelConfig()
     rng = np.random.default_rng(seed)
     return Home(
         seed=seed,
-        plan=draw_floor_plan(rng),
+        access_points=tuple(access_points),
+        plan=draw_floor_plan(rng, access_points=access_points),
         channel=channel,
         shadowing=draw_shadow_field(
-            len(ACCESS_POINTS), std_db=channel.shadowing_std_db, reach_m=channel.shadowing_reach_m, rng=rng
+            len(access_points), std_db=channel.shadowing_std_db, reach_m=channel.shadowing_reach_m, rng=rng
         ),
     )
 
@@ -113,7 +147,7 @@ def _received(
     channel, plan = home.channel, home.plan
     position = path.position(packet_s)
     change = draw_shadow_field(
-        len(ACCESS_POINTS), std_db=channel.change_std_db, reach_m=channel.shadowing_reach_m, rng=rng
+        len(home.access_points), std_db=channel.change_std_db, reach_m=channel.shadowing_reach_m, rng=rng
     )
     k_db = channel.rician_k_db - channel.rician_k_per_wall_db * walls_between(plan, position)
     level = (

@@ -28,6 +28,9 @@ SPOT_MEDIAN_S = 30.0
 """How long the person stays at one spot before changing to another in the same room."""
 ATTRACTION = {"bathroom": 2.0, "bedroom": 2.0, HALL: 1.0, "kitchen": 3.0, "living": 3.0, "study": 2.0, "toilet": 1.5}
 """Relative chance of a room to be the next, times the number of visits elsewhere since the last one there."""
+GUIDED_STAY_S = 30.0
+"""On a calibration walk, about how long a stay in a room lasts before the next room's turn comes."""
+GUIDED_SPOT_S = 5.0
 SPOT_SPREAD_M = 0.25
 DOOR_APPROACH_M = 0.35
 """Doors are walked through squarely, from this far before to this far behind."""
@@ -107,6 +110,38 @@ def walk(plan: FloorPlan, person: Person, duration_s: float, rng: np.random.Gene
     return path.finish()
 
 
+def guided_walk(plan: FloorPlan, person: Person, duration_s: float, rng: np.random.Generator) -> Walk:
+    """Return a calibration walk: every room in turn, always on to the nearest not yet visited, then the next round.
+
+    Rooms get equal shares of the time, the way to them included; the hall is what lies on the way. Within a room the
+    person changes place all the time.
+    """
+    path = _Path()
+    to_visit = [index for index, name in enumerate(ROOMS) if name != HALL]
+    rounds = max(1, round(duration_s / (len(to_visit) * GUIDED_STAY_S)))
+    room = ROOMS.index("living")
+    spot = _scattered(_choose(plan.spots[room], rng), plan, room, rng)
+    visits = 0
+    for _ in range(rounds):
+        unvisited = set(to_visit)
+        while unvisited:
+            room_next = min(unvisited, key=lambda other: _apart(plan, room, other))
+            unvisited.remove(room_next)
+            spot_next = _scattered(_choose(plan.spots[room_next], rng), plan, room_next, rng)
+            stops = [(spot.x, spot.y), *_way(plan, room, room_next), (spot_next.x, spot_next.y)]
+            for a, b in pairwise(stops):
+                path.go(a, b, person.speed_mps)
+            room, spot = room_next, spot_next
+            visits += 1
+            leaves_s = duration_s * visits / (rounds * len(to_visit))
+            while path.time_s < leaves_s - 1e-9:
+                path.stay(spot, min(GUIDED_SPOT_S, leaves_s - path.time_s))
+                spot_next = _scattered(_choose(plan.spots[room], rng), plan, room, rng)
+                path.go((spot.x, spot.y), (spot_next.x, spot_next.y), person.speed_mps)
+                spot = spot_next
+    return path.finish()
+
+
 class _Path:
     """Legs as they are added, one after the other."""
 
@@ -139,6 +174,12 @@ class _Path:
             activity=np.array(activity, dtype=np.int8),
             duration_s=self.time_s,
         )
+
+
+def _apart(plan: FloorPlan, room: int, other: int) -> float:
+    """Return the distance between the centres of two rooms in metres."""
+    a, b = plan.rooms[room].centre, plan.rooms[other].centre
+    return float(np.hypot(a[0] - b[0], a[1] - b[1]))
 
 
 def _choose(spots: tuple[Spot, ...], rng: np.random.Generator) -> Spot:

@@ -1,5 +1,6 @@
 """Networks as in the papers, built so that torch.export sees few and whole ops."""
 
+from smidgen.models.access_point_encoder import AccessPointEncoder, AccessPointEncoderConfig
 from smidgen.models.attention import CausalSelfAttention
 from smidgen.models.classifier import MODEL_NAMES, ClassifierConfig, LastStep, RoomClassifier, build_model
 from smidgen.models.confident import ConfidentRooms
@@ -30,6 +31,8 @@ __all__ = [
     "MDCSACRF",
     "MODEL_NAMES",
     "NOT_HEARD_DBM",
+    "AccessPointEncoder",
+    "AccessPointEncoderConfig",
     "BidirectionalGRUEncoder",
     "CausalSelfAttention",
     "ClassifierConfig",

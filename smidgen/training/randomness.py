@@ -16,6 +16,7 @@ class Stream(IntEnum):
     AUGMENTATION = 1  # index: training step
     PROJECTION = 2  # of a student's features to its teacher's; index: 0
     DROPOUT = 2  # index: training step
+    EPISODE = 3  # index: episode
 
 
 def generator(*, seed: int, stream: Stream, index: int, device: torch.device | str = "cpu") -> torch.Generator:

@@ -33,7 +33,7 @@ def fit(
     Args: batches, of one epoch; scoring, what is scored after each epoch for the logs; best, where the scores also
     decide when to stop and which weights stay.
     """
-    with _quiet(), _one_thread():
+    with _quiet(), one_thread():
         scores = _fit(module, batches, scoring, run_folder, progress=progress, accelerator=accelerator, best=best)
     save_result(run_folder, scores)
     save_model(module.model, run_folder)  # last: its presence says that the run is complete
@@ -77,7 +77,7 @@ def _fit(
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Train on one thread: models this small gain nothing from more, and two runs can go side by side."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -89,3 +89,33 @@ def test_a_negative_seed_is_refused():
         simulate_home(-1)
     with pytest.raises(ConfigError, match=r"^seed must be 0 or more, got -2"):
         simulate_home(0).record(-2, 60.0)
+
+
+def test_a_calibration_walk_visits_every_room_in_two_minutes_and_shares_the_time():
+    """No room is left out; over ten minutes each but the hall, which is only passed, has its tenth at least."""
+    for seed in range(4):
+        home = simulate_home(seed)
+        short, long = (np.bincount(home.calibrate(0, s).room, minlength=len(ROOMS)) for s in (120.0, 600.0))
+        assert (short > 0).all()
+        share = np.delete(long, ROOMS.index("hall")) / long.sum()
+        assert share.min() > 0.08
+        assert share.max() < 0.25
+
+
+def test_access_points_stand_where_they_are_asked_for():
+    """Any rooms, in any order; the flat, and the level by distance of one that stays, are those of the usual home."""
+    usual, other = simulate_home(3), simulate_home(3, access_points=("bedroom", "toilet"))
+    assert other.calibrate(0, 60.0).access_points == ("bedroom", "toilet")
+    assert usual.plan.rooms == other.plan.rooms
+    np.testing.assert_array_equal(usual.plan.access_points[0], other.plan.access_points[0])
+    assert other.plan.room_at(other.plan.access_points).tolist() == [ROOMS.index("bedroom"), ROOMS.index("toilet")]
+
+
+@pytest.mark.parametrize(
+    ("access_points", "message"),
+    [(("kitchn",), "did you mean 'kitchen'"), ((), "at least one access point"), (("hall", "hall"), "one a room")],
+)
+def test_access_points_without_a_room_of_their_own_are_refused(access_points, message):
+    """A mistyped room, none at all, two in one room."""
+    with pytest.raises(ConfigError, match=message):
+        simulate_home(0, access_points=access_points)
