@@ -55,7 +55,7 @@ def test_the_recipe_shown_can_be_read(tmp_path):
 def test_the_inputs_shown_are_those_of_the_sensors():
     """The page declares what the demo declares."""
     names: dict[str, dict[str, Input]] = {}
-    exec(block(COMPILING, "python"), names)
+    exec(block(COMPILING, "python", "from smidgen import Input"), names)
     assert names["inputs"] == SENSOR_INPUTS
 
 
