@@ -22,6 +22,9 @@ def localise(
         str | None, typer.Option(help="Names of contestants, with commas between; all by default.")
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="One held-out part and one seed: below 15 minutes.")] = False,
+    records: Annotated[
+        Path, typer.Option(help="Folder of the records of other benchmarks, which the page shows too.")
+    ] = Path("results"),
     as_json: Json = False,
 ) -> None:
     """Train, compile and prove every way to find rooms; print the leaderboard, write page and firmware."""
@@ -42,7 +45,7 @@ def localise(
         command=command,
     )
     document = run_study(config)
-    page = write_study(out)
+    page = write_study(out, records=records)
     if as_json:
         print_json(document["entries"])
     else:

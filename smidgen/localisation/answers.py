@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from smidgen.data import Recording
 from smidgen.decoding import EvidenceConfig
 from smidgen.localisation.stretches import Stretch
+from smidgen.records import Measurement
 
 Probabilities = NDArray[np.float64]
 
@@ -45,6 +46,7 @@ class Costs:
     ram_bytes: int
     flash_bytes: int
     instructions: int  # of all steps of one decision
+    cycles_estimate: int | None  # of the same; None for a core without a cycle model
     mismatched_bytes: int
     n_compared: int  # answers that ran both in the reference and in C
     n_emulated: int  # frames or windows that ran on the emulated core
@@ -88,7 +90,20 @@ def softmax(logits: NDArray[Any]) -> Probabilities:
     return probabilities
 
 
-def counted(instructions: int | None) -> int:
-    """Return instructions of a core that counts them, as the emulated ones do on which students are measured."""
-    assert instructions is not None
-    return instructions
+def costs_of(
+    measured: Measurement, other_steps: Sequence[int | None], *, mismatched_bytes: int, n_compared: int, n_emulated: int
+) -> Costs:
+    """Return the costs of a decision: its dearest step, as it was measured, and its other steps' instructions."""
+    dearest, others = measured.instructions, [each for each in other_steps if each is not None]
+    assert dearest is not None  # students are measured on emulated cores, which count
+    assert len(others) == len(other_steps)
+    cycles = measured.cycles_estimate
+    return Costs(
+        ram_bytes=measured.ram_bytes,
+        flash_bytes=measured.flash_bytes,
+        instructions=dearest + sum(others),
+        cycles_estimate=None if cycles is None else round(cycles * (dearest + sum(others)) / dearest),
+        mismatched_bytes=mismatched_bytes,
+        n_compared=n_compared,
+        n_emulated=n_emulated,
+    )

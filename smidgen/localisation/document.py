@@ -17,6 +17,7 @@ from smidgen.localisation.job import StudyResult
 from smidgen.localisation.scoring import Row
 from smidgen.pooling import Pool
 from smidgen.records import LocalisationRecord
+from smidgen.targets import WearConfig, estimate_wear_energy, find_target
 from smidgen.training.metrics import confusion_matrix
 
 NEAR_S = 4.0
@@ -24,6 +25,9 @@ NEAR_S = 4.0
 
 LONGEST_GAP = 3
 """Decisions further apart than this are not neighbours: what lies between them is not known."""
+
+BOARD = "nrf52840"
+"""For which energy is estimated: a common wearable's, with published currents of core and radio."""
 
 Ranked = Sequence[tuple[Row, LocalisationRecord]]
 
@@ -47,8 +51,22 @@ def study_document(
         "entries": [{"name": row.name, **asdict(record), **_insight(row)} for row, record in rows],
         "confusion": [confusion for row, _ in shown for confusion in _confusions(row)],
         "timeline": _timeline([row for row, _ in shown]),
+        "energy": _energy(rows),
         "delivered": None if delivered is None else asdict(delivered),
     }
+
+
+def _energy(rows: Ranked) -> list[dict[str, Any]]:
+    """Return what an hour of wear takes with the best program, part by part; nothing where nothing is compiled."""
+    whole = [(row, record) for row, record in rows if row.protocol == "whole" and record.ram_bytes is not None]
+    if not whole:
+        return []
+    best, _ = max(whole, key=lambda pair: pair[1].macro_f1_8)
+    cycles = max(program.cycles_estimate or 1 for program in best.programs())
+    wear = WearConfig(cycles_per_decision=cycles, decision_s=HOP_S)
+    names = ("board", "arrangement", "part", "mj_per_hour_low", "mj_per_hour_high")
+    parts = estimate_wear_energy(find_target(BOARD), wear).records()
+    return [{name: part[name] for name in names} for part in parts]
 
 
 def _shown(rows: Ranked) -> Ranked:

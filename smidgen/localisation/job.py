@@ -59,6 +59,7 @@ class Program:
     ram_bytes: int | None = None
     flash_bytes: int | None = None
     instructions: int | None = None
+    cycles_estimate: int | None = None
     mismatched_bytes: int | None = None
     n_compared: int = 0
     n_emulated: int = 0

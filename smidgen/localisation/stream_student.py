@@ -22,7 +22,7 @@ from smidgen.decoding import EvidenceConfig
 from smidgen.evaluation import SENSOR_INPUTS
 from smidgen.experiment import calibration_windows
 from smidgen.jobs import alone_in
-from smidgen.localisation.answers import Costs, Probabilities, counted, softmax
+from smidgen.localisation.answers import Costs, Probabilities, costs_of, softmax
 from smidgen.localisation.decodings import DECODINGS, OFF, transitions_of
 from smidgen.localisation.fold import Fold, learned_prior
 from smidgen.localisation.hearing import all_of, first_of, heard_frames
@@ -152,11 +152,9 @@ class StreamProgram:
         """Prove steps against windows and C against steps, over whole recordings; one begins on the emulated core."""
         parts = [heard_frames(self._fold, recording, all_of(recording)) for recording in recordings]
         report = self._firmware.check(parts, emulate=_EMULATED_FRAMES)
-        measured, steps = self._firmware.measurement, self._fold.steps_per_hop
-        return Costs(
-            ram_bytes=measured.ram_bytes,
-            flash_bytes=measured.flash_bytes,
-            instructions=counted(measured.instructions) + (steps - 1) * counted(self._cheapest_other_step),
+        return costs_of(
+            self._firmware.measurement,
+            [self._other_step] * (self._fold.steps_per_hop - 1),
             mismatched_bytes=report.mismatched_bytes,
             n_compared=report.n_frames,
             n_emulated=report.n_emulated,
@@ -167,8 +165,8 @@ class StreamProgram:
         return self._firmware.save(folder)
 
     @property
-    def _cheapest_other_step(self) -> int | None:
-        """Instructions of the steps of a decision beside its dearest: those without an answer do not decode."""
+    def _other_step(self) -> int | None:
+        """Instructions of a step beside the dearest of a decision: one without an answer does not decode."""
         measured = self._firmware.measurement
         answers_each_frame = self._firmware.graph.output_clock.stride == 1
         return measured.instructions if answers_each_frame else measured.instructions_min

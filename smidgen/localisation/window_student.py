@@ -21,7 +21,7 @@ from smidgen.errors import ConfigError
 from smidgen.evaluation import SENSOR_INPUTS
 from smidgen.experiment import CALIBRATION_WINDOWS
 from smidgen.firmware import Firmware
-from smidgen.localisation.answers import Costs, Probabilities, counted, softmax
+from smidgen.localisation.answers import Costs, Probabilities, costs_of, softmax
 from smidgen.localisation.decodings import OFF
 from smidgen.localisation.fold import Fold, learned_prior
 from smidgen.localisation.hearing import all_of, first_of, heard_frames, heard_windows
@@ -118,10 +118,9 @@ class WindowProgram:
         first = tuple(x[:, :frames] for x in heard_frames(self._fold, recordings[0], all_of(recordings[0])))
         ring = self._hopping.check(first, lengths=[length, frames], emulate=frames)
         measured = self._hopping.measurement
-        return Costs(
-            ram_bytes=measured.ram_bytes,
-            flash_bytes=measured.flash_bytes,
-            instructions=counted(measured.instructions) + (steps - 1) * counted(measured.instructions_min),
+        return costs_of(
+            measured,
+            [measured.instructions_min] * (steps - 1),
             mismatched_bytes=report.mismatched_bytes + ring.mismatched_bytes,
             n_compared=report.n_windows,
             n_emulated=report.n_emulated,

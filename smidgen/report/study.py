@@ -11,6 +11,7 @@ from typing import TypeVar
 from smidgen.errors import DataError
 from smidgen.records import LocalisationRecord
 from smidgen.report.document import Confusion, Timeline
+from smidgen.report.energy_bars import EnergyPart
 from smidgen.typed_json import from_json
 from smidgen.whole_file import write_whole
 
@@ -65,6 +66,7 @@ class Study:
     entries: tuple[Entry, ...]
     confusion: tuple[Confusion, ...] = ()
     timeline: Timeline | None = None
+    energy: tuple[EnergyPart, ...] = ()  # of the best program, for an hour of wear
     delivered: DeliveredFirmware | None = None
 
     def __post_init__(self) -> None:

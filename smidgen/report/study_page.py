@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from smidgen.report.companions import Grid, read_companions
 from smidgen.report.confusion import ConfusionFigure, draw_confusion
 from smidgen.report.document import Confusion
+from smidgen.report.energy_bars import draw_energy
 from smidgen.report.formatting import NOTHING, count, number_word, percent, score
 from smidgen.report.page import read_document, template
 from smidgen.report.scatter import compiled_entries, draw_scatters
@@ -40,25 +42,26 @@ class ErrorBar:
     dwell_width: float
 
 
-def write_study(run_folder: Path) -> Path:
+def write_study(run_folder: Path, *, records: Path | None = None) -> Path:
     """Draw `localisation.json` of a run folder as a page beside it, and return the page's path.
 
+    Args: records, a folder with those of other benchmarks (disturbances, calibration), which the page shows too.
     Raises:
         DataError: the document is missing, is not JSON, or an entry in it does not fit.
     """
     source = run_folder / STUDY_FILE
     study = Study.from_mapping(read_document(source, written_by="smidgen localise"), source=str(source))
     page = run_folder / STUDY_PAGE_FILE
-    write_whole(page, _render(study).encode())
+    write_whole(page, _render(study, read_companions(records, study.data)).encode())
     return page
 
 
 def render_study(mapping: Mapping[str, object]) -> str:
     """Return the page of a study. Equal studies give equal bytes; DataError where an entry does not fit."""
-    return _render(Study.from_mapping(mapping))
+    return _render(Study.from_mapping(mapping), ())
 
 
-def _render(study: Study) -> str:
+def _render(study: Study, companions: Sequence[Grid]) -> str:
     shown = headline(study.entries)
     return template(STUDY_PAGE_FILE).render(
         study=study,
@@ -76,6 +79,8 @@ def _render(study: Study) -> str:
         transition_share=percent(shown[0].transition_share),
         scatters=draw_scatters(study),
         programs=compiled_entries(study),
+        energy=draw_energy(study.energy),
+        companions=companions,
         timeline=None if study.timeline is None else draw_timeline(study.timeline),
         confusions=_confusions(study.confusion),
     )

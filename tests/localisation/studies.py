@@ -9,7 +9,7 @@ from smidgen.localisation.job import Program, StudyJob, StudyResult
 ROOMS = ("hall", "kitchen", "study")
 PROGRAM = Program(
     recipe="int8", decoding="off", parameters=100, ram_bytes=700, flash_bytes=12_000, instructions=30_000,
-    mismatched_bytes=0, n_compared=60, n_emulated=20,
+    cycles_estimate=36_000, mismatched_bytes=0, n_compared=60, n_emulated=20,
 )  # fmt: skip
 
 
