@@ -12,6 +12,8 @@ import smidgen
 from smidgen.errors import CheckpointError
 from smidgen.models import (
     MDCSACRF,
+    AccessPointEncoder,
+    AccessPointEncoderConfig,
     BidirectionalGRUEncoder,
     DecodedClassifier,
     DecoderConfig,
@@ -81,6 +83,9 @@ MODELS: dict[str, tuple[Callable[[], PretrainedModel], tuple[torch.Tensor, ...]]
         (FEATURES[..., :2], FEATURES[..., 2:3]),
     ),
     "BidirectionalGRUEncoder": (lambda: BidirectionalGRUEncoder(GRUConfig(d_input=4, d_model=8)), (FEATURES,)),
+    "AccessPointEncoder": (
+        lambda: AccessPointEncoder(AccessPointEncoderConfig(n_motion=1)), (FEATURES[..., :2], FEATURES[..., 2:3])
+    ),
     "RoomDecoder": (lambda: RoomDecoder(DecoderConfig(n_rooms=4, delay=1)), (FEATURES,)),
     "DecodedClassifier": (decoded_classifier, (FEATURES[..., :2], FEATURES[..., 2:3])),
     "RoomClassifier": (room_classifier, (FEATURES[..., :2], FEATURES[..., 2:3])),
