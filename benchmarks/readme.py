@@ -24,6 +24,7 @@ from benchmarks.decoding_table import decoder_table, decoding_table
 from benchmarks.foreign_table import breadth, foreign_table, streamed_table
 from benchmarks.kernel_table import arenas, kernel_table, keyword_table
 from benchmarks.modules import module_table
+from benchmarks.shift_table import shift_table
 from smidgen.errors import DataError, SmidgenError
 from smidgen.lowering import operator_table
 from smidgen.lowering.supported import PRECISIONS
@@ -175,6 +176,7 @@ def parts_of(page: str) -> Parts:
         "streamed": lambda: streamed_table(ROOT),
         "decodings": lambda: decoding_table(ROOT),
         "decoder": lambda: decoder_table(ROOT),
+        "shift": lambda: shift_table(ROOT),
         "energy": lambda: energy_table(ROOT),
         "disturbed": lambda: robustness_table(ROOT, "sphere"),
         "disturbed_simulated": lambda: robustness_table(ROOT, "simulated"),

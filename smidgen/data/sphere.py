@@ -22,10 +22,14 @@ from numpy.typing import NDArray
 from smidgen.data.csv_table import read_table, read_text
 from smidgen.data.recording import UNLABELLED, Recording, not_on_map
 from smidgen.data.samples import ACCELERATION, read_samples
+from smidgen.data.splits import Split
 from smidgen.errors import DataError
 
 FOLDER = "sphere_challenge"
 ACCESS_POINTS = ("Kitchen", "Lounge", "Upstairs", "Study")
+EARLY = ("00001", "00002", "00003", "00004")
+LATE = ("00007", "00008", "00009")
+"""Sequences before the Lounge's access point went and the Study's came, and after."""
 VISIT_COLUMNS = ("start", "end", "name", "index")
 
 END_TOLERANCE_S = 5.0
@@ -39,6 +43,24 @@ def load_sphere(root: Path | str) -> list[Recording]:
     Raises DataError with file, line, what was expected and what to do, for the first thing that is wrong.
     """
     return [load_sequence(folder) for folder in sequence_folders(root)]
+
+
+def sensor_shift(recordings: Sequence[Recording]) -> tuple[Split[Recording], Split[Recording]]:
+    """Return the labelled sequences parted by when an access point was replaced: early to late, and the reverse.
+
+    Sequences 1 to 4 hear Kitchen, Lounge and Upstairs, 7 to 9 Kitchen, Upstairs and Study; 6, which lacks both, belongs
+    to neither. Raises DataError where one side is missing.
+    """
+    early, late = (
+        tuple(recording for recording in recordings if recording.name.rsplit("/", 1)[-1] in numbers)
+        for numbers in (EARLY, LATE)
+    )
+    if not early or not late:
+        raise DataError(
+            f"the sensor shift parts sequences {EARLY[0]} to {EARLY[-1]} from {LATE[0]} to {LATE[-1]}; given were "
+            f"{', '.join(recording.name for recording in recordings) or 'none'}"
+        )
+    return Split(name="early to late", train=early, test=late), Split(name="late to early", train=late, test=early)
 
 
 def sequence_folders(root: Path | str) -> list[Path]:

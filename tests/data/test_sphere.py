@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from recordings import every, make_recording
 
 from smidgen.data import UNLABELLED, decide
-from smidgen.data.sphere import load_sphere
+from smidgen.data.sphere import load_sphere, sensor_shift
 from smidgen.errors import DataError
 
 ROOMS = ["hall", "kitchen", "living"]
@@ -90,6 +91,18 @@ def test_odd_rows_are_counted(sequence):
         "gaps": 1,
     }.items():
         assert expected == recording.counts[key]
+
+
+def test_the_sensor_shift_parts_early_from_late():
+    """1 to 4 against 7 to 9 and the reverse; 6 is on neither side; a missing side is told."""
+    recordings = [make_recording(every(1.0, 10.0), name=f"sphere/0000{number}") for number in (1, 2, 6, 7, 9)]
+    forward, backward = sensor_shift(recordings)
+    assert [recording.name[-1] for recording in forward.train] == ["1", "2"]
+    assert [recording.name[-1] for recording in forward.test] == ["7", "9"]
+    assert (forward.name, backward.name) == ("early to late", "late to early")
+    assert (backward.train, backward.test) == (forward.test, forward.train)
+    with pytest.raises(DataError, match="parts sequences 00001 to 00004 from 00007 to 00009; given were sphere/00001"):
+        sensor_shift(recordings[:3])
 
 
 def test_missing_folder(tmp_path):
