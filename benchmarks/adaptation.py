@@ -2,8 +2,9 @@
 
 An encoder learns from simulated homes with three to seven access points; other homes are then walked through for some
 minutes and lived in. Compared on the very same minutes: fingerprints with k-nearest neighbours and with extra trees,
-the preset's GRU from scratch, rooms placed without training, and rooms placed and trained on. With --root also SPHERE:
-the first minutes of one sequence against other sequences with the same access points. Runs continue where they stopped.
+the preset's GRU from scratch, rooms placed without training, and rooms placed and trained on. With --root also SPHERE,
+where nobody walked to calibrate: as many minutes of one sequence, equal shares of each room it visits, stand for a
+walk, and other sequences with the same access points are asked. Runs continue where they stopped.
 """
 
 import argparse
@@ -39,6 +40,7 @@ METHODS = ("k-nearest-neighbours", "extra-trees-on-4-windows", "scratch", "place
 PRETRAINING_HOMES = range(100, 132)
 CHOICE_HOMES = range(200, 204)
 TEST_HOMES = range(300, 304)
+SPHERE_METHODS = ("k-nearest-neighbours", "extra-trees-on-4-windows", "placed")
 SPHERE_SAME = ("sphere/00001", "sphere/00002", "sphere/00003", "sphere/00004")
 """Sequences that share their access points."""
 
@@ -96,28 +98,34 @@ def _simulated(encoder: AccessPointEncoder, homes: Sequence[int]) -> Iterator[di
         home = simulate_home(seed)
         living = home.record(1)
         for minutes in MINUTES:
-            yield from _compared(encoder, home.calibrate(0, 60.0 * minutes), [living], minutes, f"simulated-{seed}")
+            walk = home.calibrate(0, 60.0 * minutes)
+            yield from _compared(encoder, walk, [living], minutes, f"simulated-{seed}", METHODS)
 
 
 def _sphere(encoder: AccessPointEncoder, root: Path) -> Iterator[dict[str, Any]]:
-    """Yield a record for each sequence that is walked for its first minutes, method and number of minutes."""
+    """Yield a record for each sequence that stands for a walk, method that trains no network, and number of minutes."""
     sequences = {recording.name: recording for recording in load_sphere(root)}
     for name in SPHERE_SAME:
         others = [sequences[other] for other in SPHERE_SAME if other != name]
         for minutes in MINUTES:
-            yield from _compared(encoder, sequences[name], others, minutes, name.replace("/", "-"))
+            walk = sequences[name]
+            yield from _compared(encoder, walk, others, minutes, name.replace("/", "-"), SPHERE_METHODS)
 
 
 def _compared(
-    encoder: AccessPointEncoder, walk: Recording, living: Sequence[Recording], minutes: int, home: str
+    encoder: AccessPointEncoder,
+    walk: Recording,
+    living: Sequence[Recording],
+    minutes: int,
+    home: str,
+    methods: Sequence[str],
 ) -> Iterator[dict[str, Any]]:
-    frames = to_frames(walk, step_s=_PRESET.step_s)
-    calibration = calibration_windows(frames, length=_PRESET.length, minutes=minutes)
-    asked = concatenate(
-        [make_windows(to_frames(each, step_s=_PRESET.step_s), length=_PRESET.length) for each in living]
-    )
+    whole = calibration_windows(to_frames(walk, step_s=_PRESET.step_s), length=_PRESET.length)
+    calibration = whole[shared_out(whole.label, 60.0 * minutes / _PRESET.step_s)]
+    lived = (to_frames(each, step_s=_PRESET.step_s) for each in living)
+    asked = concatenate([make_windows(each, length=_PRESET.length) for each in lived])
     visited = np.unique(calibration.label)
-    for method in METHODS:
+    for method in methods:
         folder = RUNS / f"{home}-{minutes}-{method}"
         if method in BASELINES:
             answers = _fingerprints(method, walk, living, minutes)
@@ -138,6 +146,15 @@ def _compared(
             "command": "python -m benchmarks.adaptation",
             "versions": " ".join(f"{tool} {version(tool)}" for tool in _TOOLS),
         }
+
+
+def shared_out(label: NDArray[np.integer[Any]], n: float) -> NDArray[np.intp]:
+    """Return the first rows of each room, in equal shares of `n` over the rooms there are; all of a shorter walk."""
+    if len(label) <= n:
+        return np.arange(len(label))
+    rooms = np.unique(label)
+    share = max(1, round(n / len(rooms)))
+    return np.sort(np.concatenate([np.flatnonzero(label == room)[:share] for room in rooms]))
 
 
 def _network(method: str, encoder: AccessPointEncoder, calibration: Windows, folder: Path) -> RoomClassifier:
@@ -161,9 +178,9 @@ def _network(method: str, encoder: AccessPointEncoder, calibration: Windows, fol
 def _fingerprints(method: str, walk: Recording, living: Sequence[Recording], minutes: int) -> NDArray[np.integer[Any]]:
     """Return what a classical model answers that learnt the decisions of the walk's first minutes."""
     baseline = BASELINES[method]
-    decisions = decide(walk, hop_s=_HOP_S)
-    early = decisions.time_s <= 60.0 * minutes
-    model = baseline.make_model(0).fit(baseline.features(walk, hop_s=_HOP_S)[early], decisions.label[early])
+    label = decide(walk, hop_s=_HOP_S).label
+    chosen = shared_out(label, 60.0 * minutes / _HOP_S)
+    model = baseline.make_model(0).fit(baseline.features(walk, hop_s=_HOP_S)[chosen], label[chosen])
     features = np.concatenate([baseline.features(each, hop_s=_HOP_S) for each in living])
     answers: NDArray[np.integer[Any]] = model.predict(features)
     return answers

@@ -102,3 +102,27 @@ def test_energies_are_spans_by_board_and_arrangement():
     assert {row["board"] for row in rows} == set(RADIO_CURRENTS)
     assert {row["arrangement"] for row in rows if row["part"] == "total"} == set(ARRANGEMENTS)
     assert all(row["is_estimate"] and 0 < row["mj_per_hour_low"] <= row["mj_per_hour_high"] for row in rows)
+
+
+# ---- new homes -------------------------------------------------------------------------------------------------------
+
+
+def test_rooms_placed_by_other_homes_are_found_sooner_than_fingerprints():
+    """Mean accuracy over simulated homes: above k-nearest neighbours and a network from scratch at every minute."""
+    rows = [row for row in records("adaptation.json") if row["data"] == "simulated"]
+    by_method = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        by_method[row["method"]][row["minutes"]].append(row["accuracy"])
+    for minutes, placed in by_method["placed"].items():
+        for other in ("k-nearest-neighbours", "scratch"):
+            assert sum(placed) > sum(by_method[other][minutes]) + 0.05 * len(placed)
+
+
+def test_more_minutes_of_a_walk_never_cost_accuracy():
+    """Of rooms placed, on average over homes."""
+    rows = [row for row in records("adaptation.json") if (row["data"], row["method"]) == ("simulated", "placed")]
+    by_minutes = defaultdict(list)
+    for row in rows:
+        by_minutes[row["minutes"]].append(row["accuracy"])
+    means = [sum(by_minutes[minutes]) for minutes in sorted(by_minutes)]
+    assert sorted(means) == means
