@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 import smidgen
+from smidgen.compression import Recipe
 from smidgen.firmware import Firmware
 from smidgen.models import KeywordConfig, KeywordSpotter
 from smidgen.targets import find_target
@@ -24,7 +25,7 @@ def compile_keyword_program(recipe: str) -> Firmware:
     return firmware
 
 
-def compile_spotter(model: KeywordSpotter, recipe: str, calibration: Tensor) -> Firmware:
+def compile_spotter(model: KeywordSpotter, recipe: str | Recipe, calibration: Tensor) -> Firmware:
     """Compile a spotter as it is deployed: features (b, T, F) in, logits out."""
     return smidgen.compile(
         model.eval(), calibration[:1], calibration=calibration, target=BOARD, recipe=recipe, name="keyword"

@@ -10,7 +10,7 @@ from smidgen.ir.ops import OP_SPECS
 from smidgen.passes.loop_memory import ALIGNMENT
 
 #: Outputs of more bytes than this are no local variables of the self-test, which keeps them in the arena instead.
-LARGEST_LOCAL_BYTES = 64
+LARGEST_LOCAL_BYTES = 32
 
 
 class Liveness:
