@@ -390,10 +390,11 @@ def test_wrong_use_is_a_smidgen_error_that_helps(attempt, message):
 
 
 def test_a_program_for_size_is_smaller_and_says_what_it_costs():
-    """The same answers from less than half the code; printing shows every choice, and which one this is."""
+    """The same answers from less than half the code of speed's; printing shows every choice, and which one this is."""
     small, balanced = compiled("mamba", "int8", optimize="size"), compiled("mamba", "int8")
     assert small.check(windows(20, seed=6)).mismatched_bytes == 0
-    assert small.measurement.code_bytes < balanced.measurement.code_bytes / 2
+    assert small.measurement.code_bytes < balanced.measurement.code_bytes
+    assert small.measurement.code_bytes < small.choices["speed"].code_bytes / 2
     assert small.measurement.instructions > balanced.measurement.instructions
     assert small.choices["balanced"] == balanced.measurement
     text = " ".join(str(small).split())
@@ -418,11 +419,12 @@ def test_a_choice_that_there_is_not_is_refused_at_once(make):
 
 
 def test_budgets_of_code_and_stack_of_the_room_programs():
-    """Made for size: a whole int8 Mamba classifier in 6 KB of code, a transformer in 8; stack of 256 B at most."""
+    """A whole int8 Mamba classifier in 6 KB of code, a transformer in 8, unless for speed; stack of 256 B at most."""
     for model, most in (("mamba", 6 * 1024), ("transformer", 8 * 1024)):
         for costs in compiled(model, "int8").choices.values():
             assert costs.stack_bytes <= 256
-        assert compiled(model, "int8").choices["size"].code_bytes <= most
+        for choice in ("balanced", "size"):
+            assert compiled(model, "int8").choices[choice].code_bytes <= most
 
 
 def test_budget_of_a_transformer_encoder():
@@ -434,9 +436,7 @@ def test_budget_of_a_transformer_encoder():
     target = replace(find_target("cortex-m4"), flash_bytes=128 * 1024)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        firmware = smidgen.compile(
-            encoder, x[:1], calibration=x, recipe="int8-pure", optimize="size", target=target, name="encoder"
-        )
+        firmware = smidgen.compile(encoder, x[:1], calibration=x, recipe="int8-pure", target=target, name="encoder")
     assert firmware.measurement.ram_bytes <= 24 * 1024
     assert firmware.measurement.stack_bytes <= 256
     assert firmware.measurement.code_bytes <= 8 * 1024
