@@ -358,7 +358,10 @@ def _on_targets() -> str:
 
 def _localisation(chosen: Callable[[Sequence[LocalisationRecord]], list[LocalisationRecord]]) -> str:
     """Return rows of the localisation study on SPHERE as a table, and what makes them again."""
-    records = [r for r in load_localisation(ROOT / LOCALISATION_RECORDS) if r.data == "sphere"]
+    path = ROOT / LOCALISATION_RECORDS
+    records = [r for r in load_localisation(path) if r.data == "sphere"] if path.exists() else []
+    if not records:
+        return f"`{path.relative_to(ROOT)}` holds no study on SPHERE; `make localisation` makes one."
     first = records[0]
     return (
         f"{localisation_markdown(chosen(records), ['study'])}\n\nMeasured by `{first.command}` with {first.versions}."

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from smidgen.report import load_localisation
 from smidgen.report.record_file import load_records
 from smidgen.targets import CORE_TARGETS
 
@@ -144,3 +145,55 @@ def test_decoding_reproduces_the_strong_baseline():
     (row,) = (row for row in rows if (row["model"], row["transitions"], row.get("method")) == asked)
     assert row["macro_f1"] == pytest.approx(0.905, abs=0.01)
     assert row["macro_f1_8"] == pytest.approx(0.895, abs=0.01)
+
+
+# ---- localisation ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def study():
+    """The stored study on SPHERE."""
+    path = RECORD.with_name("localisation.json")
+    if not path.exists():
+        pytest.skip(f"{path.name} is not stored; `make localisation` makes it in about 80 minutes")
+    return [record for record in load_localisation(path) if record.data == "sphere"]
+
+
+def test_every_program_of_the_study_is_proven(study):
+    """No byte differs in any of them, and each is measured; what runs in Python costs nothing here."""
+    programs = [record for record in study if record.recipe != "float"]
+    assert {"int8", "float32"} <= {record.recipe for record in programs}
+    for record in study:
+        measured = (record.ram_bytes, record.flash_bytes, record.instructions)
+        assert record.mismatched_bytes == (None if record.recipe == "float" else 0)
+        assert all((cost is None) == (record.recipe == "float") for cost in measured)
+
+
+def test_the_study_has_what_was_asked_for(study):
+    """Students, a teacher and baselines; decoding off, adjacency only, learned; streams from random starts."""
+    assert {record.role for record in study} == {"student", "teacher", "baseline"}
+    assert {record.decoding.split(",")[0] for record in study} == {"off", "adjacency", "learned"}
+    streams = {record.model for record in study if record.model.endswith("-stream")}
+    assert streams <= {record.model for record in study if record.protocol.endswith("random starts")}
+    for record in study:
+        assert len(record.per_room_f1) == 9
+        assert record.command.startswith("smidgen localise --data sphere")
+
+
+def test_integers_find_rooms_as_floats_do(study):
+    """Without decoding the int8 program of a student is within a point of the same student in Python."""
+    in_python = {r.model: r for r in study if (r.recipe, r.decoding) == ("float", "off") and _from_the_start(r)}
+    for record in study:
+        if (record.recipe, record.decoding) == ("int8", "off") and _from_the_start(record):
+            assert abs(record.macro_f1_8 - in_python[record.model].macro_f1_8) <= 0.01
+
+
+def test_a_student_fits_a_wearable(study):
+    """Within 8 KB of RAM, 32 KB of flash and 60,000 instructions, in integers, and above the forest on one window."""
+    fitting = [r for r in study if r.fits_wearable and r.recipe == "int8" and _from_the_start(r)]
+    (forest,) = (r for r in study if (r.model, r.decoding) == ("random-forest", "off"))
+    assert max(r.macro_f1_8 for r in fitting) > forest.macro_f1_8
+
+
+def _from_the_start(record):
+    return not record.protocol.endswith("random starts")

@@ -91,9 +91,10 @@ def _headline(study: Study) -> str:
     if not programs:
         return f"{number_word(len(headline(study.entries)))} ways to find rooms, none of them compiled."
     mismatched = sum(entry.mismatched_bytes or 0 for entry in study.entries)
+    compiled = f"{len(programs)} {'program' if len(programs) == 1 else 'programs'}"
     return (
         f"{study.best.model} {study.best.recipe} finds rooms with macro-F1 {score(study.best.macro_f1_8)} in "
-        f"{count(study.best.ram_bytes or 0)} B of RAM; {count(mismatched)} bytes differ in {len(programs)} programs."
+        f"{count(study.best.ram_bytes or 0)} B of RAM; {count(mismatched)} bytes differ in {compiled}."
     )
 
 

@@ -18,7 +18,7 @@ from smidgen.errors import ConfigError
 from smidgen.localisation import CONTESTANTS, StudyConfig
 from smidgen.localisation.study import plan
 
-MODELS = "transformer-window,extra-trees-on-4-windows"
+MODELS = "gru-stream-4s,extra-trees-on-4-windows"
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_recordings_become_a_page_and_firmware(home, tmp_path):
     assert all(entry["mismatched_bytes"] == 0 and entry["n_compared"] > 300 for entry in programs)
     assert {entry["role"] for entry in entries} == {"student", "baseline"}
     page = (out / "localisation.html").read_text()
-    assert "transformer-window" in page
+    assert "gru-stream-4s" in page
     study = json.loads((out / "localisation.json").read_text())
     assert set(study["delivered"]["instructions"]) == {"cortex-m4", "cortex-m0plus"}
     assert (out / "firmware" / "manifest.json").exists()

@@ -16,7 +16,7 @@ def test_sections_come_in_the_readers_order():
     """The verdict is the heading of the page; targets first, method last."""
     page = Page(render_study(study()))
     assert page.texts("h1") == [
-        "gru-stream int8 finds rooms with macro-F1 0.842 in 1,800 B of RAM; 0 bytes differ in 1 programs."
+        "gru-stream int8 finds rooms with macro-F1 0.842 in 1,800 B of RAM; 0 bytes differ in 1 program."
     ]
     assert page.texts("h2") == [
         "What was asked", "Leaderboard", "Size against macro-F1", "Room by room", "Where errors happen",
