@@ -182,6 +182,7 @@ def parts_of(page: str) -> Parts:
         "disturbed_simulated": lambda: robustness_table(ROOT, "simulated"),
         "confidence": lambda: confidence_table(ROOT),
         "new_homes": lambda: adaptation_table(ROOT, "simulated"),
+        "new_home_sphere": lambda: adaptation_table(ROOT, "sphere"),
     }
 
 
