@@ -110,10 +110,10 @@ def _stream_student(
 
 CONTESTANTS: Mapping[str, Contestant] = {
     "gru-stream": _stream_student(
-        partial(_stream, "gru", _AT_ONCE), _AT_ONCE, budget_s=45, programs=_DECODED, decodes=True
+        partial(_stream, "gru", _AT_ONCE), _AT_ONCE, budget_s=65, programs=_DECODED, decodes=True
     ),
     "gru-stream-qat": _stream_student(
-        partial(_quantized_stream, "gru", _AT_ONCE), _AT_ONCE, budget_s=15, programs=(("int8", OFF),)
+        partial(_quantized_stream, "gru", _AT_ONCE), _AT_ONCE, budget_s=5, programs=(("int8", OFF),)
     ),
     "gru-stream-4s": _stream_student(partial(_stream, "gru-4s", _AFTER_4S), _AFTER_4S, budget_s=30),
     "gru-stream-distilled": replace(
@@ -128,7 +128,7 @@ CONTESTANTS: Mapping[str, Contestant] = {
         ),
         least_recordings=2,
     ),
-    "mamba-stream": _stream_student(partial(_stream, "mamba", _MAMBA), _MAMBA, budget_s=60),
+    "mamba-stream": _stream_student(partial(_stream, "mamba", _MAMBA), _MAMBA, budget_s=30),
     "bidirectional-gru-ensemble": Contestant(
         role="teacher",
         fit=partial(_teacher, "bidirectional-gru", _WHOLE),
