@@ -421,8 +421,8 @@ def test_the_selftest_sees_another_answer(graph: Graph) -> None:
     """A kernel that computes something else: status 3, the known input gave another output."""
     right, wrong = {
         "integers": (
-            "int32_t acc = bias[o];\n            for (uint32_t k",
-            "int32_t acc = bias[0];\n            for (uint32_t k",
+            "acc += (int32_t)weight[(o * in_width) + k] * load_q",
+            "acc -= (int32_t)weight[(o * in_width) + k] * load_q",
         ),
         "floats": ("acc += x[k] * w[k];", "acc -= x[k] * w[k];"),
     }[graph.name]
