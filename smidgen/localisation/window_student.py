@@ -6,7 +6,7 @@ Glossary: `K` decisions of a stretch; `T` frames of a window; `R` rooms.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,11 @@ from smidgen.localisation.recording_training import train_on_fold
 from smidgen.localisation.stream_student import NAME
 from smidgen.localisation.stretches import Stretch
 from smidgen.models import LastStep, RoomClassifier
+from smidgen.targets import find_target
 from smidgen.training.recording_presets import RecordingPreset
+
+_RAM_BYTES, _FLASH_BYTES = 64 * 1024, 256 * 1024
+"""A part of 64 KB, as published transformers for this task need: attention over a window takes more than 32 KB."""
 
 _EMULATED_WINDOWS = 100
 _EMULATED_HOPS = 8  # of the ring in front of the window
@@ -81,7 +85,7 @@ class WindowStudent:
             LastStep(self.classifier),
             first_of(self.calibration),
             calibration=self.calibration,
-            target=target,
+            target=replace(find_target(target), ram_bytes=_RAM_BYTES, flash_bytes=_FLASH_BYTES),
             recipe=recipe,
             name=NAME,
             inputs=SENSOR_INPUTS,
