@@ -7,9 +7,8 @@ Shapes: n windows, R classes; logits (n, R), or (n, t, R) with an answer for eac
 """
 
 import copy
-import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,7 @@ from smidgen.compression.program import FloatProgram, import_model
 from smidgen.compression.recipe import Recipe, find_recipe
 from smidgen.errors import ConfigError, DataError, ExportError
 from smidgen.training.batches import ordered_batches, shuffled_batches
-from smidgen.training.checkpoint import is_complete, load_weights, open_run, read_result
+from smidgen.training.checkpoint import is_complete, load_weights, open_run, read_result, tensors_fingerprint
 from smidgen.training.classifier_training import ClassifierTraining
 from smidgen.training.config import OptimizationConfig
 from smidgen.training.distillation import distillation_loss
@@ -114,11 +113,11 @@ def quantize_aware(
     if validation is not None:
         parts["validation"] = _dataset(program, _joined(validation), None, replace(config, float_weight=1.0))
     open_run(folder, {
-        "model": _fingerprint(trained.weights.state_dict().values()),
+        "model": tensors_fingerprint(trained.weights.state_dict().values()),
         "recipe": asdict(chosen),
         "inputs": {name: asdict(port) for name, port in (inputs or {}).items()},
         "training": asdict(config),
-        "data": {part: _fingerprint(dataset.tensors) for part, dataset in parts.items()},
+        "data": {part: tensors_fingerprint(dataset.tensors) for part, dataset in parts.items()},
     })  # fmt: skip
     resumed_at = config.epochs
     if not is_complete(folder):
@@ -201,14 +200,6 @@ def _dataset(
             f"{UNLABELLED}; got {tuple(labels.shape)}, {labels.min().item()} to {labels.max().item()}"
         )
     return TensorDataset(*examples, probabilities, labels.long())
-
-
-def _fingerprint(tensors: Sequence[Tensor] | Any) -> str:
-    """Return a hash of tensors, so that a run is never continued from other weights or on other data."""
-    digest = hashlib.sha256()
-    for tensor in tensors:
-        digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode() + tensor.detach().contiguous().numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _require_same(model: nn.Module, trained: FakeQuantizedModule, example: Batch) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,13 +81,6 @@ class Student(Answerer, Protocol):
     ) -> CompiledStudent:
         """Return its program under a recipe, with a decoder of such evidence in it unless the decoding is off."""
         ...
-
-
-def softmax(logits: NDArray[Any]) -> Probabilities:
-    """Return probabilities (K, R) of logits (K, R)."""
-    weights = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf).astype(np.float64))
-    probabilities: Probabilities = weights / weights.sum(axis=1, keepdims=True)
-    return probabilities
 
 
 def costs_of(

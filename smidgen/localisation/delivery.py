@@ -1,6 +1,7 @@
 """The firmware of the best student: trained on every recording, compiled, self-tested on two cores, and delivered.
 
-No score is made here: what to expect of it is the row of the same student over held-out recordings.
+No score is made here. What to expect of it is the row of the same student over held-out recordings, which is slightly
+optimistic: of many rows the best was taken.
 """
 
 from __future__ import annotations

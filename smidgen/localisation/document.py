@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smidgen.benchmark import HOMES, Benchmark
+from smidgen.decoding.transitions import LONGEST_GAP
 from smidgen.localisation.contestants import FLOAT
 from smidgen.localisation.delivery import Delivered
 from smidgen.localisation.fold import HOP_S
@@ -22,9 +23,6 @@ from smidgen.training.metrics import confusion_matrix
 
 NEAR_S = 4.0
 """Decisions that end at most so long before or after a change of room are counted as transitions."""
-
-LONGEST_GAP = 3
-"""Decisions further apart than this are not neighbours: what lies between them is not known."""
 
 BOARD = "nrf52840"
 """For which energy is estimated: a common wearable's, with published currents of core and radio."""
@@ -57,13 +55,15 @@ def study_document(
 
 
 def _energy(rows: Ranked) -> list[dict[str, Any]]:
-    """Return what an hour of wear takes with the best program, part by part; nothing where nothing is compiled."""
+    """Return what an hour of wear takes with the best program, part by part; nothing without its cycles."""
     whole = [(row, record) for row, record in rows if row.protocol == "whole" and record.ram_bytes is not None]
     if not whole:
         return []
     best, _ = max(whole, key=lambda pair: pair[1].macro_f1_8)
-    cycles = max(program.cycles_estimate or 1 for program in best.programs())
-    wear = WearConfig(cycles_per_decision=cycles, decision_s=HOP_S)
+    cycles = [program.cycles_estimate for program in best.programs() if program.cycles_estimate is not None]
+    if not cycles:
+        return []
+    wear = WearConfig(cycles_per_decision=max(cycles), decision_s=HOP_S)
     names = ("board", "arrangement", "part", "mj_per_hour_low", "mj_per_hour_high")
     parts = estimate_wear_energy(find_target(BOARD), wear).records()
     return [{name: part[name] for name in names} for part in parts]

@@ -22,7 +22,7 @@ from smidgen.decoding import EvidenceConfig
 from smidgen.evaluation import SENSOR_INPUTS
 from smidgen.experiment import calibration_windows
 from smidgen.jobs import alone_in
-from smidgen.localisation.answers import Costs, Probabilities, costs_of, softmax
+from smidgen.localisation.answers import Costs, Probabilities, costs_of
 from smidgen.localisation.decodings import DECODINGS, OFF, transitions_of
 from smidgen.localisation.fold import Fold, learned_prior
 from smidgen.localisation.hearing import all_of, first_of, heard_frames
@@ -30,6 +30,7 @@ from smidgen.localisation.recording_training import train_on_fold
 from smidgen.localisation.stretches import Stretch
 from smidgen.models import DecodedClassifier, RoomClassifier, RoomDecoder
 from smidgen.streaming import StreamingFirmware
+from smidgen.training.confidence import softmax
 from smidgen.training.recording_presets import RecordingPreset
 
 NAME = "rooms"

@@ -13,7 +13,7 @@ import numpy as np
 from smidgen.errors import ConfigError
 
 WARM_UP = 10
-"""Decisions, 20 s, that a model hears before its first one counts: as many as the window models see."""
+"""Decisions, 20 s, that a model hears before its first one counts."""
 
 SHORTEST, LONGEST = 30, 90
 """Decisions between two random starts: 1 to 3 minutes, a few rooms."""

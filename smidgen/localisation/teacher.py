@@ -10,12 +10,13 @@ import torch
 from numpy.typing import NDArray
 
 from smidgen.data import Recording
-from smidgen.localisation.answers import Probabilities, softmax
+from smidgen.localisation.answers import Probabilities
 from smidgen.localisation.fold import Fold, learned_prior
 from smidgen.localisation.hearing import heard_frames
 from smidgen.localisation.recording_training import train_on_fold
 from smidgen.localisation.stretches import Stretch
 from smidgen.models import RoomClassifier
+from smidgen.training.confidence import softmax
 from smidgen.training.recording_presets import RecordingPreset
 
 

@@ -21,7 +21,7 @@ from smidgen.errors import ConfigError
 from smidgen.evaluation import SENSOR_INPUTS
 from smidgen.experiment import CALIBRATION_WINDOWS
 from smidgen.firmware import Firmware
-from smidgen.localisation.answers import Costs, Probabilities, costs_of, softmax
+from smidgen.localisation.answers import Costs, Probabilities, costs_of
 from smidgen.localisation.decodings import OFF
 from smidgen.localisation.fold import Fold, learned_prior
 from smidgen.localisation.hearing import all_of, first_of, heard_frames, heard_windows
@@ -30,6 +30,7 @@ from smidgen.localisation.stream_student import NAME
 from smidgen.localisation.stretches import Stretch
 from smidgen.models import LastStep, RoomClassifier
 from smidgen.targets import find_target
+from smidgen.training.confidence import softmax
 from smidgen.training.recording_presets import RecordingPreset
 
 _RAM_BYTES, _FLASH_BYTES = 64 * 1024, 256 * 1024

@@ -93,7 +93,7 @@ class WearPart:
     """What one part of one arrangement takes."""
 
     arrangement: str  # of ARRANGEMENTS
-    part: str  # "model", "scan", "stream", "report", "accelerometer", "sleep"
+    part: str  # "model", "scan", "stream", "advertise", "report", "accelerometer", "sleep"
     mj_per_hour: Span
 
 

@@ -15,6 +15,7 @@ from smidgen.errors import DataError
 from smidgen.models import AccessPointEncoder, RoomClassifier
 from smidgen.models.access_point_encoder import room_centres
 from smidgen.training.augmentation import AugmentationConfig
+from smidgen.training.checkpoint import open_run, tensors_fingerprint
 from smidgen.training.config import TrainingConfig
 from smidgen.training.loop import train
 
@@ -25,7 +26,8 @@ ADAPTATION = TrainingConfig(
     weight_decay=0.0,  # would pull towards no knowledge, not towards what other homes taught
     augmentation=AugmentationConfig(offset_db=3.0, noise_db=2.0, drop_access_point=0.05, burst=0.05, longest_burst=6),
 )
-"""The better of two settings (10 epochs at 1e-3 is the other) on simulated homes that are in no table."""
+"""Set on simulated homes that are in no table; one other setting, 10 epochs at 1e-3, was only tried at one home and two
+minutes, so this is no search."""
 
 
 def calibration_windows(frames: Frames, *, length: int, minutes: float | None = None) -> Windows:
@@ -37,9 +39,8 @@ def calibration_windows(frames: Frames, *, length: int, minutes: float | None = 
     if minutes is not None:
         windows = windows[windows.time_s <= 60.0 * minutes]
     if not len(windows):
-        raise DataError(
-            f"{frames.name}: no labelled window in the first {minutes} minutes. Note the room from the start of a walk."
-        )
+        where = "" if minutes is None else f" in the first {minutes} minutes"
+        raise DataError(f"{frames.name}: no labelled window{where}. Note the room from the start of a walk.")
     return windows
 
 
@@ -65,7 +66,8 @@ def adapt(
 ) -> RoomClassifier:
     """Place the rooms, then train on; repeating the call continues a run that was killed, or reads it back.
 
-    Raises: CheckpointError where the folder holds another run.
+    Raises: CheckpointError where the folder holds another run, or one that began from another encoder.
     """
+    open_run(run_folder, {"encoder": tensors_fingerprint(encoder.state_dict().values())})
     model = place_rooms(encoder, calibration)
-    return train(model, calibration, None, replace(config, seed=seed), run_folder, progress=False).model
+    return train(model, calibration, None, replace(config, seed=seed), run_folder / "training", progress=False).model

@@ -31,15 +31,19 @@ class BestEpoch(Callback):
         return bool(self.weights)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if trainer.current_epoch < self.first_epoch or self.waited >= self.patience:
+        if trainer.current_epoch < self.first_epoch:
             return
-        scores = validation_scores(trainer)
-        if not self.found or scores[self.score] > self.scores[self.score]:
-            self.scores, self.waited = scores, 0
-            self.weights = {name: tensor.detach().clone() for name, tensor in _model(pl_module).state_dict().items()}
-            return
-        self.waited += 1
+        if self.waited < self.patience:  # a run that was killed after its last epoch comes here once more
+            self._judge(validation_scores(trainer), _model(pl_module))
         trainer.should_stop = self.waited >= self.patience
+
+    def _judge(self, scores: dict[str, float], model: nn.Module) -> None:
+        """Keep the weights of an epoch that is the best so far, or count it."""
+        if self.found and scores[self.score] <= self.scores[self.score]:
+            self.waited += 1
+            return
+        self.scores, self.waited = scores, 0
+        self.weights = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Behind the last checkpoint, which holds the weights of the last epoch."""

@@ -8,8 +8,9 @@ A run folder holds
     result.json          the scores of the complete run
 """
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import safetensors.torch
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from safetensors import SafetensorError
-from torch import nn
+from torch import Tensor, nn
 
 from smidgen.errors import CheckpointError, ConfigError
 from smidgen.models import ClassifierConfig, RoomClassifier
@@ -46,6 +47,14 @@ def open_run(run_folder: Path, config: Mapping[str, Any]) -> None:
             f"{run_folder} belongs to another run: {'; '.join(differences)}. "
             "Choose another run folder, or delete this one to start over."
         )
+
+
+def tensors_fingerprint(tensors: Iterable[Tensor]) -> str:
+    """Return a hash of tensors in their order, so that a run is never continued from other weights or on other data."""
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode() + tensor.detach().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def is_complete(run_folder: Path) -> bool:

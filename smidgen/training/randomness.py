@@ -3,20 +3,21 @@
 No state is carried along, so nothing about randomness has to be stored in a checkpoint.
 """
 
-from enum import IntEnum
+from enum import IntEnum, unique
 
 import numpy as np
 import torch
 
 
+@unique
 class Stream(IntEnum):
     """What the numbers are for."""
 
     SHUFFLE = 0  # index: epoch
     AUGMENTATION = 1  # index: training step
-    PROJECTION = 2  # of a student's features to its teacher's; index: 0
     DROPOUT = 2  # index: training step
     EPISODE = 3  # index: episode
+    PROJECTION = 4  # of a student's features to its teacher's; index: 0
 
 
 def generator(*, seed: int, stream: Stream, index: int, device: torch.device | str = "cpu") -> torch.Generator:

@@ -72,7 +72,7 @@ class CropOrder(Sampler[Tensor]):
     """The places (b, 2) of each batch of an epoch: recordings in turn, and a first frame anywhere in the recording.
 
     First frames are drawn from half a crop before the recording to half a crop before its end; one before the recording
-    becomes its first frame. So the two ends are seen about as often as the rest, the first one from a fresh state.
+    becomes its first frame. So the very ends are seen half as often as the rest, the first one from a fresh state.
     """
 
     def __init__(self, *, n_frames: Tensor, length: int, batch_size: int, n_batches: int, seed: int) -> None:

@@ -52,7 +52,10 @@ def test_episodes_of_other_homes_help_in_a_new_one(encoder):
 
 
 def test_training_on_the_walk_fits_the_walk(encoder, tmp_path):
-    """A few epochs leave fewer errors on the walk than placing; the model is a plain GRU classifier of that home."""
+    """A few epochs leave fewer errors on the walk than placing; the model is a plain GRU classifier of that home.
+
+    A repeated call reads it back, and another encoder is refused.
+    """
     walk = HOMES[0].calibration
     config = replace(ADAPTATION, epochs=6)
     model = adapt(encoder, walk, tmp_path, config=config)
@@ -61,6 +64,8 @@ def test_training_on_the_walk_fits_the_walk(encoder, tmp_path):
     again = adapt(encoder, walk, tmp_path, config=config)
     for expected, found in zip(model.parameters(), again.parameters(), strict=True):
         assert expected.equal(found)
+    with pytest.raises(CheckpointError, match="belongs to another run: encoder is"):
+        adapt(untrained(), walk, tmp_path, config=config)
 
 
 def test_a_run_that_was_killed_ends_with_the_same_weights(encoder, tmp_path, monkeypatch):

@@ -18,6 +18,7 @@ from smidgen.training import (
     last_rooms,
     train_mdcsa,
 )
+from smidgen.training import run as training_run
 from smidgen.training.mdcsa_training import MDCSATraining, mdcsa_loss
 
 CONFIG = MDCSATrainingConfig(
@@ -102,7 +103,24 @@ def test_it_stops_after_patience_with_the_weights_of_the_best_epoch(tmp_path, mo
 
 
 class Killed(Exception):
-    """Stands for SIGKILL, in the middle of an epoch."""
+    """Stands for SIGKILL."""
+
+
+def test_a_run_that_was_killed_after_its_last_epoch_stops_again(tmp_path, monkeypatch):
+    """Patience had run out when it was killed: one epoch later it stops, with the best epoch of before."""
+    scored = scripted(monkeypatch, [0.9, 0.5, 0.7, 0.7, 0.6, 0.8, 0.9, 0.9])
+    config = dataclasses.replace(CONFIG, epochs=8)
+
+    def dying(*arguments):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training_run, "save_result", dying)
+        with pytest.raises(Killed):
+            run(tmp_path, config)
+    resumed = run(tmp_path, config)
+    assert scored == [0, 1, 2, 3, 4, 5]
+    assert (resumed.validation_accuracy, resumed.validation_macro_f1) == pytest.approx((0.7, 0.2))
 
 
 def test_a_killed_run_goes_on_where_it_was_bit_for_bit(tmp_path, monkeypatch):
