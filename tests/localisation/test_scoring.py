@@ -7,6 +7,7 @@ import pytest
 from studies import result
 
 from smidgen.localisation import scoring
+from smidgen.localisation.delivery import best_student
 from smidgen.localisation.document import near_change
 from smidgen.localisation.scoring import record_of, rows_of
 from smidgen.records import LocalisationRecord
@@ -104,3 +105,14 @@ def test_transitions_are_the_decisions_around_a_change_of_room():
     assert np.flatnonzero(near_change(parted)).tolist() == [18, 19, 20, 21]
     gap = replace(base, index=np.arange(30) + 10 * (np.arange(30) >= 20))
     assert np.flatnonzero(near_change(gap)).tolist() == [8, 9, 10, 11]
+
+
+def test_integers_are_delivered_before_a_better_float_program():
+    """The best in integers that fits and answers within 4 s; a float32 program only where there is none."""
+    integer = record([result("gru-stream", wrong=5, compiled=True)], recipe="int8")
+    better = replace(integer, recipe="float32", macro_f1_8=1.0)
+    late = replace(integer, model="late", delay_s=8.0, macro_f1_8=1.0)
+    large = replace(integer, model="large", ram_bytes=20_000, macro_f1_8=1.0)
+    assert best_student([better, late, large, integer]) == integer
+    assert best_student([late, better]) == better
+    assert best_student([large]) == large
