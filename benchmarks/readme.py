@@ -24,6 +24,7 @@ from benchmarks.decoding_table import decoder_table, decoding_table
 from benchmarks.foreign_table import breadth, foreign_table, streamed_table
 from benchmarks.kernel_table import arenas, kernel_table, keyword_table
 from benchmarks.modules import module_table
+from benchmarks.other_sets_table import other_sets_table
 from benchmarks.shift_table import shift_table
 from smidgen.errors import DataError, SmidgenError
 from smidgen.lowering import operator_table
@@ -55,6 +56,7 @@ TARGET_RECORDS = Path("results/targets.json")
 PAGES = (
     Path("README.md"),
     Path("docs/compiling.md"),
+    Path("docs/data.md"),
     Path("docs/from-paper-to-c.md"),
     Path("docs/kernels.md"),
     Path("docs/localisation.md"),
@@ -177,6 +179,7 @@ def parts_of(page: str) -> Parts:
         "decodings": lambda: decoding_table(ROOT),
         "decoder": lambda: decoder_table(ROOT),
         "shift": lambda: shift_table(ROOT),
+        "other_sets": lambda: other_sets_table(ROOT),
         "energy": lambda: energy_table(ROOT),
         "disturbed": lambda: robustness_table(ROOT, "sphere"),
         "disturbed_simulated": lambda: robustness_table(ROOT, "simulated"),

@@ -93,7 +93,10 @@ class ClassifierConfig:
 
 
 class RoomClassifier(PretrainedModel):
-    """rssi (b, t, A) in dBm, 127 = not heard, and motion (b, t, M) in g, to room logits (b, t, R), one row a step."""
+    """rssi (b, t, A) in dBm, 127 = not heard, and motion (b, t, M) in g, to room logits (b, t, R), one row a step.
+
+    A model of radio alone (M = 0) takes no motion, and neither does the program compiled from it.
+    """
 
     config_class = ClassifierConfig
 
@@ -104,7 +107,7 @@ class RoomClassifier(PretrainedModel):
         self.encoder = _ENCODERS[config.name](config.encoder())
         self.head = nn.Linear(self.encoder.d_model, config.n_rooms)
 
-    def forward(self, rssi: Tensor, motion: Tensor) -> Tensor:
+    def forward(self, rssi: Tensor, motion: Tensor | None = None) -> Tensor:
         logits: Tensor = self.head(self.encoder(self.front_end(rssi, motion)))
         return logits
 
@@ -123,7 +126,7 @@ class LastStep(PretrainedModel):
     def from_config(cls, config: ClassifierConfig) -> Self:
         return cls(RoomClassifier(config))
 
-    def forward(self, rssi: Tensor, motion: Tensor) -> Tensor:
+    def forward(self, rssi: Tensor, motion: Tensor | None = None) -> Tensor:
         last: Tensor = self.classifier(rssi, motion).select(1, -1)
         return last
 

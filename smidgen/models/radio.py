@@ -28,10 +28,15 @@ class RadioFrontEnd(nn.Module):
     measured. So features are finite and bounded whatever the input holds.
     """
 
-    def forward(self, rssi: Tensor, motion: Tensor) -> Tensor:
-        """Args: rssi (b, t, A) float, dBm, 127 = not heard; motion (b, t, M) in g. Returns: (b, t, 2A + M)."""
+    def forward(self, rssi: Tensor, motion: Tensor | None = None) -> Tensor:
+        """Return features (b, t, 2A + M).
+
+        Args: rssi (b, t, A) float, dBm, 127 = not heard; motion (b, t, M) in g, None where there is no accelerometer.
+        """
         heard = rssi.clamp(*HEARD_DBM).eq(rssi)
         level = (rssi.clamp(FAINTEST_DBM, SATURATED_DBM) - FAINTEST_DBM) * (1.0 / LEVEL_UNIT_DB)
-        measured = torch.where(motion.abs().le(WIDEST_MOTION_G), motion, 0.0)
-        features = [torch.where(heard, level, 0.0), torch.where(heard, 1.0, 0.0), measured * (1.0 / MOTION_UNIT_G)]
+        features = [torch.where(heard, level, 0.0), torch.where(heard, 1.0, 0.0)]
+        if motion is not None:
+            measured = torch.where(motion.abs().le(WIDEST_MOTION_G), motion, 0.0)
+            features.append(measured * (1.0 / MOTION_UNIT_G))
         return torch.cat(features, dim=-1)

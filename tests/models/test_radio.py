@@ -54,3 +54,10 @@ def test_levels_come_before_masks_before_motion():
     rssi = torch.tensor([[[-110.0, 127.0, -30.0]]])
     expected = torch.tensor([[[0.0, 0.0, 8.0, 1.0, 0.0, 1.0, 1.0, -2.0]]])
     torch.testing.assert_close(RadioFrontEnd()(rssi, MOTION), expected)
+
+
+def test_without_an_accelerometer_levels_and_masks_are_all():
+    """No motion given is no motion channel: the features are those in front of it."""
+    rssi, motion = torch.tensor([[[-60.0, 127.0]]]), torch.ones(1, 1, 3)
+    front_end = RadioFrontEnd()
+    torch.testing.assert_close(front_end(rssi), front_end(rssi, motion)[..., :4], rtol=0, atol=0)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +22,12 @@ from numpy.typing import NDArray
 
 from smidgen.data.archive import read_members
 from smidgen.data.csv_table import read_text
-from smidgen.data.examples import Examples
+from smidgen.data.examples import DBM, Examples
 from smidgen.data.number_table import parse_numbers
 from smidgen.data.protocols import LeaveOneOut, StratifiedFolds, Transfer
 from smidgen.data.sets.folder import find_folder
 from smidgen.errors import DataError
+from smidgen.rssi import FAINTEST_DBM, SATURATED_DBM
 
 FOLDER = "movement_aal"
 ARCHIVE = "MovementAAL_RSS.zip"
@@ -65,6 +67,16 @@ def load_movement_aal(root: Path | str) -> Examples:
         tags={"environment": environment.astype(np.str_), "path": path.astype(np.str_)},
         counts={"sequences": len(walks), "steps": sum(map(len, walks.values()))},
     )
+
+
+def as_levels(examples: Examples) -> Examples:
+    """Return walks whose levels, -1..1, are spread over what a radio front end reads, -110..-30 dBm.
+
+    They remain relative: an anchor's -1 is the faintest that it ever heard. An anchor's levels in one environment lie
+    about 1/22 apart, so whole dB lose less than the radio had lost before.
+    """
+    middle, half = (FAINTEST_DBM + SATURATED_DBM) / 2, (SATURATED_DBM - FAINTEST_DBM) / 2
+    return replace(examples, unit=DBM, values=[middle + half * steps for steps in examples.values])
 
 
 def _read_walks(archive: Path) -> dict[int, NDArray[np.float32]]:

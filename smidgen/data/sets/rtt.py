@@ -74,19 +74,23 @@ def load_rtt(root: Path | str, scene: str) -> list[Recording]:
     ]
 
 
-def row_windows(recordings: Sequence[Recording]) -> Examples:
+def row_windows(recordings: Sequence[Recording], *, past_rows: int = 0) -> Examples:
     """Cut each walk into windows of WINDOW_ROWS lines, one after another, labelled by the zone of the middle one.
 
     Windows count lines, not seconds, as the protocol has it; a last window that is not full is dropped and counted.
-    Groups are circles: both phones walk the same one. Raises DataError where scenes are mixed.
+    Groups are circles: both phones walk the same one.
+    Args: past_rows, lines before a window that its example holds too, for a model with memory; fewer at the start.
+    Raises DataError where scenes are mixed, ConfigError for a negative past.
     """
+    if past_rows < 0:
+        raise ConfigError(f"past_rows must not be negative, got {past_rows}")
     scenes = sorted({recording.home for recording in recordings})
     if len(scenes) != 1:
         raise DataError(f"windows of one scene at a time: got recordings of {', '.join(scenes) or 'none'}")
     values, label, circle, phone, left_over = [], [], [], [], 0
     for recording in recordings:
         starts = range(0, len(recording.time_s) - WINDOW_ROWS + 1, WINDOW_ROWS)
-        values += [recording.rssi_dbm[start : start + WINDOW_ROWS] for start in starts]
+        values += [recording.rssi_dbm[max(start - past_rows, 0) : start + WINDOW_ROWS] for start in starts]
         label += [recording.room[start + WINDOW_ROWS // 2] for start in starts]
         circle += [recording.name.split("/")[2]] * len(starts)
         phone += [recording.subject] * len(starts)

@@ -1,11 +1,12 @@
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from published_data import DATA, needs
 
 from smidgen.data.protocols import Transfer
-from smidgen.data.sets.movement_aal import ARCHIVE, FOLDER, PROTOCOLS, load_movement_aal
+from smidgen.data.sets.movement_aal import ARCHIVE, FOLDER, PROTOCOLS, as_levels, load_movement_aal
 from smidgen.errors import DataError
 from smidgen.training.example_baselines import score_examples
 
@@ -61,6 +62,13 @@ def test_what_is_not_the_set_is_refused(tmp_path, changed, message):
     """Walks and lists must be of the same numbers, classes and environments known, levels rescaled, files whole."""
     with pytest.raises(DataError, match=message):
         load_movement_aal(write(tmp_path, **changed))
+
+
+def test_walks_are_spread_over_what_a_front_end_reads(tmp_path):
+    """-1 becomes -110 dBm and 1 becomes -30 dBm, in between in proportion; now they have codes."""
+    examples = load_movement_aal(write(tmp_path))
+    first = replace(examples, values=[np.array([[-1, 1, 0, 0.5]], dtype=np.float32)] * len(examples))
+    assert as_levels(first).rssi_codes()[0].tolist() == [[-110, -30, -70, -50]]
 
 
 @needs(FOLDER)

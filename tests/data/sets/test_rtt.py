@@ -1,4 +1,5 @@
 import gzip
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -91,6 +92,18 @@ def test_windows_hold_five_rows_of_one_walk_and_circles_stay_whole(tmp_path):
     folds = list(PROTOCOLS["leave-one-circle-out"].folds(examples))
     assert [len(fold.test) for fold in folds] == [12, 6]
     assert examples.tag("phone")[folds[0].test].tolist() == ["M1"] * 6 + ["M2"] * 6
+
+
+def test_a_window_may_hold_the_lines_before_it(tmp_path):
+    """As many as there are; the window's own stand last, the label stays that of its middle line."""
+    recording = load_rtt(write(tmp_path, w113=walk(), w213=walk()), "canteen")[0]
+    numbered = replace(recording, rssi_dbm=np.repeat(-np.arange(30.0, dtype=np.float32)[:, None], 6, axis=1))
+    with_past = row_windows([numbered], past_rows=7)
+    assert [len(steps) for steps in with_past.values] == [5, 10, 12, 12, 12, 12]
+    assert (-with_past.values[2][:, 0]).tolist() == [*range(3, 15)]
+    assert with_past.label.tolist() == row_windows([numbered]).label.tolist()
+    with pytest.raises(ConfigError, match="past_rows must not be negative, got -1"):
+        row_windows([numbered], past_rows=-1)
 
 
 @pytest.mark.parametrize(
