@@ -38,6 +38,8 @@ class Rule:
             raise ConfigError(f"rule {self.match!r}: activation must be one of {PRECISIONS}, got {self.activation!r}")
         if self.scan_state not in (*SCAN_STATES, None):
             raise ConfigError(f"rule {self.match!r}: scan_state must be one of {SCAN_STATES}, got {self.scan_state!r}")
+        if self.weight is not None:
+            _check_codec(f"rule {self.match!r}", self.weight)
 
     def matches(self, labels: Iterable[str]) -> bool:
         """True for an activation, a weight or a scan that carries these labels."""
@@ -65,6 +67,9 @@ class Recipe:
             raise ConfigError(f"recipe {self.name}: scan_state must be one of {SCAN_STATES}, got {self.scan_state!r}")
         if self.is_float and self.scan_state != "int32":
             raise ConfigError(f"recipe {self.name}: states of a float32 recipe are float32; leave scan_state out")
+        _check_codec(f"recipe {self.name}", self.weight)
+        if self.is_float and self.weight != Uniform():
+            raise ConfigError(f"recipe {self.name}: weights of a float32 recipe are float32; leave weight out")
         if self.is_float and self.rules:
             raise ConfigError(f"recipe {self.name}: a float32 recipe takes no rules; remove them or choose int8")
 
@@ -107,6 +112,14 @@ class Recipe:
                         f"recipe {self.name}: rule {rule.match!r} matches no {what} of the model; "
                         f"{nearest(rule.match, sorted(set(labels)))}"
                     )
+
+
+def _check_codec(what: str, weight: object) -> None:
+    if not isinstance(weight, Codec):
+        raise ConfigError(
+            f'{what}: weight must be a codec, such as Palette() or CODECS["int4"] of smidgen.compression.codecs, '
+            f"got {weight!r}"
+        )
 
 
 #: What is summed, gated, compared or carried through time keeps 16 bits; everything between weights takes 8.

@@ -14,7 +14,7 @@ from smidgen.compression.inputs import Batch
 from smidgen.compression.structure import label
 from smidgen.fidelity.noise import sqnr_db
 from smidgen.ir import Graph, Op, Tensor, interpret
-from smidgen.ir.ops import OP_SPECS
+from smidgen.ir.ops import OP_SPECS, states_of
 from smidgen.ir.ops.recurrences import saturated_states
 
 Array = NDArray[Any]
@@ -38,7 +38,7 @@ class LayerFidelity:
     fake_db: float  # fake-quantised program against the float model
     own_db: float  # the float model's value rounded to this layer's integers, against itself
     saturated: int  # values of the float model beyond the ends of the layer's integers, and states of a scan held there
-    values: int  # values looked at
+    values: int  # values and states looked at
 
     @property
     def loss_db(self) -> float:
@@ -73,6 +73,7 @@ def measure_layers(
         if maker is None:
             continue
         seen.add(maker.output)
+        held, states = _held_states(lowered, maker, found)
         layers.append(
             LayerFidelity(
                 name=maker.name,
@@ -83,8 +84,8 @@ def measure_layers(
                 source_db=source_db,
                 fake_db=sqnr_db(floats[op.output], fakes[op.output]),
                 own_db=_own_db(tensor, expected),
-                saturated=_saturated(tensor, expected) + _saturated_states(lowered, maker, found),
-                values=expected.size,
+                saturated=_saturated(tensor, expected) + held,
+                values=expected.size + states,
             )
         )
     return tuple(layers)
@@ -126,8 +127,14 @@ def _saturated(tensor: Tensor, expected: Array) -> int:
     return int(np.count_nonzero(np.abs(nearest - expected) > tensor.qparams.scale))
 
 
-def _saturated_states(graph: Graph, op: Op, values: Mapping[str, Array]) -> int:
-    """Count what a scan of integers carried from step to step and had to hold at an end of its range."""
-    if op.kind != "selective_scan" or graph[op.output].is_float:
-        return 0
-    return saturated_states(op, graph[op.output], [values[name] for name in op.inputs])
+def _held_states(graph: Graph, op: Op, values: Mapping[str, Array]) -> tuple[int, int]:
+    """Return how many states a scan of integers had to hold at an end of their range, and how many it passed through.
+
+    A state counts once for each step; any other op has none.
+    """
+    y = graph[op.output]
+    if op.kind != "selective_scan" or y.is_float:
+        return 0, 0
+    operands = [values[name] for name in op.inputs]
+    n_states = sum(state.size for state in states_of(graph, op) if state.role == "state")
+    return saturated_states(op, y, operands), len(operands[0]) * y.shape[0] * n_states

@@ -67,7 +67,7 @@ class CheckReport:
 
     @property
     def saturated(self) -> Mapping[str, int]:
-        """Values of the float model that a layer's integers cannot say, by layer, where there are any."""
+        """Values of the float model that a layer's integers cannot say, and states that it holds, by layer, if any."""
         return {layer.name: layer.saturated for layer in self.layers if layer.saturated}
 
     def to_dict(self) -> dict[str, Any]:

@@ -15,6 +15,8 @@ Floats = NDArray[np.float64]
 
 #: Most bits of a state of 32: half of it and the largest drive stay below 2**30, so that the sum can be doubled.
 STATE_BITS_MAX = 29
+#: Bits of a state of 16: all but the sign.
+NARROW_STATE_BITS = 15
 _HEADROOM = {"int32": 8.0, "int16": 4.0}  # a state may grow to so many times its calibrated peak before it saturates
 _FINEST_BITS = 12  # of a product with a state of 16 bits below one step of the state
 #: The dither of a first step, which rounds to the nearest, and how it goes on: by a part of a step near the golden
@@ -95,4 +97,5 @@ def next_dither(dither: Integers) -> Integers:
 
 def scan_state(dtype: str, n: int) -> ScanState:
     """Return the arithmetic of n states of a channel; in 32 bits, n products with C, halved, reach 2**30."""
-    return ScanState(dtype=dtype, bits=15 if dtype == "int16" else min(STATE_BITS_MAX, 31 - math.ceil(math.log2(n))))
+    wide = min(STATE_BITS_MAX, 31 - math.ceil(math.log2(n)))
+    return ScanState(dtype=dtype, bits=NARROW_STATE_BITS if dtype == "int16" else wide)

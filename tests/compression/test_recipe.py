@@ -119,6 +119,7 @@ def test_a_file_says_the_same_as_a_recipe(tmp_path: Path) -> None:
             "activation = 'float32'\nscan_state = 'int16'",
             "states of a float32 recipe are float32; leave scan_state out",
         ),
+        ("extends = 'float32'\nactivation = 'float32'\nweight = 'int4'", "weights of a float32 recipe are float32"),
         ("[[rules]]\nmatch = 'x'\nactivation = 'float32'", r"rule 'x': activation must be one of \('int8', 'int16'\)"),
         ("[[rules]]\nmatch = 1\nactivation = 'int8'", "a rule's match must be text, got 1"),
         ("activation = 'float32'\n[[rules]]\nmatch = 'x'\nactivation = 'int8'", "a float32 recipe takes no rules"),
@@ -131,6 +132,14 @@ def test_a_file_with_a_mistake_is_refused(content: str | bytes, message: str, tm
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(ConfigError, match=message):
         find_recipe(path)
+
+
+def test_a_weight_must_be_a_codec() -> None:
+    """In Python a file's name of one is refused when the recipe is made, not where the first layer is encoded."""
+    with pytest.raises(ConfigError, match=r"recipe r: weight must be a codec, such as Palette\(\) .*, got 'int4'"):
+        Recipe(name="r", weight="int4")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"rule '\*': weight must be a codec, such as Palette\(\) .*, got 4"):
+        Rule(match="*", weight=4)  # type: ignore[arg-type]
 
 
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:

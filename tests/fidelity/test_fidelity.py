@@ -106,6 +106,7 @@ def test_states_that_are_held_are_counted():
         report = firmware.check(driven(length), emulate=1)
         (layer,) = (layer for layer in report.layers if layer.op == "selective_scan")
         held.append(layer.saturated)
+        assert layer.values == 4 * 240 * (1 + 2)
         assert report.mismatched_bytes == 0
     assert held[0] == 0
     assert held[1] >= 4 * 2 * 200

@@ -168,6 +168,10 @@ ATTRIBUTES: dict[str, tuple[Spoil, str]] = {
     "states of another width": (
         with_attr("selective_scan", "state_width", 24), f"{SCAN.name}: state_width must be one of 16, 32, got 24"
     ),
+    "states of 16 bits that are less": (
+        lambda g: replaced(g, SCAN, attrs={**SCAN.attrs, "state_width": 16, "state_bits": 14}),
+        rf"{SCAN.name}: states of 16 bits reach 2\*\*15, state_bits is 14",
+    ),
     "beyond its range": (with_attr("linear", "shift", 32), f"{LINEAR.name}: shift must lie in -30..31, got 32"),
     "no whole number": (with_attr("linear", "shift", 0.5), "shift must lie in -30..31, got 0.5"),
     "a flag for a number": (with_attr("linear", "shift", True), "shift must lie in -30..31, got True"),
@@ -214,6 +218,10 @@ PARAMETERS: dict[str, tuple[Spoil, str]] = {
     "a weight and codes": (
         lambda g: replaced(g, INT4, params={**INT4.params, "weight": LINEAR.params["weight"]}),
         r"parameters must be \['bias', 'multiplier', 'packed'\], got \['bias', 'multiplier', 'packed', 'weight'\]",
+    ),
+    "score": (
+        with_param("max_plus", "scores", lambda a: np.full_like(a, -(2**30))),
+        "a score of 1073741824 could overflow, 1073741823 is most",
     ),
     "accumulator": (
         with_param("linear", "bias", lambda a: np.full_like(a, 2**31 - 1)),
@@ -361,6 +369,7 @@ BOUNDS: dict[str, tuple[Spoil, str]] = {
         ),
         r"a gate sum can reach \d+, it must stay below 2\*\*63",
     ),
+    "best sum": (lambda _: best_of_wide_sums(), r"max_plus.0: a sum can reach \d+, it must stay below 2\*\*31"),
     "states": (lambda _: scan_of_many_states(), r"the sum over states can reach 2147483652, it must stay below"),
 }  # fmt: skip
 ALL = {
@@ -400,6 +409,14 @@ def matrices_of_unlike_leading_axes() -> Graph:
     a, b = m.input("a", 2, 4, 4, qparams=SYMMETRIC), m.input("b", 2, 4, 4, qparams=SYMMETRIC)
     graph = m.graph(m.matmul(a, b))
     return replace(graph, tensors={**graph.tensors, "b": replace(graph["b"], shape=(3, 4, 4))})
+
+
+def best_of_wide_sums() -> Graph:
+    """Return sums of int32, of which the best might not fit."""
+    m = GraphMaker()
+    graph = m.graph(m.max_plus(m.input("x", 6, 4, qparams=INT16), 3))
+    wide = QParams(dtype="int32", scale=INT16.scale)
+    return replace(graph, tensors={**graph.tensors, "x": replace(graph["x"], dtype="int32", qparams=wide)})
 
 
 def product_of_vectors() -> Graph:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ class EncodedWeight:
         return self.integers * self.scale.reshape(-1, *[1] * (self.integers.ndim - 1))
 
 
+@runtime_checkable
 class Codec(Protocol):
     """How a weight is stored."""
 

@@ -6,7 +6,18 @@ import numpy as np
 
 from smidgen.errors import GraphError
 from smidgen.ir.graph import Op, Tensor
-from smidgen.ir.ops.op_spec import SCALED, Array, Form, Operands, OpSpec, Shape, arithmetic_attrs, wide_params
+from smidgen.ir.ops.op_spec import (
+    SCALED,
+    Array,
+    Form,
+    Operands,
+    OpSpec,
+    Shape,
+    arithmetic_attrs,
+    require_below,
+    span,
+    wide_params,
+)
 from smidgen.numerics import float32, max_plus
 
 
@@ -25,9 +36,11 @@ def _max_plus(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
 
 
 def _prove(op: Op, x: Operands, y: Tensor) -> None:
-    largest = np.abs(op.params["scores"].astype(np.int64)).max(initial=0)
+    """A score added to any value of x, and x's zero point taken off again, stay in an int32."""
+    largest = int(np.abs(op.params["scores"].astype(np.int64)).max(initial=0))
     if largest > max_plus.LARGEST_SCORE:
         raise GraphError(f"{op.name}: a score of {largest} could overflow, {max_plus.LARGEST_SCORE} is most")
+    require_below(op, "a sum", largest + span(x[0]), 31)
 
 
 SPECS: Mapping[str, OpSpec] = {

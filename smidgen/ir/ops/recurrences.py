@@ -77,8 +77,13 @@ def _prove_scan(op: Op, x: Operands, y: Tensor) -> None:
     if op.attrs["chain"] and decays[1] != 1:
         raise GraphError(f"{op.name}: a chain of decays is told by one a head, not by {decays[1]}")
     n_states = x[2].shape[1] // integer(op, "groups")
-    if _is_narrow(op):
-        return  # 16 bits are added up in 64
+    if _is_narrow(op):  # the kernel fills its 16 bits, and adds up in 64
+        if integer(op, "state_bits") != scan_state.NARROW_STATE_BITS:
+            raise GraphError(
+                f"{op.name}: states of 16 bits reach 2**{scan_state.NARROW_STATE_BITS}, state_bits is "
+                f"{op.attrs['state_bits']}; lower the model again"
+            )
+        return
     require_below(op, "the sum over states", n_states * 2 ** (integer(op, "state_bits") - 1) + n_states // 2, 31)
 
 
