@@ -75,6 +75,12 @@ def _check_clocks(graph: Graph) -> None:
     different = sorted({str(clocks[name]) for name in graph.outputs})
     if len(different) > 1:
         raise GraphError(f"graph {graph.name}: outputs come {' and '.join(different)}; they need one clock")
+    answers = clocks[graph.outputs[0]]
+    if graph.frame_limit is not None and answers.count(graph.frame_limit) == 0:
+        raise GraphError(
+            f"graph {graph.name} never answers: its outputs come {answers}, and it must stop after frame "
+            f"{graph.frame_limit}"
+        )
 
 
 def _check_tensor(name: str, tensor: Tensor) -> None:

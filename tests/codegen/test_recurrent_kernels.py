@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, reject
+from hypothesis import assume, given, reject
 from hypothesis import strategies as st
 from kernel_library import Kernels, assert_same_floats, kernel_files
 from numpy.typing import NDArray
@@ -106,6 +106,7 @@ def test_selective_scan(
         )  # fmt: skip
     except GraphError:
         reject()
+    assume(p.drive_shift < 30)  # a graph refuses more
     shapes = {"u": channels, "delta": heads, "B": groups * states, "C": groups * states}
     dtypes = {"u": u_type, "delta": "int16", "B": "int16", "C": "int16"}
     x = {name: data.draw(tensors(dtypes[name], BATCH, steps, size)) for name, size in shapes.items()}

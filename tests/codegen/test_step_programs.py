@@ -156,6 +156,7 @@ def test_a_stepper_keeps_recordings_apart() -> None:
     [
         ({"is_step": False}, "clocks and a frame limit belong to a step graph"),
         ({"frame_limit": 0}, "a recording must have at least one frame, not 0"),
+        ({"frame_limit": 1}, "never answers: its outputs come every 3 frames from frame 2 on, and it must stop after"),
         (
             {"outputs": tuple(op.output for op in GRAPHS["integer"].ops[-2:])},
             "outputs come each frame and every 3 frames from frame 2 on; they need one clock",
