@@ -18,22 +18,22 @@ def other_sets_table(root: Path) -> str:
         "| set and protocol | target | model | accuracy | macro-F1 | RAM | flash | instructions | mismatched bytes |",
         "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
+    whole = {record["data"]: record["n_decisions"] for record in records if record["role"] == "network"}
     for record in records:
         first = record["role"] == "baseline"
         question = f"{record['data']}, {record['protocol']} | {record['target']}" if first else " | "
-        lines.append(f"| {question} | {_who(record)} | {_scores(record)} | {_costs(record)} |")
+        lines.append(f"| {question} | {_who(record, whole[record['data']])} | {_scores(record)} | {_costs(record)} |")
     return "\n".join(lines)
 
 
-def _who(record: dict[str, Any]) -> str:
-    """Return the model, its parameters, and how many trainings stand behind the row."""
+def _who(record: dict[str, Any], n_decisions: int) -> str:
+    """Return the model, its parameters, and how many trainings, and of which decisions, stand behind the row."""
     if record["role"] == "baseline":
         return str(record["model"])
     counted = record.get("members", record["seeds"])
     trainings = f"mean of {counted} seeds" if counted > 1 else "one seed"
-    role = {"network": trainings, "committee": f"committee of {counted}", "int8 program": "int8 program"}[
-        record["role"]
-    ]
+    program = "int8 program" if record["n_decisions"] == n_decisions else "int8 program, first fold only"
+    role = {"network": trainings, "committee": f"committee of {counted}", "int8 program": program}[record["role"]]
     return f"{record['model']}, {record['parameters']:,} parameters: {role}"
 
 
