@@ -16,12 +16,16 @@ typedef struct scan_s16_cursor {
     uint32_t kept;  /* the decay of the next state, Q28 */
 } scan_s16_cursor;
 
-/* What is added before the cut, given how the steps before went; 2531 / 4096 is near the golden section. */
+/* What is added before the cut, given how the steps before went; 2531 / 4096 is near the golden section. A scan with
+ * states of 32 bits has no dither. */
 SMIDGEN_KERNEL int32_t scan_next_offset(smidgen_s32 *dither)
 {
-    const int32_t offset = dither[0];
-    dither[0] = (offset + 2531) & 4095;
-    return offset + 1;
+    int32_t offset = 0;
+    if (dither != NULL) {
+        offset = dither[0] + 1;
+        dither[0] = (dither[0] + 2531) & 4095;
+    }
+    return offset;
 }
 
 #if SMIDGEN_HAS_LARGE_BLOCKS

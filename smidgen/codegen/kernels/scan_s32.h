@@ -113,7 +113,7 @@ SMIDGEN_KERNEL void scan_inputs(const smidgen_s16 *B, const smidgen_s16 *C, smid
 #endif
 
 /* Words of scratch for two states: their decays, where each state has its own, and their inputs. */
-#define SMIDGEN_SCAN_STRIDE(each) (((each) != 0U) ? 5U : 3U)
+#define SMIDGEN_SCAN_STRIDE(each) (3U + (2U * (each)))
 
 /* Advance the n states of a channel: each by its own decay in scratch, or by at->kept or, with `chain`, its powers. */
 SMIDGEN_KERNEL void scan_channel(scan_cursor *at, const smidgen_s16 *B, const smidgen_s16 *C, const smidgen_u32 *scratch,
