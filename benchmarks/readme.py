@@ -366,10 +366,10 @@ def _localisation(chosen: Callable[[Sequence[LocalisationRecord]], list[Localisa
     records = [r for r in load_localisation(path) if r.data == "sphere"] if path.exists() else []
     if not records:
         return f"`{path.relative_to(ROOT)}` holds no study on SPHERE; `make localisation` makes one."
-    first = records[0]
-    return (
-        f"{localisation_markdown(chosen(records), ['study'])}\n\nMeasured by `{first.command}` with {first.versions}."
-    )
+    lines = [localisation_markdown(chosen(records), ["study"]), "", "Spreads are over three seeds. Measured by", ""]
+    for command, versions in dict.fromkeys((record.command, record.versions) for record in records):
+        lines.append(f"- `{command}` with {versions}")
+    return "\n".join(lines)
 
 
 def _cost(row: Mapping[str, Any]) -> str:
