@@ -90,7 +90,15 @@ def test_the_keyword_programs_hear_as_the_float_model_does(keyword):
 
 
 def test_the_keyword_programs_stay_within_their_memory(keyword):
-    """Streams within their RAM, arenas at the lower bound; int8 with A_n = n a, made for size, within its flash."""
+    """Streams within their RAM, arenas at the lower bound; every target at once with A_n = n a and 16-bit states."""
+    (program,) = (
+        row for row in keyword[1]
+        if (row["form"], row["recipe"], row["mode"], row["optimize"])
+        == ("A_n = n*a", "int8-pure-state16", "stream", "balanced")
+    )  # fmt: skip
+    assert program["ram_bytes"] <= program["ram_target_bytes"] == 8_192
+    assert program["flash_bytes"] <= program["flash_target_bytes"] == 47_104
+    assert program["instructions"] <= program["target_instructions"] == 7_000_000
     for row in keyword[1]:
         assert row["arena_bytes"] == row["arena_lower_bound_bytes"]
         if row["mode"] == "stream":
