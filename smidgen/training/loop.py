@@ -93,6 +93,11 @@ def train(
         )
         scoring = None if validation_windows is None else scoring_batches(validation_windows)
         resumed_at = fit(module, batches, scoring, run_folder, progress=progress, accelerator=accelerator)
+    return read_run(model, run_folder, resumed_at=resumed_at, started=started)
+
+
+def read_run(model: RoomClassifier, run_folder: Path, *, resumed_at: int, started: float) -> TrainingResult:
+    """Load the weights of a complete run into `model`, and return it with its scores; `started` is monotonic time."""
     load_weights(model, run_folder)
     scores = read_result(run_folder)
     return TrainingResult(

@@ -21,11 +21,11 @@ from smidgen.data import UNLABELLED, Sequences
 from smidgen.errors import ConfigError
 from smidgen.models import RoomClassifier
 from smidgen.training.augmentation import AugmentationConfig, augment_rssi
-from smidgen.training.checkpoint import is_complete, load_weights, open_run, read_result
+from smidgen.training.checkpoint import is_complete, open_run
 from smidgen.training.classifier_training import ClassifierTraining
 from smidgen.training.config import OptimizationConfig
 from smidgen.training.distillation import DistillationConfig, checked_soft_targets, distillation_loss
-from smidgen.training.loop import TrainingResult, check_inputs
+from smidgen.training.loop import TrainingResult, check_inputs, read_run
 from smidgen.training.losses import class_weights
 from smidgen.training.randomness import Stream, generator
 from smidgen.training.recording_batches import NO_DECISION, scoring_crops, sequences_fingerprint, training_crops
@@ -105,16 +105,7 @@ def train_on_recordings(
         )
         scoring = None if validation is None else scoring_crops(validation, delay=config.delay_frames)
         resumed_at = fit(module, crops, scoring, run_folder, progress=progress, accelerator=accelerator)
-    load_weights(model, run_folder)
-    scores = read_result(run_folder)
-    return TrainingResult(
-        model=model.eval(),
-        run_folder=run_folder,
-        resumed_at=resumed_at,
-        seconds=time.monotonic() - started,
-        validation_macro_f1=scores.get("validation_macro_f1"),
-        validation_accuracy=scores.get("validation_accuracy"),
-    )
+    return read_run(model, run_folder, resumed_at=resumed_at, started=started)
 
 
 class RecordingTraining(ClassifierTraining):
