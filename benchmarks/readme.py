@@ -42,7 +42,7 @@ from smidgen.report import (
 from smidgen.report.document import Document
 from smidgen.report.formatting import count, kilobytes, percent, relative
 from smidgen.report.page import read_document
-from smidgen.report.study import Study, headline
+from smidgen.report.study import Study, starts_anywhere, summary
 from smidgen.report.verdict import judge
 from smidgen.targets import BOARDS, CORES, FAMILIES, Architecture
 from smidgen.training.presets import PRESET_MODELS
@@ -167,8 +167,8 @@ def parts_of(page: str) -> Parts:
         "cores": _cores,
         "boards": _boards,
         "families": _families,
-        "localisation": lambda: _localisation(headline),
-        "leaderboard": lambda: _localisation(lambda records: list(records)),
+        "localisation": lambda: _localisation(summary),
+        "leaderboard": lambda: _localisation(lambda records: [r for r in records if not starts_anywhere(r)]),
         "measured": _on_targets,
         "breadth": lambda: breadth(ROOT),
         "kernels": lambda: kernel_table(ROOT),
@@ -366,7 +366,8 @@ def _localisation(chosen: Callable[[Sequence[LocalisationRecord]], list[Localisa
     records = [r for r in load_localisation(path) if r.data == "sphere"] if path.exists() else []
     if not records:
         return f"`{path.relative_to(ROOT)}` holds no study on SPHERE; `make localisation` makes one."
-    lines = [localisation_markdown(chosen(records), ["study"]), "", "Spreads are over three seeds. Measured by", ""]
+    table = localisation_markdown(chosen(records), records, ["study"])
+    lines = [table, "", "Spreads are over three seeds. Measured by", ""]
     for command, versions in dict.fromkeys((record.command, record.versions) for record in records):
         lines.append(f"- `{command}` with {versions}")
     return "\n".join(lines)

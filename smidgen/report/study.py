@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +18,7 @@ from smidgen.whole_file import write_whole
 OFF = "off"
 RANDOM_STARTS = "random starts"
 ROLES = ("student", "teacher", "baseline")
+_AS_IT_SHIPS = ("int8", "float32", "float")  # what is nearer to the wrist comes first
 
 Row = TypeVar("Row", bound=LocalisationRecord)
 
@@ -87,12 +88,6 @@ class Study:
         compiled = [entry for entry in self.entries if entry.ram_bytes is not None and not starts_anywhere(entry)]
         return max(compiled or self.entries, key=lambda entry: entry.macro_f1_8)
 
-    def from_random_starts(self, entry: Entry) -> Entry | None:
-        """Return the same way of finding rooms, its state begun in the middle of recordings; None if not scored."""
-        wanted = (entry.model, entry.recipe, entry.decoding)
-        same = (e for e in self.entries if (e.model, e.recipe, e.decoding) == wanted and starts_anywhere(e))
-        return next(same, None)
-
 
 def headline(records: Sequence[Row]) -> list[Row]:
     """Return the rows that a reader sees first, by role and score.
@@ -106,7 +101,31 @@ def headline(records: Sequence[Row]) -> list[Row]:
             key = (record.model, record.recipe, record.decoding.split(",")[0])
             if key not in chosen or record.macro_f1_8 > chosen[key].macro_f1_8:
                 chosen[key] = record
-    return sorted(chosen.values(), key=lambda record: (ROLES.index(record.role), -record.macro_f1_8))
+    return _by_role(chosen.values())
+
+
+def summary(records: Sequence[Row]) -> list[Row]:
+    """Return a row or two a model, by role and score: as it ships without decoding, and a baseline at its best too."""
+    from_the_start = [record for record in records if not starts_anywhere(record)]
+    chosen = []
+    for name in dict.fromkeys(record.model for record in from_the_start):
+        own = [record for record in from_the_start if record.model == name]
+        plain = [record for record in own if record.decoding == OFF]
+        chosen.append(min(plain or own, key=lambda record: _AS_IT_SHIPS.index(record.recipe)))
+        best = max(own, key=lambda record: record.macro_f1_8)
+        if best.role == "baseline" and best is not chosen[-1]:
+            chosen.append(best)
+    return _by_role(chosen)
+
+
+def from_random_starts(record: LocalisationRecord, records: Sequence[Row]) -> Row | None:
+    """Return the same way of finding rooms, its state begun in the middle of recordings; None if not scored."""
+    wanted = (record.model, record.recipe, record.decoding)
+    return next((r for r in records if starts_anywhere(r) and (r.model, r.recipe, r.decoding) == wanted), None)
+
+
+def _by_role(records: Iterable[Row]) -> list[Row]:
+    return sorted(records, key=lambda record: (ROLES.index(record.role), -record.macro_f1_8))
 
 
 def starts_anywhere(record: LocalisationRecord) -> bool:

@@ -11,7 +11,7 @@ from smidgen.report.energy_bars import draw_energy
 from smidgen.report.formatting import NOTHING, count, number_word, percent, score
 from smidgen.report.page import read_document, template
 from smidgen.report.scatter import compiled_entries, draw_scatters
-from smidgen.report.study import Entry, Study, headline
+from smidgen.report.study import Entry, Study, from_random_starts, headline
 from smidgen.report.study_table import study_columns
 from smidgen.report.targets import judge_targets
 from smidgen.report.timeline import draw_timeline
@@ -112,7 +112,7 @@ def _groups(study: Study, shown: Sequence[Entry]) -> list[tuple[str, list[tuple[
     """Return the rows of the leaderboard by role, each with its score from random starts."""
     groups = []
     for role, title in _TITLES.items():
-        own = [(entry, study.from_random_starts(entry)) for entry in shown if entry.role == role]
+        own = [(entry, from_random_starts(entry, study.entries)) for entry in shown if entry.role == role]
         if own:
             groups.append((title, own))
     return groups

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from smidgen.records import LocalisationRecord
 from smidgen.report.formatting import NOTHING, count, hundredths, score, score_with_spread
-from smidgen.report.study import Study, headline
+from smidgen.report.study import Study, from_random_starts, headline
 
 _NAMED_ROOMS = 2  # more rare rooms than that do not fit a heading
 
@@ -55,20 +55,33 @@ def study_table(mapping: Mapping[str, object]) -> Table:
     return table
 
 
-def localisation_markdown(records: Sequence[LocalisationRecord], rare_rooms: Sequence[str]) -> str:
-    """Return records as a GitHub table, in their order."""
+def localisation_markdown(
+    rows: Sequence[LocalisationRecord], records: Sequence[LocalisationRecord], rare_rooms: Sequence[str]
+) -> str:
+    """Return rows of a study as a GitHub table, in their order.
+
+    What was scored from random starts too, among all `records`, has that macro-F1, without the rare rooms, in the last
+    column.
+    """
     columns = study_columns(rare_rooms)
-    rows = [
-        [column.heading for column in columns],
-        ["---" if column.is_text else "---:" for column in columns],
-        *([column.cell(record) for column in columns] for record in records),
+    lines = [
+        [*(column.heading for column in columns), "from random starts"],
+        ["---" if column.is_text else "---:" for column in columns] + ["---:"],
+        *(
+            [*(column.cell(record) for column in columns), _elsewhere(from_random_starts(record, records))]
+            for record in rows
+        ),
     ]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def delay(record: LocalisationRecord) -> str:
     """Return how long an answer waits."""
     return "whole recording" if record.delay_s is None else f"{record.delay_s:g} s"
+
+
+def _elsewhere(record: LocalisationRecord | None) -> str:
+    return NOTHING if record is None else score(record.macro_f1_8)
 
 
 def _optional(value: int | None) -> str:

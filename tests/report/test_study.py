@@ -8,7 +8,7 @@ from made_studies import default_entries, entry, program, study
 from smidgen.errors import DataError
 from smidgen.records import LocalisationRecord
 from smidgen.report import load_localisation, save_localisation
-from smidgen.report.study import Study, headline
+from smidgen.report.study import Study, from_random_starts, headline, summary
 
 
 def test_the_headline_has_each_model_off_and_with_its_best_decoders():
@@ -24,12 +24,23 @@ def test_the_headline_has_each_model_off_and_with_its_best_decoders():
     ]
 
 
+def test_the_summary_has_a_row_a_model_and_baselines_at_their_best():
+    """What ships stands for a student; a baseline may decode, as whoever compares would let it."""
+    shown = summary(Study.from_mapping(study()).entries)
+    assert [(e.model, e.recipe, e.decoding) for e in shown] == [
+        ("gru-stream", "int8", "off"),
+        ("conformer", "float", "off"),
+        ("extra-trees", "float", "learned, Viterbi"),
+        ("extra-trees", "float", "off"),
+    ]
+
+
 def test_the_best_is_a_program():
     """A teacher in Python may score higher; what ships is compiled."""
     found = Study.from_mapping(study())
     assert (found.best.model, found.best.recipe) == ("gru-stream", "int8")
-    assert found.from_random_starts(found.best).macro_f1_8 == 0.831
-    assert found.from_random_starts(found.entries[0]) is None
+    assert from_random_starts(found.best, found.entries).macro_f1_8 == 0.831
+    assert from_random_starts(found.entries[0], found.entries) is None
 
 
 @pytest.mark.parametrize(

@@ -81,8 +81,11 @@ def test_the_terminal_table_fits_its_columns():
 
 
 def test_the_markdown_table_has_a_row_a_record():
-    """In the order given, with the name of the rare room in the heading."""
-    entries = Study.from_mapping(study()).entries
-    lines = localisation_markdown(entries, ["study"]).splitlines()
+    """In the order given, the rare room named in the heading, the score from random starts in the last column."""
+    found = Study.from_mapping(study())
+    rows = [found.best, *(entry for entry in found.entries if entry.role == "baseline")]
+    lines = localisation_markdown(rows, found.entries, ["study"]).splitlines()
     assert "macro-F1 without study" in lines[0]
-    assert len(lines) == 2 + len(entries)
+    assert len(lines) == 2 + len(rows)
+    assert lines[2].endswith("| 0.831 |")
+    assert lines[3].endswith("| – |")
