@@ -14,10 +14,12 @@ from smidgen.compression.inputs import Batch
 from smidgen.compression.integer_recurrences import integer_recurrence
 from smidgen.compression.plan import Plan
 from smidgen.compression.program import FloatProgram
+from smidgen.compression.stored_weight import stored_weight
 from smidgen.compression.structure import COMPUTED, arguments, keeps_scale, label
 from smidgen.compression.transposed_weight import correlation_weight
 from smidgen.compression.weighted import WEIGHTED, WEIGHTED_TRANSPOSED
 from smidgen.models.loop import loop
+from smidgen.models.recurrent_layers import RECURRENT_LAYERS
 from smidgen.numerics.fixed_point import integer_range
 from smidgen.numerics.quantization import QParams, qparams_for_range
 
@@ -76,10 +78,10 @@ class _FakeQuantizer(fx.Interpreter):
         if not self._plan.recipe.is_float:
             if n.target in WEIGHTED_TRANSPOSED or (n.target is aten.convolution.default and arguments(n)["transposed"]):
                 groups = arguments(n)["groups"]
-                rounded = self._round_weight(n, correlation_weight(args[1], groups))
+                rounded = self._round_weight(n, correlation_weight(args[1], groups), *args[2:3])
                 args = (args[0], correlation_weight(rounded, groups), *args[2:])  # the function is its own inverse
             elif n.target in WEIGHTED:
-                args = (args[0], self._round_weight(n, args[1]), *args[2:])
+                args = (args[0], self._round_weight(n, args[1], *args[2:3]), *args[2:])
         return args, kwargs
 
     def run_node(self, node: fx.Node) -> Any:
@@ -103,10 +105,12 @@ class _FakeQuantizer(fx.Interpreter):
         low, high = value.min().item(), value.max().item()
         return straight_through(value, qparams_for_range(low, high, result.dtype, symmetric=True))
 
-    def _round_weight(self, node: fx.Node, weight: Tensor) -> Tensor:
+    def _round_weight(self, node: fx.Node, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         """Round a weight as it is stored; each part of a layer that is split is stored by itself."""
         codec, real = self._plan.recipe.weight_for(label(node)), weight.detach().numpy()
-        decoded = real.copy()
+        multiplied = node if node.target in RECURRENT_LAYERS else node.all_input_nodes[0]
+        x, decoded = self._plan.qparams[multiplied.name], real.copy()
         for _, start, stop in self._parts.get(node.name, ((None, 0, len(real)),)):
-            decoded[start:stop] = codec.encode(real[start:stop]).decode()
+            beside = None if bias is None else bias.detach().numpy()[start:stop]
+            decoded[start:stop] = stored_weight(codec, real[start:stop], beside, x).decode()
         return weight + (torch.from_numpy(decoded) - weight).detach()

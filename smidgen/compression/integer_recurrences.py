@@ -14,6 +14,7 @@ from torch import Tensor, fx
 
 from smidgen.compression.plan import Plan, scan_state_dtype
 from smidgen.compression.states import gate_steps, hidden_shift
+from smidgen.compression.stored_weight import stored_weight
 from smidgen.compression.structure import label
 from smidgen.ir.spec import integer_arrays, integer_attributes
 from smidgen.models.recurrent_layers import gru, lstm, lstm_last_cell, rnn_relu, rnn_tanh
@@ -100,9 +101,10 @@ def _layer(node: fx.Node, values: Values, plan: Plan) -> tuple[Floats, Floats | 
     x, hidden = _qparams(node, 0, plan), plan.qparams[node.name]
     if x is None:
         return None
-    encoded = plan.recipe.weight_for(label(node)).encode(_floats(weight))
+    added = np.zeros(len(weight)) if bias is None else _floats(bias)
+    encoded = stored_weight(plan.recipe.weight_for(label(node)), _floats(weight), added, hidden)
     parameters = recurrent_parameters(
-        encoded.integers, encoded.scale, np.zeros(len(weight)) if bias is None else _floats(bias),
+        encoded.integers, encoded.scale, added,
         projected=x, hidden=hidden, steps=gate_steps(node, weight.shape[1], hidden), what="recurrent accumulator",
     )  # fmt: skip
     constants: dict[str, Any] = {**integer_arrays(parameters, "int64"), **integer_attributes(parameters)}

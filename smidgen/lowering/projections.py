@@ -8,6 +8,7 @@ import torch
 from torch import fx
 
 from smidgen.compression.codecs import CODECS, Codec, Uniform
+from smidgen.compression.stored_weight import stored_weight
 from smidgen.compression.structure import arguments, label
 from smidgen.compression.weighted import has_weight
 from smidgen.ir.graph import Tensor
@@ -16,9 +17,6 @@ from smidgen.lowering.builder import Builder, Floats, Rule
 from smidgen.numerics.linear import accumulator_parameters
 
 aten = torch.ops.aten
-
-#: Largest bias in accumulator steps: half of what an int32 holds.
-_BIAS_LIMIT = 2.0**30
 
 
 def linear(builder: Builder, node: fx.Node) -> None:
@@ -68,10 +66,8 @@ def accumulate(
         real_bias = np.zeros(weight.shape[0]) if bias is None else bias
         return {"weight": weight.astype(np.float32), "bias": real_bias.astype(np.float32)}, {}
     source, target = builder.quantization(node, x, y)
-    # Where the bias is far larger than what the weights add, they keep fewer levels so that it fits the accumulator.
-    least_scale = 0.0 if bias is None else np.abs(bias) / (source.scale * _BIAS_LIMIT)
     codec = stored_by(builder, node)
-    encoded = codec.encode(weight, least_scale=least_scale)
+    encoded = stored_weight(codec, weight, bias, source)
     parameters = builder.integers(
         node,
         lambda: accumulator_parameters(encoded.integers, encoded.scale, bias, source, target, "accumulator"),

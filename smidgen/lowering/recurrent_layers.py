@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import fx
 
 from smidgen.compression.states import gate_steps, hidden_shift
+from smidgen.compression.stored_weight import stored_weight
 from smidgen.ir.graph import Attribute, Tensor
 from smidgen.ir.spec import integer_arrays, integer_attributes
 from smidgen.lowering.builder import Builder, Floats, Rule
@@ -100,8 +101,8 @@ def _integers(
 ) -> tuple[dict[str, Array], dict[str, Attribute]]:
     """Return the constant arrays and the scalars of an integer layer; `tensors` are its input and its result."""
     codec = stored_by(builder, node)
-    encoded = codec.encode(weight)
     projected, hidden = builder.quantization(node, *tensors)
+    encoded = stored_weight(codec, weight, bias, hidden)
     steps = gate_steps(node, weight.shape[1], hidden)
     found = builder.integers(
         node,

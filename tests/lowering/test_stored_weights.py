@@ -46,6 +46,55 @@ def test_integers_equal_the_fake_quantised_program(codec: Codec) -> None:
     assert rungs.host_mismatches(x) == 0
 
 
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [(nn.Linear(64, 2), (64,)), (nn.Conv1d(16, 2, 4), (16, 4)), (nn.ConvTranspose1d(64, 2, 1), (64, 4))],
+    ids=["linear", "convolution", "transposed convolution"],
+)
+def test_weights_beside_a_large_bias_keep_the_same_levels_on_both_rungs(
+    layer: nn.Module, shape: tuple[int, ...]
+) -> None:
+    """A bias a thousand times what a weight adds leaves one channel about 33 levels: fake quantisation rounds to those.
+
+    By its own 127 levels the channel would be exact, several steps of the result away from the integers.
+    """
+    with torch.no_grad():
+        for weight in layer.parameters():
+            weight.fill_(1.0)
+        layer.bias.copy_(torch.tensor([1000.0, 0.0]))
+    x = (normal(20, *shape).clamp(-1.0, 1.0).abs(),)
+    rungs = lowered(nn.Sequential(layer), x, _recipe(activation="int16"))
+    (found,), (simulated,) = rungs.integers(x), rungs.fake_quantized(x)
+    result = rungs.graph[rungs.graph.outputs[0]].qparams
+    assert result is not None
+    np.testing.assert_allclose(simulated, found, atol=1.01 * result.scale)
+
+
+def test_a_gate_without_recurrent_weights_keeps_its_bias() -> None:
+    """Rows of zeros, as pruning leaves them, take a scale in which the bias fits the accumulator."""
+    layer = nn.GRU(3, 4, batch_first=True)
+    with torch.no_grad():
+        layer.weight_hh_l0[:4] = 0.0
+        layer.bias_hh_l0[:4] = 2.0
+
+    class States(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = layer
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            states: torch.Tensor = self.layer(x)[0]
+            return states
+
+    x = (normal(16, 6, 3),)
+    rungs = lowered(States(), x)
+    (found,), (simulated,) = rungs.integers(x), rungs.fake_quantized(x)
+    with torch.no_grad():
+        exact = layer(*x)[0].numpy()
+    assert sqnr_db(found, simulated) > 40
+    assert sqnr_db(found, exact) > 25
+
+
 def test_the_graph_holds_what_the_codec_encoded() -> None:
     """Bytes and levels decode to the integers that the codec chose, rows of an odd number of columns too."""
     layer = nn.Linear(7, 3, bias=False)
