@@ -128,9 +128,9 @@ def _saturated(tensor: Tensor, expected: Array) -> int:
 
 
 def _held_states(graph: Graph, op: Op, values: Mapping[str, Array]) -> tuple[int, int]:
-    """Return how many states a scan of integers had to hold at an end of their range, and how many it passed through.
+    """Return how many states a scan of integers held at an end of their range, and how many it passed through.
 
-    A state counts once for each step; any other op has none.
+    A state counts once for each step, also where what drives it stood at an end; any other op has none.
     """
     y = graph[op.output]
     if op.kind != "selective_scan" or y.is_float:

@@ -148,7 +148,7 @@ def selective_scan(
 
     Goes on from the state `carried` (b, d, n), and in 16 bits from `dither` (b, 1), and leaves the last ones there;
     without them, from the first. With `reverse` the last step comes first. Adds to `saturated` (b,) how many states
-    stood at an end of their range after a step.
+    stood at an end of their range after a step, or took a drive that did.
     """
     batch, steps, d = u.shape
     n, heads = B.shape[2] // groups, delta.shape[2]
@@ -168,7 +168,8 @@ def selective_scan(
         state = form.advanced(state, kept, drive[:, :, None], B[:, t], rounding)
         rounding = next_dither(rounding)
         if saturated is not None:
-            saturated += form.saturated(state).sum(axis=(1, 2))
+            held = form.saturated(state) | _is_saturated_drive(drive, drive_shift)[:, :, None]
+            saturated += held.sum(axis=(1, 2))
         acc = form.read(state, C[:, t])
         total = acc * output_multiplier + (u[:, t] << 15) * skip_multiplier
         y[:, t] = saturate(rounded_shift(total, 32 - output_shift) + zero_point, dtype)
@@ -185,3 +186,8 @@ def _drive(product: Integers, multiplier: Integers, shift: int) -> Integers:
         return requantize(product, multiplier, shift)
     limit = _DRIVE_MAX >> shift
     return np.clip(rounded_shift(product * multiplier, 32), -limit, limit - 1) << shift
+
+
+def _is_saturated_drive(drive: Integers, shift: int) -> NDArray[np.bool_]:
+    """Return which drives stand at an end of their range, which none can reach without a shift."""
+    return np.asarray((drive == -_DRIVE_MAX) | (drive == _DRIVE_MAX - (1 << max(shift, 0))))

@@ -206,6 +206,24 @@ def test_saturation_never_wraps(state: str, data: st.DataObject) -> None:
     assert np.all(np.diff(np.abs(y), axis=1) >= 0)
 
 
+@state_types
+def test_a_drive_that_saturates_is_counted(state: str) -> None:
+    """Times a B of 0 it leaves the states where they are: each of them counts at each such step, on both sides."""
+    d, n, steps = 2, 4, 12
+    unit, wide = QParams(dtype="int16", scale=2.0**-15), QParams(dtype="int16", scale=2.0**-10)
+    p = scan_parameters(
+        s4d_real(d, n) * 1e-3, np.zeros(d), np.full(d, 2.0**-10), u=wide, delta=wide, B=unit, C=unit, y=unit,
+        state=state,
+    )  # fmt: skip
+    assert p.drive_shift > 0
+    u, delta = np.ones((2, steps, d), np.int64), np.ones((2, steps, d), np.int64)
+    B = C = np.zeros((2, steps, n), np.int64)
+    u[1, 3], u[1, 5], delta[1, 3], delta[1, 5] = 32767, [-32767, 1], 32767, [32767, 1]
+    counted = np.zeros(2, np.int64)
+    selective_scan(u, delta, B, C, **arguments(p), dtype="int16", saturated=counted)
+    assert counted.tolist() == [0, (d + 1) * n]
+
+
 def test_a_dead_channel_takes_no_bits_from_the_others() -> None:
     """A channel without input in calibration (peak 0) costs the others less than 1 dB."""
     x = signals(steps=600)

@@ -52,7 +52,10 @@ def _scan(op: Op, x: Operands, y: Tensor, arrays: list[Array]) -> Array:
 
 
 def saturated_states(op: Op, y: Tensor, arrays: list[Array]) -> int:
-    """Return how many states an integer scan held at an end of their range, over u, delta, B, C (batch, ...)."""
+    """Return how many states an integer scan held at an end of their range, or drove by what it held at one.
+
+    Args: arrays, u, delta, B and C (batch, ...).
+    """
     u, delta, B, C = (array.astype(np.int64) for array in arrays)
     count = np.zeros(len(u), np.int64)
     scan.selective_scan(
