@@ -17,6 +17,9 @@ from smidgen.ir.ops.op_spec import Legal
 from smidgen.numerics import tables
 from smidgen.numerics.fixed_point import integer_range
 
+#: What integer kernels read and write, but for indices.
+_ACTIVATIONS = ("int8", "int16")
+
 
 def check_graph(graph: Graph) -> None:
     """Raise GraphError, naming the op, unless the graph is well formed and its accumulators provably fit."""
@@ -136,7 +139,7 @@ def _check_op(graph: Graph, op: Op) -> None:
     if spec.moves:
         _check_same_type(op, x, y)
     elif not is_float and op.body is None:
-        _check_scales(op, (*operands, *more), y)
+        _check_scales(op, (*operands, *more) if spec.gives_indices else (*operands, y, *more))
     _check_attributes(op, form.legal_attrs(op))
     _check_params(op, form.legal_params(op), y)
     shape = spec.shape(op, x)
@@ -163,12 +166,14 @@ def _check_same_type(op: Op, x: Operands, y: Tensor) -> None:
         raise GraphError(f"{op.name}: {op.kind} only moves elements; type and scale must stay as they are")
 
 
-def _check_scales(op: Op, x: Operands, y: Tensor) -> None:
-    """Integers other than indices, which are int32, mean nothing without a scale."""
-    for tensor in x if y.dtype == "int32" else (*x, y):
-        if tensor.qparams is None:
+def _check_scales(op: Op, activations: Operands) -> None:
+    """Integers other than indices mean nothing without a scale, and kernels compute with 8 or 16 bits."""
+    for tensor in activations:
+        if tensor.qparams is None or tensor.dtype not in _ACTIVATIONS:
+            found = tensor.dtype if tensor.qparams else f"{tensor.dtype} without a scale"
             raise GraphError(
-                f"{op.name}: {tensor.name} is {tensor.dtype} without a scale; quantise it to int8 or int16"
+                f"{op.name}: {tensor.name} is {found}; {op.kind} computes with {' and '.join(_ACTIVATIONS)}, quantise "
+                "it to one of them"
             )
 
 
