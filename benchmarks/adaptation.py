@@ -27,10 +27,10 @@ from smidgen.models import AccessPointEncoder, AccessPointEncoderConfig, RoomCla
 from smidgen.training import train
 from smidgen.training.adaptation import ADAPTATION, adapt, calibration_windows, place_rooms
 from smidgen.training.baselines import BASELINES
-from smidgen.training.checkpoint import is_complete, load_weights
+from smidgen.training.checkpoint import is_complete
 from smidgen.training.metrics import score
 from smidgen.training.presets import find_preset
-from smidgen.training.pretraining import HomeExamples, PretrainingConfig, pretrain
+from smidgen.training.pretraining import HomeExamples, PretrainingConfig, pretrain, read_pretrained
 from smidgen.whole_file import write_whole
 
 RESULTS = Path("results/adaptation.json")
@@ -73,12 +73,11 @@ def main() -> None:
 def pretrained() -> AccessPointEncoder:
     """Return the encoder after its episodes; a complete run is read back without simulating its homes again."""
     torch.manual_seed(0)
-    encoder = AccessPointEncoder(AccessPointEncoderConfig())
+    encoder, config = AccessPointEncoder(AccessPointEncoderConfig()), PretrainingConfig()
     folder = RUNS / "encoder"
     if is_complete(folder):
-        load_weights(encoder, folder)
-        return encoder
-    return pretrain(encoder, [_home_examples(seed) for seed in PRETRAINING_HOMES], PretrainingConfig(), folder)
+        return read_pretrained(encoder, config, folder)
+    return pretrain(encoder, [_home_examples(seed) for seed in PRETRAINING_HOMES], config, folder)
 
 
 def _home_examples(seed: int) -> HomeExamples:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from smidgen.benchmark import Benchmark, load_benchmark
 from smidgen.compression import FloatProgram, import_model
 from smidgen.compression.inputs import Batch, batches
-from smidgen.data import Recording, Split, Windows
+from smidgen.data import Recording, Split, Windows, split_hash
 from smidgen.errors import CheckpointError, ConfigError
 from smidgen.evaluation import SENSOR_INPUTS, Evaluation, evaluate, model_inputs
 from smidgen.firmware import Firmware
@@ -23,6 +23,8 @@ from smidgen.models import LastStep, RoomClassifier, build_model
 from smidgen.pipeline import compile
 from smidgen.records import EvaluationRecord
 from smidgen.training import DistillationConfig, TrainingResult, load_model, train
+from smidgen.training.batches import fingerprint
+from smidgen.training.checkpoint import trained_on
 from smidgen.whole_file import write_whole
 
 RECIPES = ("int8", "float32")
@@ -46,15 +48,19 @@ class Job:
         """What people call it."""
         return f"{self.model} split {self.split} seed {self.seed}"
 
-    def open(self) -> "Experiment":
-        """Load the data that the job needs; raises DataError or ConfigError as `load_benchmark`."""
+    def load(self) -> tuple[Benchmark, Split[Recording]]:
+        """Load the recordings of the job's split; raises DataError or ConfigError as `load_benchmark`."""
         benchmark = load_benchmark(self.data, None if self.root is None else Path(self.root), None)
         if not 0 <= self.split < len(benchmark.splits):
             raise ConfigError(f"{self.data} has splits 0..{len(benchmark.splits) - 1}, got {self.split}")
+        return benchmark, benchmark.splits[self.split]
+
+    def open(self) -> "Experiment":
+        """Load the data that the job needs; raises as `load`, and ConfigError for an unknown model."""
+        benchmark, split = self.load()
         if self.model not in benchmark.preset.models:
             known = ", ".join(benchmark.preset.models)
             raise ConfigError(f"no model {self.model!r} is set up for {self.data}; choose from {known}")
-        split = benchmark.splits[self.split]
         return Experiment(
             job=self,
             benchmark=benchmark,
@@ -112,8 +118,8 @@ class Experiment:
     def taught_by(self, teachers: Sequence[Path], config: DistillationConfig) -> Teaching:
         """Return what trained runs say of this job's training windows, their mean where they are several.
 
-        Raises ConfigError for a run of other data, or that was trained on what this job holds out; CheckpointError for
-        one that is not complete.
+        Raises ConfigError for a run of other data, or that was trained on what this job holds out, by name and by
+        contents; CheckpointError for one that is not complete.
         """
         inputs = model_inputs(self.training)
         answers = []
@@ -125,6 +131,11 @@ class Experiment:
                         f"teacher {folder} was trained on {what} {theirs!r}, the student is on {own!r}: it would tell "
                         "of what the student must not have seen. Train the teacher on the same data and split"
                     )
+            if trained_on(folder / "training") != fingerprint(self.training):
+                raise ConfigError(
+                    f"teacher {folder} was trained on other recordings of {self.job.data!r} than the student: they "
+                    "have changed since. Train the teacher again in a new folder"
+                )
             classifier = load_model(folder / "training")
             with torch.no_grad():
                 answers.append(torch.cat([classifier(*part)[:, -1].softmax(dim=1) for part in batches(inputs)]))
@@ -231,9 +242,9 @@ def run_job(job: Job) -> JobResult:
 def read_result(job: Job) -> JobResult | None:
     """Return the result of a finished job, None if it is not finished or another version of the code made it.
 
-    Raises CheckpointError if the folder holds the result of another job.
+    Raises CheckpointError if the folder holds the result of another job, or of other recordings.
     """
-    finished = read_finished(Path(job.folder), asdict(job))
+    finished = read_finished(Path(job.folder), _asked(job))
     if finished is None:
         return None
     document = finished.document
@@ -268,6 +279,12 @@ def load_job(folder: Path) -> Job:
         ) from error
 
 
+def _asked(job: Job) -> dict[str, Any]:
+    """Return what decides a job's figures: the job, and the recordings as they are now."""
+    _, split = job.load()
+    return {**asdict(job), "recordings": split_hash(split)}
+
+
 def _write_result(job: Job, result: JobResult) -> None:
     document = {
         "recording": result.recording,
@@ -276,4 +293,4 @@ def _write_result(job: Job, result: JobResult) -> None:
         "records": [asdict(record) for record in result.records],
         "measurements": result.measurements,
     }
-    write_finished(Path(job.folder), asdict(job), Finished(document=document, arrays=result.predictions))
+    write_finished(Path(job.folder), _asked(job), Finished(document=document, arrays=result.predictions))

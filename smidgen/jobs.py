@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from smidgen.errors import CheckpointError
@@ -49,21 +50,33 @@ class Finished:
 
 
 def read_finished(folder: Path, job: Mapping[str, Any]) -> Finished | None:
-    """Return what a finished job left, None if it is not finished or another version of the code made it.
+    """Return what a finished job left; None, so that it is done again, if it is not finished, if its files are damaged
+    or if another version of the code made it.
 
-    Raises CheckpointError if the folder holds the result of another job.
+    Args: job, what decides its figures, the recordings' contents included. Raises CheckpointError if the folder holds
+    the result of another job.
     """
     path = folder / _RESULT
     if not path.exists():
         return None
-    document = json.loads(path.read_text())
-    if document["job"] != json.loads(json.dumps(job)):
-        raise CheckpointError(
-            f"{path} is the result of another job ({document['job']}); choose another folder with --out"
-        )
-    if document["environment"] != environment():
+    try:
+        document = json.loads(path.read_text())
+        stored, made_by = document["job"], document["environment"]
+    except (ValueError, KeyError, TypeError):
         return None
-    return Finished(document=document, arrays=load_file(folder / _ARRAYS))
+    asked = json.loads(json.dumps(job))
+    differ = [f"{key} is {stored[key]!r} there, asked for {asked[key]!r}" for key in asked
+              if key in stored and stored[key] != asked[key]]  # fmt: skip
+    if differ:
+        raise CheckpointError(
+            f"{path} is the result of another job: {'; '.join(differ)}. Choose another folder with --out"
+        )
+    if stored.keys() != asked.keys() or made_by != environment():  # an older version may have asked for less
+        return None
+    try:
+        return Finished(document=document, arrays=load_file(folder / _ARRAYS))
+    except (OSError, SafetensorError):
+        return None
 
 
 def write_finished(folder: Path, job: Mapping[str, Any], finished: Finished) -> None:

@@ -1,18 +1,23 @@
 """Jobs on real recordings: trained, compiled, proven and scored as the issue's acceptance asks, and resumable."""
 
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from smidgen.benchmark import load_benchmark
+from smidgen.data import save_recording, split_hash
+from smidgen.data.simulate import simulate_home
 from smidgen.errors import CheckpointError, ConfigError, DataError
 from smidgen.evaluation import model_inputs
-from smidgen.experiment import Job, load_job, run_job, save_job
+from smidgen.experiment import Job, load_job, read_result, run_job, save_job
+from smidgen.jobs import Finished, write_finished
 from smidgen.models import build_model
 from smidgen.training import DistillationConfig
+from smidgen.training.batches import fingerprint
 from smidgen.training.checkpoint import open_run, save_model
 from smidgen.training.presets import PRESETS
 
@@ -72,6 +77,24 @@ def test_a_finished_job_is_read_back(tmp_path, monkeypatch):
         run_job(replace(job, seed=1))
 
 
+def test_a_result_of_recordings_that_changed_is_not_read_back(tmp_path):
+    """Own recordings keep their names and place; with other contents their result is that of another job."""
+    home = tmp_path / "own"
+    home.mkdir()
+    for day in range(2):
+        save_recording(simulate_home(1).record(day, 60.0), home / f"day-{day}.csv.gz")
+    job = Job(data=str(home), root=None, split=0, model="gru", seed=0, emulate=None, folder=str(tmp_path / "run"))
+    Path(job.folder).mkdir()
+    asked = {**asdict(job), "recordings": split_hash(job.load()[1])}
+    nothing = {"records": [], "measurements": [], "recording": "day-0", "rooms": [], "home": "home"}
+    write_finished(Path(job.folder), asked, Finished(document=nothing, arrays={}))
+    assert read_result(job).recording == "day-0"
+    save_recording(simulate_home(1).record(7, 60.0), home / "day-1.csv.gz")
+    load_benchmark.cache_clear()  # as a new process
+    with pytest.raises(CheckpointError, match="is the result of another job: recordings is"):
+        read_result(job)
+
+
 def test_a_job_is_stored_with_its_run(tmp_path):
     """A run folder says what it was trained on, and takes no other job."""
     job = replace(_job(tmp_path / "run"), root=None, data="simulated")
@@ -126,7 +149,10 @@ def test_a_student_is_taught_by_the_mean_of_runs_of_its_own_split(tmp_path, monk
         )
         folders.append(tmp_path / str(seed))
         save_job(_simulated(folders[-1]))
-        open_run(folders[-1] / "training", {"model": model.config.to_dict()})
+        open_run(
+            folders[-1] / "training",
+            {"model": model.config.to_dict(), "data": {"train": fingerprint(student.training)}},
+        )
         save_model(model, folders[-1] / "training")
         with torch.no_grad():
             answers.append(model(*inputs)[:, -1].softmax(dim=1).numpy())
@@ -136,6 +162,9 @@ def test_a_student_is_taught_by_the_mean_of_runs_of_its_own_split(tmp_path, monk
         student.train(progress=False, teaching=replace(teaching, soft_targets=teaching.soft_targets[1:]))
     assert student.train(progress=False, teaching=teaching).resumed_at == 0
     assert student.train(progress=False, teaching=teaching).resumed_at == 1
+    changed = replace(student, training=student.training[1:])
+    with pytest.raises(ConfigError, match="trained on other recordings of 'simulated' than the student"):
+        changed.taught_by(folders, DistillationConfig())
     save_job(_simulated(tmp_path / "other", split=1))
     with pytest.raises(ConfigError, match="was trained on split 1, the student is on 0: it would tell of what"):
         student.taught_by([tmp_path / "other"], DistillationConfig())

@@ -46,9 +46,37 @@ def test_the_result_of_other_sources_is_made_again(tmp_path, monkeypatch):
 def test_the_result_of_another_job_is_refused(tmp_path):
     """Nothing is overwritten; the message names the option that helps."""
     left(tmp_path)
-    with pytest.raises(CheckpointError, match=r"is the result of another job .* choose another folder with --out"):
+    with pytest.raises(CheckpointError, match=r"another job: seed is 0 there, asked for 1\. Choose another folder"):
         read_finished(tmp_path, {**JOB, "seed": 1})
     assert json.loads((tmp_path / "result.json").read_text())["job"] == JOB
+
+
+def test_the_result_of_a_job_that_was_asked_less_is_made_again(tmp_path):
+    """An older version did not say which recordings; what it said does not contradict."""
+    left(tmp_path)
+    assert read_finished(tmp_path, {**JOB, "recordings": "a hash"}) is None
+
+
+@pytest.mark.parametrize(
+    ("file", "contents"),
+    [
+        ("result.json", b"{"),
+        ("result.json", b"[]"),
+        ("result.json", b'{"job": {}}'),
+        ("predictions.safetensors", b""),
+        ("predictions.safetensors", b"\xff" * 64),
+        ("predictions.safetensors", None),
+    ],
+)
+def test_damaged_results_are_made_again(tmp_path, file, contents):
+    """Cut, overwritten or missing: the job is done again and leaves whole files."""
+    written = left(tmp_path)
+    (tmp_path / file).unlink()
+    if contents is not None:
+        (tmp_path / file).write_bytes(contents)
+    assert read_finished(tmp_path, JOB) is None
+    left(tmp_path)
+    assert np.array_equal(read_finished(tmp_path, JOB).arrays["off/whole"], written.arrays["off/whole"])
 
 
 def test_tasks_run_side_by_side_in_the_order_asked(capsys):

@@ -1,6 +1,7 @@
 """Recordings of people in homes, real and simulated, of spoken digits, and what models are fed from them."""
 
 from smidgen.data.calibration_walk import fingerprint_then_live
+from smidgen.data.contents import recording_hash, split_hash
 from smidgen.data.decisions import Decisions, decide
 from smidgen.data.examples import Examples
 from smidgen.data.frames import Frames, to_frames
@@ -40,9 +41,11 @@ __all__ = [
     "log_mel",
     "make_sequences",
     "make_windows",
+    "recording_hash",
     "save_recording",
     "simulate_home",
     "split_by_take",
+    "split_hash",
     "to_frames",
     "validation_split",
 ]

@@ -39,6 +39,19 @@ class Answerer(Protocol):
         ...
 
 
+class Decodable(Answerer, Protocol):
+    """A trained model that a decoder can stand behind."""
+
+    @property
+    def floor(self) -> float:
+        """The least probability that its decoder believes: trees say 0 where they only saw little."""
+        ...
+
+    def to_decode(self, recording: Recording, stretch: Stretch) -> Probabilities:
+        """Return (K, R), what a decoder is given in place of `probabilities`; decisions may lie behind the end."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
     """What a program takes of a Cortex-M4 and what proves it."""

@@ -22,6 +22,7 @@ class BaselineAnswers:
     """A trained baseline, which is asked the scored decisions only."""
 
     parameters = None
+    floor = 1e-3
 
     def __init__(self, baseline: TrainedBaseline, prior: NDArray[np.float64]) -> None:
         self.prior = prior
@@ -34,6 +35,10 @@ class BaselineAnswers:
         heard = index < stretch.end
         answers[index[heard]] = self._scored(recording)[heard]
         return answers[stretch.heard_from :]
+
+    def to_decode(self, recording: Recording, stretch: Stretch) -> Probabilities:
+        """Return the same: a tree answers once a decision."""
+        return self.probabilities(recording, stretch)
 
 
 def fit_baseline(fold: Fold, name: str, *, seed: int, folder: Path) -> BaselineAnswers:

@@ -11,16 +11,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from smidgen.data import decide, validation_split
 from smidgen.decoding import EvidenceConfig
 from smidgen.jobs import Finished, alone_in, read_finished, write_finished
-from smidgen.localisation.decodings import OFF, decode
+from smidgen.localisation.decodings import OFF, answer
 from smidgen.localisation.fold import HOP_S, Fold
 from smidgen.localisation.hearing import all_of
-from smidgen.training.decoded_folds import CANDIDATES
-from smidgen.training.metrics import score
+from smidgen.training.decoded_folds import CANDIDATES, best_candidate, common_rooms
 
 if TYPE_CHECKING:
     from smidgen.localisation.contestants import Contestant
@@ -33,14 +30,15 @@ UNCHOSEN = EvidenceConfig(alpha=0.5)
 
 
 def choose_evidence(name: str, contestant: Contestant, fold: Fold, *, folder: Path) -> Mapping[str, EvidenceConfig]:
-    """Return the evidence of each of a contestant's decodings by macro-F1, the first of the best.
+    """Return the evidence of each of a contestant's decodings, by the rule of `training.decoded_folds`.
 
     Args: folder, of the fold, where what was chosen is kept for other seeds.
     """
     decoded = [decoding for decoding in contestant.decodings if decoding != OFF]
     if not decoded or len(fold.split.train) < 2:
         return dict.fromkeys((OFF, *contestant.decodings), UNCHOSEN)
-    own, job = folder / "inner" / name, {"contestant": name, "data": fold.data, "held_out": fold.split.name}
+    own = folder / "inner" / name
+    job = {"contestant": name, "data": fold.data, "held_out": fold.split.name, "recordings": fold.contents}
     with alone_in(own):
         finished = read_finished(own, job)
         if finished is None:
@@ -56,12 +54,8 @@ def _choose(contestant: Contestant, decodings: Sequence[str], fold: Fold, folder
     model = contestant.fit(inner, seed=_SEED, folder=folder)
     (recording,) = inner.split.test
     asked = decide(recording, hop_s=HOP_S)
-    probabilities = model.probabilities(recording, all_of(recording))
-    chosen = {}
+    common, chosen = common_rooms(fold.decisions, fold.rooms), {}
     for name in decodings:
-        found = []
-        for candidate in CANDIDATES:
-            rooms = decode(probabilities, name, inner, model.prior, candidate)[asked.index]
-            found.append(score(asked.label, rooms, rooms=recording.rooms).macro_f1)
-        chosen[name] = CANDIDATES[int(np.argmax(found))]
+        tried = (answer(model, recording, all_of(recording), name, inner, each)[asked.index] for each in CANDIDATES)
+        chosen[name] = best_candidate(asked.label, tried, rooms=fold.rooms, common=common)
     return chosen

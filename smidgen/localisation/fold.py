@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smidgen.benchmark import Benchmark, load_benchmark
-from smidgen.data import Decisions, Frames, Recording, Split, Windows, decide, to_frames
+from smidgen.data import Decisions, Frames, Recording, Split, Windows, decide, split_hash, to_frames
 from smidgen.training.decoded_folds import room_shares
 from smidgen.training.presets import Preset
 
@@ -45,6 +45,11 @@ class Fold:
     def steps_per_hop(self) -> int:
         """Frames from one decision to the next."""
         return round(HOP_S / self.preset.step_s)
+
+    @cached_property
+    def contents(self) -> str:
+        """Hash of the recordings of both sides: what is kept of a fold is read back for these very ones."""
+        return split_hash(self.split)
 
     @cached_property
     def training(self) -> Windows:

@@ -16,7 +16,7 @@ from smidgen.decoding import EvidenceConfig
 from smidgen.jobs import Finished, processor_seconds, read_finished, write_finished
 from smidgen.localisation.answers import Answerer, CompiledStudent, Student
 from smidgen.localisation.contestants import FLOAT, Contestant, find_contestant
-from smidgen.localisation.decodings import decode
+from smidgen.localisation.decodings import OFF, answer
 from smidgen.localisation.evidence import choose_evidence
 from smidgen.localisation.fold import HOP_S, Fold, count_decisions, open_fold
 from smidgen.localisation.stretches import Stretch, random_starts, whole
@@ -83,20 +83,25 @@ class StudyResult:
 
 
 def run_study_job(job: StudyJob) -> StudyResult:
-    """Do a job, or read back its result; a killed one continues where its training stood."""
-    finished = read_finished(Path(job.folder), asdict(job))
+    """Do a job, or read back its result; a killed one continues where its training stood.
+
+    Raises CheckpointError where the folder holds a result of other recordings, of the same name or not.
+    """
+    folder, fold = Path(job.folder), open_fold(job.data, job.root, job.fold)
+    asked = {**asdict(job), "recordings": fold.contents}
+    finished = read_finished(folder, asked)
     if finished is None:
         torch.set_num_threads(1)  # two jobs side by side are faster than one on two cores
-        write_finished(Path(job.folder), asdict(job), _done(job))
-        finished = read_finished(Path(job.folder), asdict(job))
+        write_finished(folder, asked, _done(job, fold))
+        finished = read_finished(folder, asked)
         assert finished is not None  # just written
     return _read(job, finished)
 
 
-def _done(job: StudyJob) -> Finished:
+def _done(job: StudyJob, fold: Fold) -> Finished:
     began = processor_seconds()
     Path(job.folder).mkdir(parents=True, exist_ok=True)
-    fold, contestant = open_fold(job.data, job.root, job.fold), find_contestant(job.contestant)
+    contestant = find_contestant(job.contestant)
     asked = [decide(recording, hop_s=HOP_S) for recording in fold.split.test]
     arrays: dict[str, NDArray[Any]] = {
         "truth": np.concatenate([each.label for each in asked]),
@@ -127,7 +132,8 @@ def _programs(contestant: Contestant, fold: Fold, job: StudyJob) -> Iterator[tup
     evidence = choose_evidence(job.contestant, contestant, fold, folder=trainings)
     for decoding in contestant.decodings:
         program = Program(recipe=FLOAT, decoding=decoding, parameters=model.parameters)
-        yield program, _said(program, contestant, fold, job.seed, _in_python(model, decoding, fold, evidence[decoding]))
+        rooms = _in_python(model, decoding, fold, evidence[decoding])
+        yield program, _said(program, contestant, fold, job.seed, rooms)
     for recipe, decoding in contestant.programs:
         student: Student = model  # type: ignore[assignment]  # what has programs compiles
         compiled = student.compile(recipe, decoding, evidence[decoding])
@@ -137,9 +143,7 @@ def _programs(contestant: Contestant, fold: Fold, job: StudyJob) -> Iterator[tup
 
 
 def _in_python(model: Answerer, decoding: str, fold: Fold, evidence: EvidenceConfig) -> Rooms:
-    return lambda recording, stretch: decode(
-        model.probabilities(recording, stretch), decoding, fold, model.prior, evidence
-    )
+    return lambda recording, stretch: answer(model, recording, stretch, decoding, fold, evidence)
 
 
 def _as_program(compiled: CompiledStudent) -> Rooms:
@@ -147,10 +151,13 @@ def _as_program(compiled: CompiledStudent) -> Rooms:
 
 
 def _said(program: Program, contestant: Contestant, fold: Fold, seed: int, rooms: Rooms) -> dict[str, Predictions]:
-    """Return the rooms of the scored decisions under each protocol; what remembers nothing has one protocol."""
+    """Return the rooms of the scored decisions under each protocol; what remembers nothing has one protocol.
+
+    A decoder remembers, whatever stands before it.
+    """
     said: dict[str, Predictions] = {}
     for protocol, stretches in PROTOCOLS.items():
-        if protocol == "whole" or contestant.remembers:
+        if protocol == "whole" or contestant.remembers or program.decoding != OFF:
             parts = []
             for recording in fold.split.test:
                 answers = [

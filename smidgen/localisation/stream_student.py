@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -82,6 +83,7 @@ class StreamStudent:
     calibration: Batch  # windows
     delay_decisions: int
     ranges: Calibration | None = None
+    floor: ClassVar[float] = float(np.finfo(np.float64).tiny)  # of logits; a program's decoder has none
 
     @property
     def parameters(self) -> int:
@@ -89,19 +91,29 @@ class StreamStudent:
         return sum(parameter.numel() for parameter in self.classifier.parameters())
 
     def probabilities(self, recording: Recording, stretch: Stretch) -> Probabilities:
-        """Return (K, R)."""
+        """Return (K, R), of the frame with which each decision ends."""
+        return softmax(self._logits(recording, stretch)[:, -1])
+
+    def to_decode(self, recording: Recording, stretch: Stretch) -> Probabilities:
+        """Return (K, R) of the mean logits of each decision's frames, which the program's decoder takes."""
+        return softmax(self._logits(recording, stretch).mean(axis=1))
+
+    def _logits(self, recording: Recording, stretch: Stretch) -> NDArray[np.float32]:
+        """Return (K, frames of a decision, R)."""
         steps = self.fold.steps_per_hop
         behind = self.delay_decisions * steps
         with torch.no_grad():
             logits = self.classifier(*heard_frames(self.fold, recording, stretch, frames_behind=behind))
-        return softmax(logits[0].numpy()[behind + steps - 1 :: steps])
+        rooms = logits.shape[-1]
+        by_decision: NDArray[np.float32] = logits[0, behind:].numpy().reshape(-1, steps, rooms)
+        return by_decision
 
     def compile(
         self, recipe: str, decoding: str, evidence: EvidenceConfig, *, target: str = "cortex-m4"
     ) -> StreamProgram:
         """Return the program that takes one frame a step, and decodes within the same step."""
         firmware = smidgen.pipeline.stream(
-            self._module(decoding, evidence),
+            self.module(decoding, evidence),
             first_of(self.calibration),
             calibration=self.calibration if self.ranges is None else self.ranges,
             target=target,
@@ -109,10 +121,11 @@ class StreamStudent:
             name=NAME,
             inputs=SENSOR_INPUTS,
         )
-        waits = 0 if decoding == OFF else DECODINGS[decoding].delay_decisions or 0
+        waits = DECODINGS[decoding].delay_decisions or 0
         return StreamProgram(firmware, self.fold, delay_decisions=self.delay_decisions + waits)
 
-    def _module(self, decoding: str, evidence: EvidenceConfig) -> RoomClassifier | DecodedClassifier:
+    def module(self, decoding: str, evidence: EvidenceConfig) -> RoomClassifier | DecodedClassifier:
+        """Return what compiles: the network, with a decoder of such evidence behind it unless the decoding is off."""
         if decoding == OFF:
             return self.classifier
         chosen = DECODINGS[decoding]

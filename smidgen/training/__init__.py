@@ -10,11 +10,9 @@ from smidgen.training.losses import class_weights, room_loss
 from smidgen.training.mdcsa_training import (
     MDCSATrainingConfig,
     MDCSATrainingResult,
-    last_marginals,
     last_rooms,
     train_mdcsa,
 )
-from smidgen.training.recording_scores import random_start_logits, recording_logits
 from smidgen.training.recording_training import RecordingTrainingConfig, train_on_recordings
 
 __all__ = [
@@ -29,11 +27,8 @@ __all__ = [
     "TrainingResult",
     "augment_rssi",
     "class_weights",
-    "last_marginals",
     "last_rooms",
     "load_model",
-    "random_start_logits",
-    "recording_logits",
     "room_loss",
     "train",
     "train_keywords",

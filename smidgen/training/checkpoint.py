@@ -41,12 +41,25 @@ def open_run(run_folder: Path, config: Mapping[str, Any]) -> None:
         run_folder.mkdir(parents=True, exist_ok=True)
         write_whole(path, json.dumps(asked, indent=2).encode())
         return
-    differences = list(_differences(asked, read_json(path)))
+    _refuse_differences(run_folder, asked, read_json(path))
+
+
+def _refuse_differences(run_folder: Path, asked: Mapping[str, Any], stored: Mapping[str, Any]) -> None:
+    differences = list(_differences(asked, stored))
     if differences:
         raise CheckpointError(
             f"{run_folder} belongs to another run: {'; '.join(differences)}. "
             "Choose another run folder, or delete this one to start over."
         )
+
+
+def require_run(run_folder: Path, config: Mapping[str, Any]) -> None:
+    """Refuse a folder whose run was asked otherwise in any of the entries given; others are not looked at.
+
+    Raises: CheckpointError where it holds no run, or one that differs, naming the fields.
+    """
+    stored = read_json(run_folder / CONFIG)
+    _refuse_differences(run_folder, _canonical(config), {key: stored.get(key) for key in config})
 
 
 def tensors_fingerprint(tensors: Iterable[Tensor]) -> str:
@@ -81,6 +94,15 @@ def load_model(run_folder: Path) -> RoomClassifier:
     model = RoomClassifier(_model_config(run_folder / CONFIG))
     load_weights(model, run_folder)
     return model
+
+
+def trained_on(run_folder: Path) -> str | None:
+    """Return the fingerprint of the data that a run was trained on; None where it was written without.
+
+    Raises: CheckpointError where the folder holds no run.
+    """
+    data = read_json(run_folder / CONFIG).get("data", {})
+    return data.get("train") if isinstance(data, dict) else None
 
 
 def load_weights(model: nn.Module, run_folder: Path) -> None:

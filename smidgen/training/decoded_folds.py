@@ -7,7 +7,7 @@ Glossary: `n` decisions of a recording, `R` rooms.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 from typing import TypeAlias
@@ -30,7 +30,7 @@ from smidgen.decoding import (
 )
 from smidgen.decoding.transitions import Visits
 from smidgen.errors import ConfigError, DataError, nearest
-from smidgen.training.metrics import score
+from smidgen.training.metrics import RARE_BELOW, score
 
 CANDIDATES = tuple(
     EvidenceConfig(alpha=alpha, sharpness=sharpness)
@@ -123,6 +123,26 @@ def room_shares(recordings: Sequence[Visits], n_rooms: int) -> NDArray[np.float6
     return shares
 
 
+def common_rooms(recordings: Sequence[Visits], rooms: Sequence[str]) -> tuple[str, ...]:
+    """Return the rooms with decisions enough on a training side to choose by; all of them where none has."""
+    counts = np.bincount(np.concatenate([visits.label for visits in recordings]), minlength=len(rooms))
+    return tuple(room for room, n in zip(rooms, counts, strict=True) if n >= RARE_BELOW) or tuple(rooms)
+
+
+def best_candidate(
+    truth: NDArray[np.int16], tried: Iterable[NDArray[np.int16]], *, rooms: Sequence[str], common: Sequence[str]
+) -> EvidenceConfig:
+    """Return the candidate of highest macro-F1 over the common rooms that occur, the first of the best.
+
+    Args: truth (n,); tried, the rooms (n,) that were decoded under each of CANDIDATES.
+    """
+    found = []
+    for each in tried:
+        f1 = score(truth, each, rooms=rooms).f1
+        found.append(np.mean([f1[room] for room in common if not np.isnan(f1[room])] or [0.0]))
+    return CANDIDATES[int(np.argmax(found))]
+
+
 def _decode_fold(
     i: int, outer: Sequence[HeldOut], inner: Mapping[tuple[int, int], HeldOut], decoding: Decoding, rooms: Sequence[str]
 ) -> DecodedFold:
@@ -131,11 +151,15 @@ def _decode_fold(
     if missing:
         raise DataError(f"fold {i} chooses on recordings {others}, but there are no inner probabilities of {missing}")
     sides = [_Side.of([outer[k] for k in others if k != j], decoding, len(rooms)) for j in others]
-    truth = np.concatenate([outer[j].label for j in others])
+    training = [outer[j] for j in others]
     tried = [side.decode(inner[i, j], CANDIDATES) for side, j in zip(sides, others, strict=True)]
-    found = [score(truth, each, rooms=rooms).macro_f1_without_rare for each in np.concatenate(tried, axis=1)]
-    chosen = CANDIDATES[int(np.argmax(found))]
-    whole = _Side.of([outer[j] for j in others], decoding, len(rooms))
+    chosen = best_candidate(
+        np.concatenate([one.label for one in training]),
+        np.concatenate(tried, axis=1),
+        rooms=rooms,
+        common=common_rooms(training, rooms),
+    )
+    whole = _Side.of(training, decoding, len(rooms))
     return DecodedFold(rooms=whole.decode(outer[i], [chosen])[0], evidence=chosen)
 
 

@@ -4,7 +4,6 @@ Shapes: n windows, b batch, t time steps, A access points, M motion channels, R 
 """
 
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -111,12 +110,10 @@ def train_mdcsa(
 
 def last_rooms(model: MDCSACRF, windows: Windows) -> NDArray[np.int16]:
     """Return the room (n,) at the last step of each window's most probable sequence: what is scored."""
-    return _of_last_step(model.decode, windows).astype(np.int16)
-
-
-def last_marginals(model: MDCSACRF, windows: Windows) -> NDArray[np.float32]:
-    """Return the probability (n, R) of each room at the last step of each window: soft labels for a student."""
-    return _of_last_step(model.marginals, windows).astype(np.float32)
+    with torch.no_grad():
+        parts = [model.decode(rssi.float(), motion)[:, -1] for rssi, motion, *_ in scoring_batches(windows)]
+    rooms: NDArray[np.int16] = torch.cat(parts).numpy().astype(np.int16)
+    return rooms
 
 
 class MDCSATraining(ResumableTraining):
@@ -169,9 +166,3 @@ def mdcsa_loss(model: MDCSACRF, emissions: Tensor, hall: Tensor, *, rooms: Tenso
     likelihood = model.crf.log_likelihood(emissions, rooms, known).mean()
     auxiliary = F.binary_cross_entropy_with_logits(hall[known], rooms[known].eq(hall_room).float())
     return auxiliary - likelihood
-
-
-def _of_last_step(answer: Callable[[Tensor, Tensor], Tensor], windows: Windows) -> NDArray[np.generic]:
-    with torch.no_grad():
-        parts = [answer(rssi.float(), motion)[:, -1] for rssi, motion, *_ in scoring_batches(windows)]
-    return torch.cat(parts).numpy()

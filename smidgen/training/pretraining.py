@@ -26,6 +26,7 @@ from smidgen.training.checkpoint import (
     is_complete,
     load_weights,
     open_run,
+    require_run,
     save_model,
 )
 from smidgen.training.randomness import Stream, generator
@@ -82,6 +83,16 @@ def pretrain(
         with one_thread():
             _run(encoder, homes, config, run_folder / CHECKPOINT)
         save_model(encoder, run_folder)
+    load_weights(encoder, run_folder)
+    return encoder
+
+
+def read_pretrained(encoder: AccessPointEncoder, config: PretrainingConfig, run_folder: Path) -> AccessPointEncoder:
+    """Give `encoder` the weights of a complete run, without the homes that it learned from.
+
+    Raises: CheckpointError where the run is not complete, is damaged, or was of another model or config.
+    """
+    require_run(run_folder, {"model": asdict(encoder.config), "pretraining": asdict(config)})
     load_weights(encoder, run_folder)
     return encoder
 

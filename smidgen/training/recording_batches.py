@@ -106,6 +106,9 @@ def sequences_fingerprint(sequences: Sequences) -> str:
     digest = hashlib.sha256(json.dumps(heading).encode())
     for name in ("rssi", "motion", "room", "n_frames", "recording", "frame", "label"):
         digest.update(getattr(sequences, name).tobytes())
+    heard = (sequences.rssi != NOT_HEARD_DBM).any(axis=1)
+    if not np.array_equal(heard, sequences.present):  # else the levels have said it
+        digest.update(sequences.present.tobytes())
     return digest.hexdigest()
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from smidgen.data import Split
 from smidgen.data.simulate import simulate_home
+from smidgen.errors import CheckpointError
 from smidgen.localisation.contestants import Contestant
 from smidgen.localisation.decodings import ON_A_DEVICE
 from smidgen.localisation.evidence import UNCHOSEN, choose_evidence
@@ -17,6 +18,7 @@ class Honest:
     """Names the true room with some confidence, and errs now and then."""
 
     parameters = None
+    floor = 1e-3
 
     def __init__(self, fold):
         self.prior = np.full(len(fold.rooms), 1 / len(fold.rooms))
@@ -26,7 +28,10 @@ class Honest:
         room = np.where(np.arange(stretch.end) % 9 == 4, (room + 1) % len(recording.rooms), room)
         answers = np.full((stretch.end, len(recording.rooms)), 0.4 / (len(recording.rooms) - 1))
         answers[np.arange(stretch.end), room] = 0.6
-        return answers
+        return answers[stretch.heard_from :]
+
+    def to_decode(self, recording, stretch):
+        return self.probabilities(recording, stretch)
 
 
 @pytest.fixture
@@ -55,6 +60,16 @@ def test_evidence_is_chosen_without_the_recording_that_judges_it(home, tmp_path)
     assert inner < {recording.name for recording in home.split.train}
     assert choose_evidence("honest", contestant(asked), home, folder=tmp_path) == chosen
     assert len(asked) == 1
+
+
+def test_other_recordings_of_the_same_names_are_not_answered_from_before(home, tmp_path):
+    """What was chosen is that of the recordings that were there: their names alone do not bring it back."""
+    choose_evidence("honest", contestant([]), home, folder=tmp_path)
+    others = tuple(replace(simulate_home(1).record(day + 7, 240.0), name=old.name)
+                   for day, old in enumerate(home.split.train))  # fmt: skip
+    changed = replace(home, split=replace(home.split, train=others))
+    with pytest.raises(CheckpointError, match="is the result of another job: recordings is"):
+        choose_evidence("honest", contestant([]), changed, folder=tmp_path)
 
 
 def test_a_single_recording_leaves_nothing_to_choose(home, tmp_path):

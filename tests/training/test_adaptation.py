@@ -11,7 +11,7 @@ from smidgen.errors import CheckpointError, ConfigError, DataError
 from smidgen.models import AccessPointEncoder, AccessPointEncoderConfig
 from smidgen.training import pretraining
 from smidgen.training.adaptation import ADAPTATION, adapt, calibration_windows, place_rooms
-from smidgen.training.pretraining import HomeExamples, PretrainingConfig, pretrain
+from smidgen.training.pretraining import HomeExamples, PretrainingConfig, pretrain, read_pretrained
 
 LENGTH = 10
 CONFIG = PretrainingConfig(episodes=60, checkpoint_every=20, learning_rate=2e-2)
@@ -108,6 +108,12 @@ def test_what_cannot_be_learnt_from_is_refused(tmp_path):
         calibration_windows(frames, length=LENGTH, minutes=0.01)
     with pytest.raises(ConfigError, match="episodes must be at least 1"):
         PretrainingConfig(episodes=0)
-    pretrain(untrained(), HOMES, replace(CONFIG, episodes=1), tmp_path)
+    with pytest.raises(CheckpointError, match=r"config\.json cannot be read"):
+        read_pretrained(untrained(), CONFIG, tmp_path)
+    kept = pretrain(untrained(), HOMES, replace(CONFIG, episodes=1), tmp_path)
+    read = read_pretrained(untrained(), replace(CONFIG, episodes=1), tmp_path)
+    assert all(torch.equal(read.state_dict()[name], value) for name, value in kept.state_dict().items())
+    with pytest.raises(CheckpointError, match=r"pretraining\.episodes is 1 there, asked for 60"):
+        read_pretrained(untrained(), CONFIG, tmp_path)
     with pytest.raises(CheckpointError, match="belongs to another run"):
         pretrain(untrained(), HOMES, CONFIG, tmp_path)

@@ -10,6 +10,8 @@ from smidgen.training.decoded_folds import (
     TRANSITIONS,
     Decoding,
     HeldOut,
+    best_candidate,
+    common_rooms,
     decode_folds,
     held_out_sets,
     make_transitions,
@@ -48,6 +50,25 @@ def test_decoding_repairs_single_wrong_decisions(transitions, method):
     decoded = decode_folds(outer, inner, Decoding(transitions=transitions, method=method), rooms=ROOMS)
     assert accuracy(outer, decoded) > accuracy(outer, alone) + 0.02
     assert all(fold.evidence in CANDIDATES for fold in decoded)
+
+
+def test_rare_rooms_have_no_part_in_the_choice():
+    """The candidate that is right in the common rooms is taken before the one that is right in a rare one."""
+    rooms = ("hall", "kitchen", "study")
+    walk = held_out(0)
+    rare = HeldOut(
+        index=np.arange(75), label=np.repeat(np.int16([0, 1, 2]), [35, 35, 5]), probabilities=np.full((75, 3), 1 / 3)
+    )
+    assert common_rooms([rare], rooms) == ("hall", "kitchen")
+    assert common_rooms([walk, rare], ROOMS) == ROOMS
+    assert common_rooms([HeldOut(index=walk.index[:9], label=walk.label[:9], probabilities=walk.probabilities[:9])],
+                        rooms) == rooms  # fmt: skip
+    for_study, for_common = rare.label.copy(), rare.label.copy()
+    for_study[:3] = 1
+    for_common[70:] = 0
+    chosen = {common: best_candidate(rare.label, [for_study, for_common], rooms=rooms, common=common)
+              for common in (rooms, ("kitchen",))}  # fmt: skip
+    assert chosen == {rooms: CANDIDATES[0], ("kitchen",): CANDIDATES[1]}
 
 
 def test_a_fold_does_not_see_its_own_recording():

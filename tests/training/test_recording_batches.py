@@ -1,12 +1,21 @@
 """Crops hold what the recordings hold, at places that the seed decides."""
 
+import dataclasses
+
 import numpy as np
 import torch
 from synthetic_walk import sequences
 
 from smidgen.data import UNLABELLED
 from smidgen.rssi import NOT_HEARD_DBM
-from smidgen.training.recording_batches import NO_DECISION, CropOrder, Crops, scoring_crops, training_crops
+from smidgen.training.recording_batches import (
+    NO_DECISION,
+    CropOrder,
+    Crops,
+    scoring_crops,
+    sequences_fingerprint,
+    training_crops,
+)
 
 
 def crops_of(those, *, delay=0, seed=0):
@@ -48,6 +57,19 @@ def test_scoring_asks_every_decision_once():
         answered = decision != NO_DECISION
         np.testing.assert_array_equal(np.arange(those.n_decisions), np.sort(decision[answered]))
         np.testing.assert_array_equal(those.label[decision[answered]], room[answered])
+
+
+def test_access_points_that_are_there_and_silent_are_other_data():
+    """Augmentation reads `present`; where it only repeats the levels, the hash is that of the levels."""
+    those = sequences(0, 1)
+    silent = np.array(those.rssi)
+    silent[0, :, 1] = NOT_HEARD_DBM
+    there = dataclasses.replace(those, rssi=silent)
+    absent = dataclasses.replace(there, present=np.array([[True, False], [True, True]]))
+    assert there.present.all()
+    assert sequences_fingerprint(there) != sequences_fingerprint(absent)
+    assert sequences_fingerprint(absent) == sequences_fingerprint(dataclasses.replace(absent))
+    assert sequences_fingerprint(absent) != sequences_fingerprint(those)
 
 
 def test_places_follow_from_seed_and_epoch():

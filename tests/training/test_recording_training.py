@@ -20,11 +20,9 @@ from smidgen.training import (
     DistillationConfig,
     RecordingTrainingConfig,
     load_model,
-    random_start_logits,
-    recording_logits,
     train_on_recordings,
 )
-from smidgen.training.recording_batches import NO_DECISION
+from smidgen.training.recording_batches import NO_DECISION, scoring_crops
 from smidgen.training.recording_training import recording_loss
 
 CONFIG = RecordingTrainingConfig(
@@ -45,6 +43,14 @@ def untrained(name="gru", *, access_points=2):
 
 def run(folder, config=CONFIG, **options):
     return train_on_recordings(untrained(), sequences(0, 1), sequences(2), config, folder, progress=False, **options)
+
+
+def recording_logits(model, those, *, delay_frames=0):
+    """Logits (d, R) of every decision, the state running from the first frame; silence lies behind the recording."""
+    ((rssi, motion, _, decision),) = list(scoring_crops(those, delay=delay_frames))
+    with torch.no_grad():
+        logits = model(rssi.float(), motion).numpy()
+    return logits[decision.numpy() != NO_DECISION]
 
 
 def assert_same_weights(expected, actual):
@@ -149,25 +155,3 @@ def test_frames_without_a_room_do_not_count():
     )
     assert float(alone) == pytest.approx(float(recording_loss(logits, room=room, **rest)))
     assert float(recording_loss(logits[1:], room=room[1:], **rest)) == 0.0
-
-
-def test_random_starts_ask_every_decision_and_forget_what_was_before(tmp_path):
-    """With segments of one hop a decision sees its own frames only; with long ones it is answered as from the start."""
-    model, those = untrained().eval(), sequences(0, 1)
-    whole = recording_logits(model, those)
-    long = random_start_logits(model, those, segment_s=1000.0, seed=0)
-    np.testing.assert_allclose(whole, long, atol=1e-5)
-    short = random_start_logits(model, those, segment_s=2.0, seed=0)
-    assert not np.isnan(short).any()
-    k = 7
-    first = max(0, those.frame[k] - 1)
-    alone = [
-        model(
-            torch.from_numpy(those.rssi[:1, start : those.frame[k] + 1]).float(),
-            torch.from_numpy(those.motion[:1, start : those.frame[k] + 1]),
-        )[0, -1].detach().numpy()
-        for start in (first, first + 1)
-    ]  # fmt: skip
-    assert any(np.allclose(short[k], each, atol=1e-5) for each in alone)
-    with pytest.raises(ConfigError, match=r"at least the 2\.0 s between decisions"):
-        random_start_logits(model, those, segment_s=1.0, seed=0)
