@@ -27,6 +27,7 @@ from benchmarks.modules import module_table
 from benchmarks.other_sets_table import other_sets_table
 from benchmarks.shift_table import shift_table
 from smidgen.errors import DataError, SmidgenError
+from smidgen.localisation.nominees import NOMINEES
 from smidgen.lowering import operator_table
 from smidgen.lowering.supported import PRECISIONS
 from smidgen.records import LocalisationRecord
@@ -167,6 +168,7 @@ def parts_of(page: str) -> Parts:
         "cores": _cores,
         "boards": _boards,
         "families": _families,
+        "nominees": _nominees,
         "localisation": lambda: _localisation(summary),
         "leaderboard": lambda: _localisation(lambda records: [r for r in records if not starts_anywhere(r)]),
         "measured": _on_targets,
@@ -371,6 +373,12 @@ def _localisation(chosen: Callable[[Sequence[LocalisationRecord]], list[Localisa
     for command, versions in dict.fromkeys((record.command, record.versions) for record in records):
         lines.append(f"- `{command}` with {versions}")
     return "\n".join(lines)
+
+
+def _nominees() -> str:
+    """Return which row answers each question of the localisation study."""
+    lines = ["| question | model | recipe | decoding |", "| --- | --- | --- | --- |"]
+    return "\n".join([*lines, *(f"| {n.question} | {n.model} | {n.recipe} | {n.decoding} |" for n in NOMINEES)])
 
 
 def _cost(row: Mapping[str, Any]) -> str:

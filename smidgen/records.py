@@ -182,7 +182,7 @@ class LocalisationRecord:
     data: str
     protocol: str  # what is held out, and where a model that remembers begins
     model: str
-    role: str  # baseline, teacher or student
+    role: str  # student, teacher, baseline, or ceiling: what a person scores
     recipe: str  # float: as trained, in Python; otherwise the recipe of the program
     decoding: str  # off, or which transitions between rooms and which decoder
     delay_s: float | None  # from the end of a decision's 2 s to its answer; None: after the whole recording

@@ -18,6 +18,7 @@ from smidgen.localisation.baseline import fit_baseline
 from smidgen.localisation.decodings import EVERY_DECODING, OFF, ON_A_DEVICE, check_decoding
 from smidgen.localisation.distilled import fit_distilled
 from smidgen.localisation.fold import Fold
+from smidgen.localisation.mdcsa_teacher import fit_mdcsa
 from smidgen.localisation.stream_student import fit_quantized, fit_stream
 from smidgen.localisation.teacher import fit_teacher
 from smidgen.localisation.window_student import fit_window
@@ -46,7 +47,7 @@ class Contestant:
     programs: tuple[tuple[str, str], ...] = ()  # recipe and decoding of each that is compiled
     decodings: tuple[str, ...] = EVERY_DECODING  # in Python, over its float answers
     least_recordings: int = 1  # to train on
-    seeded: bool = True  # another seed makes another model
+    most_seeds: int | None = None  # 1 where another seed makes no other model, or costs too much; None: all
     budget_s: float  # of processor time that one fold and seed of SPHERE take: for the plan, no limit
 
     def __post_init__(self) -> None:
@@ -79,6 +80,10 @@ def _distilled_stream(name: str, preset: RecordingPreset, fold: Fold, *, seed: i
 
 def _teacher(name: str, preset: RecordingPreset, fold: Fold, *, seed: int, folder: Path) -> Answerer:
     return fit_teacher(fold, preset, seed=seed, folder=folder / name)
+
+
+def _mdcsa(name: str, faithful: bool, fold: Fold, *, seed: int, folder: Path) -> Answerer:
+    return fit_mdcsa(fold, faithful=faithful, seed=seed, folder=folder / name)
 
 
 _PLAIN = (("int8", OFF), ("float32", OFF))
@@ -136,6 +141,17 @@ CONTESTANTS: Mapping[str, Contestant] = {
         decodings=(OFF,),
         budget_s=70,
     ),
+    **{
+        name: Contestant(
+            role="teacher",
+            fit=partial(_mdcsa, name, faithful),
+            decodings=(OFF,),
+            least_recordings=2,
+            most_seeds=1,
+            budget_s=120,
+        )
+        for name, faithful in (("mdcsa-crf", False), ("mdcsa-crf-faithful", True))
+    },
     "transformer-window": Contestant(
         role="student",
         fit=partial(_window, "transformer-on-80-s", _WINDOW),
@@ -144,7 +160,7 @@ CONTESTANTS: Mapping[str, Contestant] = {
         budget_s=60,
     ),
     "k-nearest-neighbours": Contestant(
-        role="baseline", fit=partial(_baseline, "k-nearest-neighbours"), seeded=False, budget_s=3
+        role="baseline", fit=partial(_baseline, "k-nearest-neighbours"), most_seeds=1, budget_s=3
     ),
     "random-forest": Contestant(role="baseline", fit=partial(_baseline, "random-forest"), budget_s=12),
     "extra-trees-on-4-windows": Contestant(

@@ -1,7 +1,7 @@
-"""The firmware of the best student: trained on every recording, compiled, self-tested on two cores, and delivered.
+"""The firmware of the preferred student: trained on every recording, compiled, self-tested on two cores, and delivered.
 
-No score is made here. What to expect of it is the row of the same student over held-out recordings, which is slightly
-optimistic: of many rows the best was taken.
+No score is made here, and none decides which student it is (`nominees.DELIVERY`): so the row of the same student over
+held-out recordings is what to expect of it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from smidgen.localisation.answers import Student
 from smidgen.localisation.contestants import CONTESTANTS
 from smidgen.localisation.evidence import choose_evidence
 from smidgen.localisation.fold import all_recordings
+from smidgen.localisation.nominees import delivery_order
 from smidgen.records import LocalisationRecord
 
 TARGETS = ("cortex-m4", "cortex-m0plus")
@@ -34,15 +35,17 @@ class Delivered:
     instructions: dict[str, int]  # by core, of one decision
 
 
-def best_student(records: Sequence[LocalisationRecord]) -> LocalisationRecord:
-    """Return the program of highest macro-F1 without rare rooms: of those in integers that fit a wearable, if any does.
+def preferred_student(records: Sequence[LocalisationRecord]) -> LocalisationRecord:
+    """Return the first program in the order of preference that is of integers, fits a wearable and answers in time.
 
-    In float32 a core without FPU takes seventy times the instructions, so that a float program is second choice.
+    Scores have no part in it. Where none does, the first that fits, and else the first at all: in float32 a core
+    without FPU takes seventy times the instructions, so that a float program is second choice.
     """
     compiled = [r for r in records if r.ram_bytes is not None and not r.protocol.endswith("random starts")]
     fitting = [r for r in compiled if r.fits_wearable and r.delay_s is not None and r.delay_s <= LONGEST_DELAY_S]
     integer = [r for r in fitting if r.recipe != "float32"]
-    return max(integer or fitting or compiled, key=lambda record: record.macro_f1_8)
+    order = delivery_order()
+    return min(integer or fitting or compiled, key=lambda r: order.index((r.model, r.recipe, r.decoding)))
 
 
 def deliver(record: LocalisationRecord, *, data: str, root: str | None, folder: Path) -> Delivered:

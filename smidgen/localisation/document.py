@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from smidgen.benchmark import HOMES, Benchmark
 from smidgen.decoding.transitions import LONGEST_GAP
 from smidgen.localisation.contestants import FLOAT
+from smidgen.localisation.decodings import OFF
 from smidgen.localisation.delivery import Delivered
 from smidgen.localisation.fold import HOP_S
 from smidgen.localisation.job import StudyResult
+from smidgen.localisation.nominees import NOMINEES
 from smidgen.localisation.scoring import Row
 from smidgen.pooling import Pool
 from smidgen.records import LocalisationRecord
@@ -37,30 +39,32 @@ def study_document(
     pool: Pool,
     rows: Ranked,
     delivered: Delivered | None,
+    ceiling: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    """Return what a study found, as `localisation.json` holds it."""
-    shown = _shown(rows)
+    """Return what a study found, as `localisation.json` holds it; `ceiling` is the row of `ceiling_entry`, if any."""
+    shown = _shown(rows, delivered)
     return {
         "title": f"Finding rooms in {HOMES[benchmark.name]}",
         "command": command,
         "versions": dict(versions),
         "data": benchmark.name,
         "rare_rooms": list(pool.rare),
-        "entries": [{"name": row.name, **asdict(record), **_insight(row)} for row, record in rows],
+        "entries": [
+            *({"name": row.name, **asdict(record), **_insight(row)} for row, record in rows),
+            *(() if ceiling is None else (ceiling,)),
+        ],
         "confusion": [confusion for row, _ in shown for confusion in _confusions(row)],
         "timeline": _timeline([row for row, _ in shown]),
-        "energy": _energy(rows),
+        "energy": _energy(rows, delivered),
+        "nominees": [asdict(nominee) for nominee in NOMINEES],
         "delivered": None if delivered is None else asdict(delivered),
     }
 
 
-def _energy(rows: Ranked) -> list[dict[str, Any]]:
-    """Return what an hour of wear takes with the best program, part by part; nothing without its cycles."""
-    whole = [(row, record) for row, record in rows if row.protocol == "whole" and record.ram_bytes is not None]
-    if not whole:
-        return []
-    best, _ = max(whole, key=lambda pair: pair[1].macro_f1_8)
-    cycles = [program.cycles_estimate for program in best.programs() if program.cycles_estimate is not None]
+def _energy(rows: Ranked, delivered: Delivered | None) -> list[dict[str, Any]]:
+    """Return what an hour of wear takes with the delivered program, part by part; nothing without its cycles."""
+    programs = [program for row, _ in rows if _is_delivered(row, delivered) for program in row.programs()]
+    cycles = [program.cycles_estimate for program in programs if program.cycles_estimate is not None]
     if not cycles:
         return []
     wear = WearConfig(cycles_per_decision=max(cycles), decision_s=HOP_S)
@@ -69,15 +73,22 @@ def _energy(rows: Ranked) -> list[dict[str, Any]]:
     return [{name: part[name] for name in names} for part in parts]
 
 
-def _shown(rows: Ranked) -> Ranked:
-    """Return what the pictures show: the best of each role, of students the best program."""
-    best = []
-    for role in ("student", "teacher", "baseline"):
-        own = [(row, r) for row, r in rows if r.role == role and row.protocol == "whole"]
-        compiled = [(row, r) for row, r in own if r.ram_bytes is not None]
-        if own:
-            best.append(max(compiled or own, key=lambda pair: pair[1].macro_f1_8))
-    return best
+def _shown(rows: Ranked, delivered: Delivered | None) -> Ranked:
+    """Return what the pictures show: the delivered student, the teacher that was named, the best of the baselines."""
+    whole = [(row, record) for row, record in rows if row.protocol == "whole"]
+    teachers = [nominee.model for nominee in NOMINEES if nominee.question == "teacher"]
+    chosen = [pair for pair in whole if _is_delivered(pair[0], delivered)]
+    chosen += [pair for pair in whole if pair[0].contestant in teachers and pair[0].decoding == OFF]
+    baselines = [pair for pair in whole if pair[1].role == "baseline"]
+    if baselines:
+        chosen.append(max(baselines, key=lambda pair: pair[1].macro_f1_8))
+    return chosen or whole[:1]
+
+
+def _is_delivered(row: Row, delivered: Delivered | None) -> bool:
+    if delivered is None or row.protocol != "whole":
+        return False
+    return (row.contestant, row.recipe, row.decoding) == (delivered.model, delivered.recipe, delivered.decoding)
 
 
 def _insight(row: Row) -> dict[str, Any]:

@@ -17,8 +17,9 @@ from rich.console import Console
 from smidgen.benchmark import Benchmark, load_benchmark
 from smidgen.errors import ConfigError
 from smidgen.jobs import Task, environment, run_side_by_side
-from smidgen.localisation.contestants import CONTESTANTS, find_contestant
-from smidgen.localisation.delivery import best_student, deliver
+from smidgen.localisation.ceiling import ceiling_entry
+from smidgen.localisation.contestants import CONTESTANTS, Contestant, find_contestant
+from smidgen.localisation.delivery import deliver, preferred_student
 from smidgen.localisation.document import study_document
 from smidgen.localisation.job import StudyJob, StudyResult, run_study_job
 from smidgen.localisation.scoring import record_of, rows_of
@@ -51,7 +52,7 @@ class StudyConfig:
 
 
 def run_study(config: StudyConfig) -> dict[str, Any]:
-    """Run all jobs, deliver the best student, and write `localisation.json` into the run folder; returns it.
+    """Run all jobs, deliver the preferred student, and write `localisation.json` into the run folder; returns it.
 
     Raises ConfigError and DataError as `load_benchmark`; whatever a job refuses.
     """
@@ -64,17 +65,20 @@ def run_study(config: StudyConfig) -> dict[str, Any]:
     pool = Pool(benchmark)
     versions = {"python": sys.version.split()[0], **environment()}
     rows = list(rows_of(results))
-    records = [
-        record_of(
-            row, pool, data=benchmark.name, command=config.command,
-            versions=", ".join(f"{name} {version}" for name, version in versions.items()),
-        )
-        for row in rows
-    ]  # fmt: skip
+    stated = ", ".join(f"{name} {version}" for name, version in versions.items())
+    records = [record_of(row, pool, data=benchmark.name, command=config.command, versions=stated) for row in rows]
     root = None if config.root is None else str(config.root)
+    ceiling = (
+        None
+        if root is None or benchmark.name != "sphere"
+        else ceiling_entry(root, pool, command=config.command, versions=stated)
+    )
     compiled = any(record.ram_bytes is not None for record in records)
-    delivered = deliver(best_student(records), data=config.data, root=root, folder=config.out) if compiled else None
-    found = study_document(config.command, versions, benchmark, pool, list(zip(rows, records, strict=True)), delivered)
+    delivered = (
+        deliver(preferred_student(records), data=config.data, root=root, folder=config.out) if compiled else None
+    )
+    ranked = list(zip(rows, records, strict=True))
+    found = study_document(config.command, versions, benchmark, pool, ranked, delivered, ceiling)
     config.out.mkdir(parents=True, exist_ok=True)
     write_whole(config.out / DOCUMENT_FILE, (json.dumps(found, indent=1) + "\n").encode())
     return found
@@ -95,8 +99,13 @@ def plan(config: StudyConfig, benchmark: Benchmark) -> list[StudyJob]:
         for seed in range(config.seeds)
         for name in config.contestants
         for fold, split in enumerate(benchmark.splits)
-        if (seed == 0 or CONTESTANTS[name].seeded) and len(split.train) >= CONTESTANTS[name].least_recordings
+        if _is_run(CONTESTANTS[name], seed, len(split.train))
     ]
+
+
+def _is_run(contestant: Contestant, seed: int, n_training: int) -> bool:
+    seeds = contestant.most_seeds
+    return (seeds is None or seed < seeds) and n_training >= contestant.least_recordings
 
 
 def _tell(config: StudyConfig, jobs: Sequence[StudyJob]) -> None:

@@ -17,8 +17,8 @@ from smidgen.whole_file import write_whole
 
 OFF = "off"
 RANDOM_STARTS = "random starts"
-ROLES = ("student", "teacher", "baseline")
-_AS_IT_SHIPS = ("int8", "float32", "float")  # what is nearer to the wrist comes first
+ROLES = ("student", "teacher", "baseline", "ceiling")
+_AS_IT_SHIPS = ("int8", "float32", "float", "annotation")  # what is nearer to the wrist comes first
 
 Row = TypeVar("Row", bound=LocalisationRecord)
 
@@ -56,6 +56,16 @@ class DeliveredFirmware:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Nominee:
+    """The row that answers a question, named before the study whatever its score would be."""
+
+    question: str
+    model: str
+    recipe: str
+    decoding: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
     """What a study found."""
 
@@ -67,7 +77,8 @@ class Study:
     entries: tuple[Entry, ...]
     confusion: tuple[Confusion, ...] = ()
     timeline: Timeline | None = None
-    energy: tuple[EnergyPart, ...] = ()  # of the best program, for an hour of wear
+    energy: tuple[EnergyPart, ...] = ()  # of the delivered program, for an hour of wear
+    nominees: tuple[Nominee, ...] = ()
     delivered: DeliveredFirmware | None = None
 
     def __post_init__(self) -> None:
@@ -83,23 +94,36 @@ class Study:
             raise DataError(f"{error}. Run `smidgen localise` again") from None
 
     @property
-    def best(self) -> Entry:
-        """The program of highest macro-F1 without rare rooms; of all entries where nothing is compiled."""
-        compiled = [entry for entry in self.entries if entry.ram_bytes is not None and not starts_anywhere(entry)]
-        return max(compiled or self.entries, key=lambda entry: entry.macro_f1_8)
+    def chosen(self) -> Entry:
+        """The program that is delivered, which no held-out score chose; the first entry where nothing is."""
+        if self.delivered is None:
+            return self.entries[0]
+        found = self._whole(self.delivered.model, self.delivered.recipe, self.delivered.decoding)
+        return self.entries[0] if found is None else found
+
+    def nominee(self, question: str) -> Entry | None:
+        """Return the row that was named for a question; None where none was, or where it was not run."""
+        named = (each for each in self.nominees if each.question == question)
+        return next((self._whole(each.model, each.recipe, each.decoding) for each in named), None)
+
+    def _whole(self, model: str, recipe: str, decoding: str) -> Entry | None:
+        rows = (entry for entry in self.entries if not starts_anywhere(entry))
+        wanted = (model, recipe, decoding)
+        return next((entry for entry in rows if (entry.model, entry.recipe, entry.decoding) == wanted), None)
 
 
 def headline(records: Sequence[Row]) -> list[Row]:
     """Return the rows that a reader sees first, by role and score.
 
-    Of each model and recipe: without decoding, the best that knows which rooms adjoin, the best that learned how often
-    each way is taken. All others are there too, further below.
+    Of each model and recipe: without decoding, one that knows which rooms adjoin, one that learned how often each way
+    is taken. Of a student that is the one that hears most, so that no score chooses it; of a baseline the best, since
+    it is what others are held against. All others are there too, further below.
     """
     chosen: dict[tuple[str, str, str], Row] = {}
     for record in records:
         if not starts_anywhere(record):
             key = (record.model, record.recipe, record.decoding.split(",")[0])
-            if key not in chosen or record.macro_f1_8 > chosen[key].macro_f1_8:
+            if key not in chosen or _comes_before(record, chosen[key]):
                 chosen[key] = record
     return _by_role(chosen.values())
 
@@ -126,6 +150,14 @@ def from_random_starts(record: LocalisationRecord, records: Sequence[Row]) -> Ro
 
 def _by_role(records: Iterable[Row]) -> list[Row]:
     return sorted(records, key=lambda record: (ROLES.index(record.role), -record.macro_f1_8))
+
+
+def _comes_before(record: Row, other: Row) -> bool:
+    """Return whether a row stands for its decoders rather than another of the same model and recipe."""
+    if record.role == "baseline":
+        return record.macro_f1_8 > other.macro_f1_8
+    delays = [float("inf") if each.delay_s is None else each.delay_s for each in (record, other)]
+    return delays[0] > delays[1]
 
 
 def starts_anywhere(record: LocalisationRecord) -> bool:

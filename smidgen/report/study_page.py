@@ -20,7 +20,12 @@ from smidgen.whole_file import write_whole
 STUDY_FILE = "localisation.json"
 STUDY_PAGE_FILE = "localisation.html"
 
-_TITLES = {"student": "Students", "teacher": "Teachers, in Python only", "baseline": "Baselines, in Python only"}
+_TITLES = {
+    "student": "Students",
+    "teacher": "Teachers, in Python only",
+    "baseline": "Baselines, in Python only",
+    "ceiling": "Ceiling, a person",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +77,10 @@ def _render(study: Study, companions: Sequence[Grid]) -> str:
         columns=study_columns(study.rare_rooms),
         groups=_groups(study, shown),
         others=[entry for entry in study.entries if entry not in shown],
-        targets=judge_targets(study.entries) if study.data == "sphere" else (),
+        targets=judge_targets(study) if study.data == "sphere" else (),
         rooms=tuple(study.entries[0].per_room_f1),
         room_rows=[_room_row(entry) for entry in shown],
-        errors=_error_bars(shown),
+        errors=_error_bars([entry for entry in shown if entry.role != "ceiling"]),
         transition_share=percent(shown[0].transition_share),
         scatters=draw_scatters(study),
         programs=compiled_entries(study),
@@ -93,18 +98,22 @@ def _headline(study: Study) -> str:
     mismatched = sum(entry.mismatched_bytes or 0 for entry in study.entries)
     compiled = f"{len(programs)} {'program' if len(programs) == 1 else 'programs'}"
     return (
-        f"{study.best.model} {study.best.recipe} finds rooms with macro-F1 {score(study.best.macro_f1_8)} in "
-        f"{count(study.best.ram_bytes or 0)} B of RAM; {count(mismatched)} bytes differ in {compiled}."
+        f"{study.chosen.model} {study.chosen.recipe} finds rooms with macro-F1 {score(study.chosen.macro_f1_8)} in "
+        f"{count(study.chosen.ram_bytes or 0)} B of RAM; {count(mismatched)} bytes differ in {compiled}."
     )
 
 
 def _detail(study: Study) -> str:
     sentences = []
-    for role, article in (("teacher", "The best teacher"), ("baseline", "The best baseline")):
-        own = [entry for entry in headline(study.entries) if entry.role == role]
-        if own:
-            best = max(own, key=lambda entry: entry.macro_f1_8)
-            sentences.append(f"{article}, {best.name}, has {score(best.macro_f1_8)}.")
+    if study.delivered is not None and study.nominees:
+        sentences.append("It was named before the study, by inner validation.")
+    teacher = study.nominee("teacher")
+    if teacher is not None:
+        sentences.append(f"The teacher, {teacher.name}, has {score(teacher.macro_f1_8)}.")
+    baselines = [entry for entry in headline(study.entries) if entry.role == "baseline"]
+    if baselines:
+        best = max(baselines, key=lambda entry: entry.macro_f1_8)
+        sentences.append(f"The best baseline, {best.name}, has {score(best.macro_f1_8)}.")
     return " ".join(sentences)
 
 

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 from studies import result
 
+from smidgen.errors import ConfigError
 from smidgen.localisation import scoring
-from smidgen.localisation.delivery import best_student
+from smidgen.localisation.contestants import CONTESTANTS, FLOAT
+from smidgen.localisation.delivery import preferred_student
 from smidgen.localisation.document import near_change
+from smidgen.localisation.nominees import DELIVERY, NOMINEES, Nominee
 from smidgen.localisation.scoring import record_of, rows_of
 from smidgen.records import LocalisationRecord
 from smidgen.training.metrics import score
@@ -108,11 +111,36 @@ def test_transitions_are_the_decisions_around_a_change_of_room():
 
 
 def test_integers_are_delivered_before_a_better_float_program():
-    """The best in integers that fits and answers within 4 s; a float32 program only where there is none."""
+    """In integers that fit and answer within 4 s; a float32 program only where there is none."""
     integer = record([result("gru-stream", wrong=5, compiled=True)], recipe="int8")
     better = replace(integer, recipe="float32", macro_f1_8=1.0)
-    late = replace(integer, model="late", delay_s=8.0, macro_f1_8=1.0)
-    large = replace(integer, model="large", ram_bytes=20_000, macro_f1_8=1.0)
-    assert best_student([better, late, large, integer]) == integer
-    assert best_student([late, better]) == better
-    assert best_student([large]) == large
+    late = replace(integer, decoding="learned, lag 4 s", delay_s=8.0, macro_f1_8=1.0)
+    large = replace(integer, model="transformer-window", ram_bytes=20_000, macro_f1_8=1.0)
+    assert preferred_student([better, late, large, integer]) == integer
+    assert preferred_student([late, better]) == better
+    assert preferred_student([large]) == large
+
+
+def test_no_held_out_score_decides_what_is_delivered():
+    """The nominees come first in their order, then the table's programs, whatever any of them scores."""
+    base = record([result("gru-stream", compiled=True)], recipe="int8")
+    named = {each.question: each for each in NOMINEES}
+    first, second = (replace(base, model=named[each].model, recipe=named[each].recipe, macro_f1_8=low)
+                     for each, low in zip(DELIVERY, (0.1, 0.2), strict=True))  # fmt: skip
+    other = replace(base, model="gru-stream-distilled", macro_f1_8=1.0)
+    another = replace(base, model="mamba-stream", macro_f1_8=0.9)
+    assert preferred_student([other, second, first]) == first
+    assert preferred_student([other, second]) == second
+    assert preferred_student([another, other]) == other
+    assert preferred_student([other, another]) == other
+
+
+def test_every_nominee_is_a_row_of_the_study():
+    """Its contestant runs it: in Python, or as one of its programs; each question has one."""
+    assert len({each.question for each in NOMINEES}) == len(NOMINEES)
+    for each in NOMINEES:
+        contestant = CONTESTANTS[each.model]
+        rows = [*contestant.programs, *((FLOAT, decoding) for decoding in contestant.decodings)]
+        assert (each.recipe, each.decoding) in rows
+    with pytest.raises(ConfigError, match="nobody called 'gru-strem' competes"):
+        Nominee(question="teacher", model="gru-strem", recipe="int8")

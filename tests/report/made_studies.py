@@ -28,6 +28,12 @@ def program(model: str, macro_f1_8: float, **changes: Any) -> dict[str, Any]:
     return entry(model, "student", macro_f1_8, **{**costs, **changes})
 
 
+def nominees(**rows: tuple[str, str]) -> list[dict[str, str]]:
+    """Rows named for questions, by model and recipe, without decoding."""
+    return [{"question": question, "model": model, "recipe": recipe, "decoding": "off"}
+            for question, (model, recipe) in rows.items()]  # fmt: skip
+
+
 def study(*entries: dict[str, Any], **changes: Any) -> dict[str, Any]:
     """A study of these entries, with a timeline and a confusion matrix."""
     return {
@@ -45,6 +51,7 @@ def study(*entries: dict[str, Any], **changes: Any) -> dict[str, Any]:
             "split": "sphere/00001", "recording": "sphere/00001", "rooms": ROOMS, "time_s": [2.0, 4.0, 6.0, 8.0],
             "truth": [0, 0, 1, 1], "predictions": {"gru-stream int8": [0, 1, 1, 1]},
         },
+        "nominees": nominees(**{"student at once": ("gru-stream", "int8"), "teacher": ("conformer", "float")}),
         "delivered": {
             "folder": "runs/localisation/firmware", "model": "gru-stream", "recipe": "int8", "decoding": "off",
             "instructions": {"cortex-m4": 40_000, "cortex-m0plus": 90_000},

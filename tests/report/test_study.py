@@ -35,19 +35,37 @@ def test_the_summary_has_a_row_a_model_and_baselines_at_their_best():
     ]
 
 
-def test_the_best_is_a_program():
-    """A teacher in Python may score higher; what ships is compiled."""
-    found = Study.from_mapping(study())
-    assert (found.best.model, found.best.recipe) == ("gru-stream", "int8")
-    assert from_random_starts(found.best, found.entries).macro_f1_8 == 0.831
+def test_the_chosen_row_is_the_delivered_one():
+    """Other programs may score higher: no held-out score chooses. Without firmware it is the first row."""
+    found = Study.from_mapping(study(*default_entries(), program("mamba-stream", 0.95)))
+    assert (found.chosen.model, found.chosen.recipe) == ("gru-stream", "int8")
+    assert from_random_starts(found.chosen, found.entries).macro_f1_8 == 0.831
     assert from_random_starts(found.entries[0], found.entries) is None
+    assert Study.from_mapping(study(delivered=None)).chosen is not None
+    assert Study.from_mapping(study(delivered=None)).chosen.recipe == "float"
+
+
+def test_a_nominee_is_found_over_whole_recordings():
+    """Never its row from random starts; None for a question without a row, and for a row that was not run."""
+    found = Study.from_mapping(study())
+    assert found.nominee("student at once").macro_f1_8 == 0.842
+    assert found.nominee("mamba") is None
+    assert Study.from_mapping(study(entry("extra-trees", "baseline", 0.8))).nominee("teacher") is None
+
+
+def test_a_student_is_shown_with_the_decoder_that_hears_most():
+    """Also where another scores higher; a baseline with its best."""
+    rows = [program("gru-stream", 0.9, decoding="learned, lag 0 s"),
+            program("gru-stream", 0.8, decoding="learned, lag 4 s", delay_s=4.0)]  # fmt: skip
+    for order in (rows, rows[::-1]):
+        assert [e.macro_f1_8 for e in headline(Study.from_mapping(study(*order)).entries)] == [0.8]
 
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
         (study(entry("gru", "student", 1.2)), "'macro_f1' must be a fraction from 0 to 1, got 1.18"),
-        (study(entry("gru", "pupil", 0.9)), "'role' must be one of student, teacher, baseline, got 'pupil'"),
+        (study(entry("gru", "pupil", 0.9)), "'role' must be one of student, teacher, baseline, ceiling, got 'pupil'"),
         ({**study(), "entries": []}, "'entries' is empty"),
         (study(program("gru", 0.9, ram_bytes="1 KB")), r"entries\[0\].ram_bytes: expected a whole number"),
     ],

@@ -83,7 +83,7 @@ def test_the_terminal_table_fits_its_columns():
 def test_the_markdown_table_has_a_row_a_record():
     """In the order given, the rare room named in the heading, the score from random starts in the last column."""
     found = Study.from_mapping(study())
-    rows = [found.best, *(entry for entry in found.entries if entry.role == "baseline")]
+    rows = [found.chosen, *(entry for entry in found.entries if entry.role == "baseline")]
     lines = localisation_markdown(rows, found.entries, ["study"]).splitlines()
     assert "macro-F1 without study" in lines[0]
     assert len(lines) == 2 + len(rows)
