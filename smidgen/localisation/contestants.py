@@ -141,17 +141,6 @@ CONTESTANTS: Mapping[str, Contestant] = {
         decodings=(OFF,),
         budget_s=70,
     ),
-    **{
-        name: Contestant(
-            role="teacher",
-            fit=partial(_mdcsa, name, faithful),
-            decodings=(OFF,),
-            least_recordings=2,
-            most_seeds=1,
-            budget_s=120,
-        )
-        for name, faithful in (("mdcsa-crf", False), ("mdcsa-crf-faithful", True))
-    },
     "transformer-window": Contestant(
         role="student",
         fit=partial(_window, "transformer-on-80-s", _WINDOW),
@@ -169,6 +158,17 @@ CONTESTANTS: Mapping[str, Contestant] = {
     "extra-trees-on-5-windows-2-ahead": Contestant(
         role="baseline", fit=partial(_baseline, "extra-trees-on-5-windows-2-ahead"), looks_ahead_s=4.0, budget_s=15
     ),
+    **{
+        name: Contestant(
+            role="teacher",
+            fit=partial(_mdcsa, name, faithful),
+            decodings=(OFF,),
+            least_recordings=2,
+            most_seeds=1,
+            budget_s=120,
+        )
+        for name, faithful in (("mdcsa-crf", False), ("mdcsa-crf-faithful", True))
+    },
 }
 
 
