@@ -102,7 +102,7 @@ def _scored(
     folds = decode_folds(outer, inner, decoding, rooms=rooms)
     truth = np.concatenate([one.label for one in outer])
     scores = score(truth, np.concatenate([fold.rooms for fold in folds]), rooms=rooms)
-    own = BASELINES[name].ahead * HOP_S
+    own = BASELINES[name].delay * HOP_S
     delay_s = decoding.delay_s(HOP_S)
     return {
         "data": "sphere",

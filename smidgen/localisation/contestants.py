@@ -18,6 +18,7 @@ from smidgen.localisation.baseline import fit_baseline
 from smidgen.localisation.decodings import EVERY_DECODING, OFF, ON_A_DEVICE, check_decoding
 from smidgen.localisation.distilled import fit_distilled
 from smidgen.localisation.fold import Fold
+from smidgen.localisation.jointly import Jointly
 from smidgen.localisation.mdcsa_teacher import fit_mdcsa
 from smidgen.localisation.stream_student import fit_quantized, fit_stream
 from smidgen.localisation.teacher import fit_teacher
@@ -86,6 +87,13 @@ def _mdcsa(name: str, faithful: bool, fold: Fold, *, seed: int, folder: Path) ->
     return fit_mdcsa(fold, faithful=faithful, seed=seed, folder=folder / name)
 
 
+def _teacher_and_trees(
+    name: str, preset: RecordingPreset, trees: str, fold: Fold, *, seed: int, folder: Path
+) -> Answerer:
+    networks = fit_teacher(fold, preset, seed=seed, folder=folder / name)
+    return Jointly([networks, fit_baseline(fold, trees, seed=seed, folder=folder)], weights=(2.0, 1.0))
+
+
 _PLAIN = (("int8", OFF), ("float32", OFF))
 _DECODED = (*_PLAIN, ("int8", "adjacency, lag 4 s"), ("int8", "learned, lag 0 s"), ("int8", "learned, lag 4 s"))
 _AT_ONCE, _AFTER_4S, _WINDOW, _WHOLE = (
@@ -141,6 +149,13 @@ CONTESTANTS: Mapping[str, Contestant] = {
         decodings=(OFF,),
         budget_s=70,
     ),
+    "bidirectional-gru-and-trees": Contestant(
+        role="teacher",
+        fit=partial(_teacher_and_trees, "bidirectional-gru", _WHOLE, "extra-trees-on-2-minutes"),
+        looks_ahead_s=None,
+        decodings=(OFF,),
+        budget_s=15,
+    ),
     "transformer-window": Contestant(
         role="student",
         fit=partial(_window, "transformer-on-80-s", _WINDOW),
@@ -157,6 +172,15 @@ CONTESTANTS: Mapping[str, Contestant] = {
     ),
     "extra-trees-on-5-windows-2-ahead": Contestant(
         role="baseline", fit=partial(_baseline, "extra-trees-on-5-windows-2-ahead"), looks_ahead_s=4.0, budget_s=15
+    ),
+    "extra-trees-on-a-minute": Contestant(
+        role="baseline", fit=partial(_baseline, "extra-trees-on-a-minute"), budget_s=15
+    ),
+    "extra-trees-on-a-minute-2-ahead": Contestant(
+        role="baseline", fit=partial(_baseline, "extra-trees-on-a-minute-2-ahead"), looks_ahead_s=4.0, budget_s=15
+    ),
+    "extra-trees-on-2-minutes": Contestant(
+        role="baseline", fit=partial(_baseline, "extra-trees-on-2-minutes"), looks_ahead_s=60.0, budget_s=15
     ),
     **{
         name: Contestant(

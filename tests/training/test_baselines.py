@@ -108,7 +108,27 @@ def test_predictions_are_the_most_probable_rooms(name):
     np.testing.assert_array_equal(baseline_predictions(name, train, test, seed=0), probabilities.argmax(axis=1))
 
 
-@pytest.mark.parametrize("name", CAUSAL_BASELINES)
+def test_spans_are_means_of_intervals_further_off():
+    """Beyond the single intervals, spans average those up to their end on either side; empty ones count as such."""
+    own = decision_features(two_rooms(), hop_s=2.0, past=0)
+    seen = {"past": 1, "ahead": 1, "past_spans": (3, 8), "ahead_spans": (4,)}
+    features = decision_features(two_rooms(), hop_s=2.0, **seen).reshape(len(own), 6, -1)
+    np.testing.assert_array_equal(own[[20, 19, 21]], features[20, :3])
+    means = [own[17:19].mean(axis=0), own[12:17].mean(axis=0), own[22:25].mean(axis=0)]
+    np.testing.assert_allclose(features[20, 3:], means)
+    empty = np.array([-110.0] * 4 + [0.0] * 8)
+    np.testing.assert_allclose(features[2, 3], (own[0] + empty) / 2)
+    np.testing.assert_allclose(features[-1, 5], empty)
+
+
+def test_the_demonstration_meets_those_that_hear_as_little():
+    """Trees on minutes answer at once too, but no window of the demonstration's networks holds as much."""
+    assert BASELINES["extra-trees-on-a-minute"].delay == 0
+    assert "extra-trees-on-a-minute" not in CAUSAL_BASELINES
+    assert BASELINES["extra-trees-on-2-minutes"].delay == 30
+
+
+@pytest.mark.parametrize("name", [name for name, baseline in BASELINES.items() if baseline.delay == 0])
 def test_baselines_are_causal(name):
     """What happens later does not change an answer."""
     recording = two_rooms(3)
