@@ -29,7 +29,7 @@ class Nominee:
 
 
 NOMINEES = (
-    Nominee(question="teacher", model="bidirectional-gru-ensemble", recipe=FLOAT),
+    Nominee(question="teacher", model="bidirectional-gru-and-trees", recipe=FLOAT),
     Nominee(question="student at once", model="gru-stream", recipe="int8"),
     Nominee(question="student after 4 s", model="gru-stream-4s", recipe="int8"),
     Nominee(question="transformer", model="transformer-window", recipe="int8"),

@@ -44,7 +44,7 @@ def results():
     """A delivered student that errs, a better one, the named teacher, a better teacher, two baselines."""
     return [
         result("gru-stream", wrong=6, compiled=True), result("gru-stream-4s", compiled=True),
-        result("bidirectional-gru-ensemble", wrong=4), result("mdcsa-crf", wrong=0),
+        result("bidirectional-gru-and-trees", wrong=4), result("mdcsa-crf", wrong=0),
         result("k-nearest-neighbours", wrong=8), result("random-forest", wrong=5),
     ]  # fmt: skip
 
@@ -52,13 +52,13 @@ def results():
 def test_pictures_show_the_named_rows_and_the_best_baseline(results):
     """The delivered student and the named teacher, though others score higher; energy is the delivered program's."""
     document = made(results)
-    names = ["gru-stream int8", "bidirectional-gru-ensemble float", "random-forest float"]
+    names = ["gru-stream int8", "bidirectional-gru-and-trees float", "random-forest float"]
     assert [each["model"] for each in document["confusion"]] == names
     assert list(document["timeline"]["predictions"]) == names
     assert document["energy"]
     found = Study.from_mapping(document)
     assert (found.chosen.model, found.chosen.accuracy) == ("gru-stream", pytest.approx(24 / 30))
-    assert found.nominee("teacher").model == "bidirectional-gru-ensemble"
+    assert found.nominee("teacher").model == "bidirectional-gru-and-trees"
     assert found.nominee("student after 4 s").accuracy == 1.0
     assert found.nominee("mamba") is None
     assert document["nominees"] == [asdict(each) for each in NOMINEES]
