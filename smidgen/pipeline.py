@@ -74,8 +74,9 @@ def compile(
     clock = _StageClock()
     made = _lowered(model, example_input, calibration, find_recipe(recipe), name, inputs, trust, clock)
     with clock.stage("fold, schedule and plan memory"):
-        graph = schedule(fold(made.graph))
-        memory = plan_memory(graph)
+        has_dsp = chosen_target.core.has_dsp
+        graph = schedule(fold(made.graph), has_dsp=has_dsp)
+        memory = plan_memory(graph, has_dsp=has_dsp)
     with clock.stage("emit C"):
         firmware = Firmware(
             float_program=made.float_program,

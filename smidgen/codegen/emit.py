@@ -40,6 +40,9 @@ from smidgen.passes.memory_plan import MemoryPlan
 #: The context's memory by region, in C.
 _MEMORY = {"arena": "ctx->arena.bytes", "state": "ctx->state.bytes"}
 
+#: In front of kernels whose memory was planned for a core that lacks the DSP extension.
+_PLAIN = "#define SMIDGEN_WITHOUT_DSP 1 /* this program has no memory for kernels that use it */\n"
+
 
 def emit(
     graph: Graph, plan: MemoryPlan, *, known_inputs: Sequence[NDArray[Any]], optimize: str = "balanced"
@@ -68,7 +71,7 @@ def emit(
             f"{name}.h": header_file(graph, plan, constants, known.arrays),
             f"{name}.c": _source(graph, plan, constants, functions, known),
             f"{name}_weights.h": _weights(graph, constants, known),
-            f"{name}_kernels.h": find_optimization(optimize).definition + kernels,
+            f"{name}_kernels.h": find_optimization(optimize).definition + ("" if plan.has_dsp else _PLAIN) + kernels,
         },
         inputs=tuple(_port(graph[tensor]) for tensor in graph.inputs),
         outputs=tuple(_port(graph[tensor]) for tensor in graph.outputs),

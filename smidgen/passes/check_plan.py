@@ -131,7 +131,7 @@ def _working_spans(graph: Graph, plan: MemoryPlan, op: Op) -> dict[str, _Span]:
     if not graph.is_step:
         for state in states_of(graph, op):
             spans[f"its state {state.role}"] = _span(plan.states[op.name][state.role], state.n_bytes)
-    size = scratch_bytes(graph, op, plan.bodies)
+    size = scratch_bytes(graph, op, plan.bodies, has_dsp=plan.has_dsp)
     if size:
         start = plan.scratch[op.name]
         spans["its scratch"] = ("arena", start, start + size)

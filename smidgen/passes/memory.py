@@ -11,13 +11,14 @@ from smidgen.passes.memory_plan import MemoryPlan, Placement, scratch_bytes
 from smidgen.passes.placement import Block, live_bytes, place
 
 
-def plan_memory(graph: Graph, *, is_body: bool = False) -> MemoryPlan:
+def plan_memory(graph: Graph, *, is_body: bool = False, has_dsp: bool = True) -> MemoryPlan:
     """Place every tensor; views share the bytes of their source, pointwise ops work in place where the source dies.
 
-    Args: is_body, of a loop: it has no self-test.
+    Args: is_body, of a loop: it has no self-test; has_dsp, False for a core that lacks Arm's DSP extension: the program
+    runs on others too, without making use of it.
     """
-    bodies = plan_bodies(graph)
-    liveness = Liveness(graph, working_bytes(graph, bodies), has_selftest=not is_body)
+    bodies = plan_bodies(graph, has_dsp=has_dsp)
+    liveness = Liveness(graph, working_bytes(graph, bodies, has_dsp=has_dsp), has_selftest=not is_body)
     storages = _storages(liveness)
     # The states of a window's op live as long as its scratch, and stand in front of it.
     working = {
@@ -30,7 +31,7 @@ def plan_memory(graph: Graph, *, is_body: bool = False) -> MemoryPlan:
     live = [live_bytes(blocks, index) for index in range(len(graph.ops))]
     peak = max(range(len(graph.ops)), key=lambda i: live[i], default=0)
     states, state_bytes = _place_states(graph, {name: block.offset for name, block in working.items()})
-    sizes = {op.name: scratch_bytes(graph, op, bodies) for op in graph.ops}
+    sizes = {op.name: scratch_bytes(graph, op, bodies, has_dsp=has_dsp) for op in graph.ops}
     plan = MemoryPlan(
         placements=_placements(liveness, storages, _results_in_states(graph)),
         states=states,
@@ -44,19 +45,23 @@ def plan_memory(graph: Graph, *, is_body: bool = False) -> MemoryPlan:
         peak_op=graph.ops[peak].name if graph.ops else "",
         bodies=bodies,
         known_outputs={name: storages[name].offset for name in graph.outputs if name in liveness.kept_outputs},
+        has_dsp=has_dsp,
     )
     check_plan(graph, plan)
     return plan
 
 
-def plan_bodies(graph: Graph) -> dict[str, MemoryPlan]:
+def plan_bodies(graph: Graph, *, has_dsp: bool) -> dict[str, MemoryPlan]:
     """Return the plans of loops' bodies, by op."""
-    return {op.name: plan_memory(op.body, is_body=True) for op in graph.ops if op.body is not None}
+    return {op.name: plan_memory(op.body, is_body=True, has_dsp=has_dsp) for op in graph.ops if op.body is not None}
 
 
-def working_bytes(graph: Graph, bodies: Mapping[str, MemoryPlan]) -> list[int]:
+def working_bytes(graph: Graph, bodies: Mapping[str, MemoryPlan], *, has_dsp: bool) -> list[int]:
     """Return what each op needs of the arena while it runs: scratch, and in a window its states."""
-    return [scratch_bytes(graph, op, bodies) + (0 if graph.is_step else _state_bytes(graph, op)) for op in graph.ops]
+    return [
+        scratch_bytes(graph, op, bodies, has_dsp=has_dsp) + (0 if graph.is_step else _state_bytes(graph, op))
+        for op in graph.ops
+    ]
 
 
 def _storages(liveness: Liveness) -> dict[str, Block]:

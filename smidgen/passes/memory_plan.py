@@ -21,6 +21,7 @@ class MemoryPlan:
     """Placements by tensor, those of states and scratch by op, and what decided the size of the arena.
 
     `bodies` are the plans of loops' bodies, by op: their arena is the part of the loop's scratch behind its buffers.
+    Without `has_dsp`, kernels that use Arm's DSP extension have no scratch, so that none of the program may use it.
     """
 
     placements: Mapping[str, Placement]
@@ -34,6 +35,7 @@ class MemoryPlan:
     peak_op: str
     bodies: Mapping[str, "MemoryPlan"]
     known_outputs: Mapping[str, int]  # arena bytes of outputs while the self-test runs, where they are large
+    has_dsp: bool = True
 
     @property
     def as_in_selftest(self) -> Mapping[str, Placement]:
@@ -46,8 +48,11 @@ class MemoryPlan:
         }
 
 
-def scratch_bytes(graph: Graph, op: Op, bodies: Mapping[str, MemoryPlan]) -> int:
+def scratch_bytes(graph: Graph, op: Op, bodies: Mapping[str, MemoryPlan], *, has_dsp: bool) -> int:
     """Return the arena bytes that an op needs while it runs, besides its states; a loop's hold its body's arena."""
     if op.body is not None:
         return loop_buffers(op, graph.operands(op)).arena + bodies[op.name].arena_bytes
-    return OP_SPECS[op.kind].scratch_bytes(op, graph.operands(op), graph[op.output])
+    spec = OP_SPECS[op.kind]
+    if spec.scratch_needs_dsp and not has_dsp:
+        return 0
+    return spec.scratch_bytes(op, graph.operands(op), graph[op.output])

@@ -30,15 +30,19 @@ class _Partial:
         return found[::-1]
 
 
-def schedule(graph: Graph, *, is_body: bool = False) -> Graph:
+def schedule(graph: Graph, *, is_body: bool = False, has_dsp: bool = True) -> Graph:
     """Return the graph with its ops, and those of loops' bodies, in an order whose peak of live bytes is the least.
 
     The order stays as it is where no other is better. Orders are searched by the sets of ops that they begin with: all
-    sets of one size, then all that one op more makes of them.
+    sets of one size, then all that one op more makes of them. Args: as for `plan_memory`.
     """
-    bodies = (op if op.body is None else replace(op, body=schedule(op.body, is_body=True)) for op in graph.ops)
-    graph = replace(graph, ops=tuple(bodies))
-    lives = _Lives(Liveness(graph, working_bytes(graph, plan_bodies(graph)), has_selftest=not is_body))
+    ops = (
+        op if op.body is None else replace(op, body=schedule(op.body, is_body=True, has_dsp=has_dsp))
+        for op in graph.ops
+    )  # fmt: skip
+    graph = replace(graph, ops=tuple(ops))
+    working = working_bytes(graph, plan_bodies(graph, has_dsp=has_dsp), has_dsp=has_dsp)
+    lives = _Lives(Liveness(graph, working, has_selftest=not is_body))
     as_it_is = lives.follow(range(len(graph.ops)))
     best = lives.search()
     if best.peak >= as_it_is.peak:

@@ -53,11 +53,11 @@ class FrameFirmware(CompiledModel, Generic[Frames]):
         Args: optimize, a name of OPTIMIZATIONS; windows, integers (n, *shape) by input: one after the other, the frames
         of self-test and measurement.
         """
-        graph = schedule(stream.step)
+        graph = schedule(stream.step, has_dsp=target.core.has_dsp)
         super().__init__(
             float_program=float_program,
             graph=graph,
-            plan=plan_memory(graph),
+            plan=plan_memory(graph, has_dsp=target.core.has_dsp),
             target=target,
             recipe_name=recipe_name,
         )

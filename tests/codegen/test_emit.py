@@ -86,6 +86,19 @@ def test_every_operator_equals_the_reference_on_emulated_cores(graph: Graph, cor
     assert emulator.selftest() == 0
 
 
+def test_a_program_planned_without_dsp_runs_where_it_is_too() -> None:
+    """No kernel of it takes the extension's path, for which it has no memory: the same bytes on a core that has it."""
+    m = GraphMaker("plain")
+    wide = m.linear(m.linear(m.input("x", 3, 32), 32, INT16), 32)
+    coded = [m.linear(wide, 32, INT16, form=form) for form in ("int4", "palette")]
+    graph = m.graph(m.linear(m.concat(1, *coded), 32, form="int4"))
+    plan = plan_memory(graph, has_dsp=False)
+    assert not plan.scratch
+    program = emit(graph, plan, known_inputs=[values[5] for values in samples(graph, 6)])
+    emulator = Emulator(build_image(program, find_target("cortex-m4")), program)
+    assert compare_with_reference(graph, emulator.run, n=6).mismatched_bytes == 0
+
+
 @settings(max_examples=8)
 @given(graph=graphs())
 def test_random_graphs_equal_the_reference(graph: Graph) -> None:

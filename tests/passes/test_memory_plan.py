@@ -251,3 +251,15 @@ def test_the_peak_is_named() -> None:
     assert plan.peak_op == "linear.2"
     operand, result, widened = 4 * 64, 4 * 4, 2 * 64 * 2  # two rows of the operand in 16 bits
     assert plan.arena_bytes == plan.lower_bound_bytes == operand + result + widened
+
+
+def test_without_dsp_linear_layers_have_no_scratch() -> None:
+    """Their plain kernels read inputs where they stand, so that the two largest activations are all there is."""
+    m = GraphMaker()
+    first = m.linear(m.linear(m.input("x", 3, 32), 32, INT16), 32)
+    graph = m.graph(m.norm("rms_norm", m.linear(first, 32, form="int4"), INT8))
+    whole, plain = plan_memory(graph), plan_memory(graph, has_dsp=False)
+    *linear, _ = (op.name for op in graph.ops)
+    assert (set(whole.scratch), set(plain.scratch)) == ({*linear}, set())
+    assert plain.arena_bytes == 3 * 32 * (2 + 1)
+    assert whole.arena_bytes > plain.arena_bytes

@@ -63,8 +63,9 @@ class Site:
         return arena_view(dtypes[role], placement.region, placement.offset)
 
     def scratch(self, dtype: str) -> str:
-        """Return the expression for the op's scratch memory."""
-        return arena_view(dtype, "arena", self.plan.scratch[self.op.name])
+        """Return the expression for the op's scratch memory, a null pointer where its kernel uses none."""
+        offset = self.plan.scratch.get(self.op.name)
+        return "NULL" if offset is None else arena_view(dtype, "arena", offset)
 
     def param(self, role: str) -> str:
         """Return the C name of a constant array."""

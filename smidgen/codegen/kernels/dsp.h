@@ -1,10 +1,11 @@
-/* Arm's DSP extension, where SMIDGEN_HAS_DSP is 1: bytes of a word to halves that SMLAD multiplies two at a time. */
+/* Arm's DSP extension, where SMIDGEN_HAS_DSP is 1: bytes of a word to halves that SMLAD multiplies two at a time. It is 0
+ * too in programs that were planned for a core that lacks the extension (SMIDGEN_WITHOUT_DSP). */
 #ifndef SMIDGEN_DSP_H
 #define SMIDGEN_DSP_H
 
 #include "memory.h"
 
-#if defined(__ARM_FEATURE_DSP) && defined(__thumb2__)
+#if defined(__ARM_FEATURE_DSP) && defined(__thumb2__) && !defined(SMIDGEN_WITHOUT_DSP)
 #define SMIDGEN_HAS_DSP 1
 
 /* Bytes 0 and 2 of a word as two int16. */

@@ -75,6 +75,7 @@ class OpSpec:
     `result_state`: the state, by role, in whose bytes the result stands; such an op belongs to a step graph.
     `element_limit`: how many elements along time it may see from reset on, None for any number.
     `scratch_bytes`: memory that it needs while it runs, besides its states.
+    `scratch_needs_dsp`: its kernels use that memory with Arm's DSP extension alone.
     `more`: shape and type of the results beside the first, of which an op has all or none.
     """
 
@@ -92,6 +93,7 @@ class OpSpec:
     result_state: str | None = None
     element_limit: Callable[[Op, Operands, Tensor], int | None] = lambda op, x, y: None
     scratch_bytes: Callable[[Op, Operands, Tensor], int] = lambda op, x, y: 0
+    scratch_needs_dsp: bool = False
     more: Callable[[Op, Operands, Tensor], tuple[tuple[Shape, str], ...]] = lambda op, x, y: ()
 
     def is_float(self, x: Operands, y: Tensor) -> bool:

@@ -132,7 +132,7 @@ def _linear_scratch_bytes(op: Op, x: Operands, y: Tensor) -> int:
 SPECS: Mapping[str, OpSpec] = {
     "linear": OpSpec(
         arity=1, shape=_linear_shape, time="pointwise", macs=lambda op, x, y: y.size * x[0].shape[-1],
-        scratch_bytes=_linear_scratch_bytes,
+        scratch_bytes=_linear_scratch_bytes, scratch_needs_dsp=True,
         integer=Form(
             params=_linear_params, attrs=ACCUMULATOR, prove=_prove_linear, evaluate=_linear,
         ),
