@@ -17,10 +17,11 @@ import numpy as np
 import torch
 
 import smidgen
-from smidgen.data import Recording, decide
+from smidgen.data import Recording, decide, recording_hash
 from smidgen.data.sphere import load_sphere
 from smidgen.decoding import EvidenceConfig, fixed_lag_max_product, log_evidence, on_grid
 from smidgen.evaluation import macro_f1_without
+from smidgen.jobs import Finished, read_finished, write_finished
 from smidgen.models import RoomDecoder
 from smidgen.records import Measurement
 from smidgen.training.baselines import BASELINES, train_baseline
@@ -77,19 +78,21 @@ def main() -> None:
 
 
 def _held_out(name: str, recordings: Sequence[Recording], held_out: tuple[int, ...], runs: Path) -> list[HeldOut]:
-    """Return the recordings that were left out, as the baseline says that learned the others; kept in a file."""
-    path = runs / f"{name}-without-{'-'.join(map(str, held_out))}.npz"
-    if not path.exists():
+    """Return the recordings that were left out, as the baseline says that learned the others; kept in a folder."""
+    folder = runs / f"{name}-without-{'-'.join(map(str, held_out))}"
+    job = {"baseline": name, "held_out": held_out, "recordings": [recording_hash(each) for each in recordings]}
+    finished = read_finished(folder, job)
+    if finished is None:
         others = [recording for i, recording in enumerate(recordings) if i not in held_out]
         trained = train_baseline(name, others, seed=0, hop_s=HOP_S)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(path, **{str(i): trained.probabilities(recordings[i]) for i in held_out})
+        finished = Finished(document={}, arrays={str(i): trained.probabilities(recordings[i]) for i in held_out})
+        folder.mkdir(parents=True, exist_ok=True)
+        write_finished(folder, job, finished)
     decisions = [decide(recordings[i], hop_s=HOP_S) for i in held_out]
-    with np.load(path) as kept:
-        return [
-            HeldOut(index=each.index, label=each.label, probabilities=kept[str(i)])
-            for i, each in zip(held_out, decisions, strict=True)
-        ]
+    return [
+        HeldOut(index=each.index, label=each.label, probabilities=finished.arrays[str(i)])
+        for i, each in zip(held_out, decisions, strict=True)
+    ]
 
 
 def _scored(
