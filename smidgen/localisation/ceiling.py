@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from math import isnan
 from typing import Any
 
 from smidgen.data.sphere import second_annotations
@@ -33,7 +34,7 @@ def ceiling_entry(root: str, pool: Pool, *, command: str, versions: str) -> dict
         macro_f1_8=macro_f1_without(scores, pool.rare),
         macro_f1_std=0.0,
         accuracy=scores.accuracy,
-        per_room_f1={room: None if f1 != f1 else f1 for room, f1 in scores.f1.items()},
+        per_room_f1={room: None if isnan(f1) else f1 for room, f1 in scores.f1.items()},
         seeds=1,
         parameters=None,
         ram_bytes=None,

@@ -189,7 +189,7 @@ CONTESTANTS: Mapping[str, Contestant] = {
             decodings=(OFF,),
             least_recordings=2,
             most_seeds=1,
-            budget_s=120,
+            budget_s=95,
         )
         for name, faithful in (("mdcsa-crf", False), ("mdcsa-crf-faithful", True))
     },
