@@ -154,7 +154,7 @@ CONTESTANTS: Mapping[str, Contestant] = {
         fit=partial(_teacher_and_trees, "bidirectional-gru", _WHOLE, "extra-trees-on-2-minutes"),
         looks_ahead_s=None,
         decodings=(OFF,),
-        budget_s=15,
+        budget_s=6,
     ),
     "transformer-window": Contestant(
         role="student",
@@ -174,13 +174,13 @@ CONTESTANTS: Mapping[str, Contestant] = {
         role="baseline", fit=partial(_baseline, "extra-trees-on-5-windows-2-ahead"), looks_ahead_s=4.0, budget_s=15
     ),
     "extra-trees-on-a-minute": Contestant(
-        role="baseline", fit=partial(_baseline, "extra-trees-on-a-minute"), budget_s=15
+        role="baseline", fit=partial(_baseline, "extra-trees-on-a-minute"), budget_s=6
     ),
     "extra-trees-on-a-minute-2-ahead": Contestant(
-        role="baseline", fit=partial(_baseline, "extra-trees-on-a-minute-2-ahead"), looks_ahead_s=4.0, budget_s=15
+        role="baseline", fit=partial(_baseline, "extra-trees-on-a-minute-2-ahead"), looks_ahead_s=4.0, budget_s=7
     ),
     "extra-trees-on-2-minutes": Contestant(
-        role="baseline", fit=partial(_baseline, "extra-trees-on-2-minutes"), looks_ahead_s=60.0, budget_s=15
+        role="baseline", fit=partial(_baseline, "extra-trees-on-2-minutes"), looks_ahead_s=60.0, budget_s=8
     ),
     **{
         name: Contestant(
