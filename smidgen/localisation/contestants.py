@@ -96,10 +96,11 @@ def _teacher_and_trees(
 
 _PLAIN = (("int8", OFF), ("float32", OFF))
 _DECODED = (*_PLAIN, ("int8", "adjacency, lag 4 s"), ("int8", "learned, lag 0 s"), ("int8", "learned, lag 4 s"))
-_AT_ONCE, _AFTER_4S, _WINDOW, _WHOLE = (
-    find_recording_preset("sphere", role) for role in ("student", "student-4s", "window", "teacher")
+_AT_ONCE, _AFTER_4S, _MAMBAS, _WINDOWS, _WHOLE = (
+    find_recording_preset("sphere", role) for role in ("student", "student-4s", "mamba", "window", "teacher")
 )
-_MAMBA = replace(_AT_ONCE, model="mamba", shape={"d_model": 16, "d_state": 4})
+_MAMBA, _WINDOW = (replace(ensemble, members=1) for ensemble in (_MAMBAS, _WINDOWS))
+"""Trained in the folders of the ensembles: each is a member of one."""
 
 
 def _stream_student(
@@ -119,6 +120,10 @@ def _stream_student(
         decodings=ON_A_DEVICE if decodes else (OFF,),
         budget_s=budget_s,
     )
+
+
+def _window_student(fit: Fit, *, budget_s: float) -> Contestant:
+    return Contestant(role="student", fit=fit, programs=_PLAIN, decodings=(OFF,), budget_s=budget_s)
 
 
 CONTESTANTS: Mapping[str, Contestant] = {
@@ -141,7 +146,8 @@ CONTESTANTS: Mapping[str, Contestant] = {
         ),
         least_recordings=2,
     ),
-    "mamba-stream": _stream_student(partial(_stream, "mamba", _MAMBA), _MAMBA, budget_s=30),
+    "mamba-stream": _stream_student(partial(_stream, "mamba-of-100-s", _MAMBA), _MAMBA, budget_s=30),
+    "mamba-stream-ensemble": _stream_student(partial(_stream, "mamba-of-100-s", _MAMBAS), _MAMBAS, budget_s=60),
     "bidirectional-gru-ensemble": Contestant(
         role="teacher",
         fit=partial(_teacher, "bidirectional-gru", _WHOLE),
@@ -154,14 +160,11 @@ CONTESTANTS: Mapping[str, Contestant] = {
         fit=partial(_teacher_and_trees, "bidirectional-gru", _WHOLE, "extra-trees-on-2-minutes"),
         looks_ahead_s=None,
         decodings=(OFF,),
-        budget_s=6,
+        budget_s=15,
     ),
-    "transformer-window": Contestant(
-        role="student",
-        fit=partial(_window, "transformer-on-80-s", _WINDOW),
-        programs=_PLAIN,
-        decodings=(OFF,),
-        budget_s=60,
+    "transformer-window": _window_student(partial(_window, "transformer-after-convolution", _WINDOW), budget_s=45),
+    "transformer-window-ensemble": _window_student(
+        partial(_window, "transformer-after-convolution", _WINDOWS), budget_s=60
     ),
     "k-nearest-neighbours": Contestant(
         role="baseline", fit=partial(_baseline, "k-nearest-neighbours"), most_seeds=1, budget_s=3
@@ -174,13 +177,13 @@ CONTESTANTS: Mapping[str, Contestant] = {
         role="baseline", fit=partial(_baseline, "extra-trees-on-5-windows-2-ahead"), looks_ahead_s=4.0, budget_s=15
     ),
     "extra-trees-on-a-minute": Contestant(
-        role="baseline", fit=partial(_baseline, "extra-trees-on-a-minute"), budget_s=6
+        role="baseline", fit=partial(_baseline, "extra-trees-on-a-minute"), budget_s=15
     ),
     "extra-trees-on-a-minute-2-ahead": Contestant(
-        role="baseline", fit=partial(_baseline, "extra-trees-on-a-minute-2-ahead"), looks_ahead_s=4.0, budget_s=7
+        role="baseline", fit=partial(_baseline, "extra-trees-on-a-minute-2-ahead"), looks_ahead_s=4.0, budget_s=15
     ),
     "extra-trees-on-2-minutes": Contestant(
-        role="baseline", fit=partial(_baseline, "extra-trees-on-2-minutes"), looks_ahead_s=60.0, budget_s=8
+        role="baseline", fit=partial(_baseline, "extra-trees-on-2-minutes"), looks_ahead_s=60.0, budget_s=15
     ),
     **{
         name: Contestant(

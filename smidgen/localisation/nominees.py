@@ -32,8 +32,8 @@ NOMINEES = (
     Nominee(question="teacher", model="bidirectional-gru-and-trees", recipe=FLOAT),
     Nominee(question="student at once", model="gru-stream", recipe="int8"),
     Nominee(question="student after 4 s", model="gru-stream-4s", recipe="int8"),
-    Nominee(question="transformer", model="transformer-window", recipe="int8"),
-    Nominee(question="mamba", model="mamba-stream", recipe="float32"),
+    Nominee(question="transformer", model="transformer-window-ensemble", recipe="int8"),
+    Nominee(question="mamba", model="mamba-stream-ensemble", recipe="float32"),
     Nominee(question="quantisation-aware", model="gru-stream-qat", recipe="int8"),
     Nominee(question="distilled", model="gru-stream-distilled", recipe="int8"),
 )

@@ -1,4 +1,4 @@
-"""Training of a network on the whole recordings of a fold."""
+"""Training of networks on the whole recordings of a fold: one, or the members of an ensemble."""
 
 from __future__ import annotations
 
@@ -14,6 +14,21 @@ from smidgen.localisation.fold import HOP_S, Fold
 from smidgen.models import RoomClassifier, build_model
 from smidgen.training.recording_presets import RecordingPreset
 from smidgen.training.recording_training import train_on_recordings
+
+
+def train_members(
+    fold: Fold,
+    preset: RecordingPreset,
+    *,
+    seed: int,
+    folder: Path,
+    soft_targets: NDArray[np.floating] | None = None,
+) -> list[RoomClassifier]:
+    """Return the networks of ensemble `seed`, each trained in a folder of its own; see `train_on_fold`."""
+    return [
+        train_on_fold(fold, preset, seed=member, folder=folder / f"seed-{member}", soft_targets=soft_targets)
+        for member in preset.member_seeds(seed)
+    ]
 
 
 def train_on_fold(

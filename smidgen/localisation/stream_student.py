@@ -20,6 +20,7 @@ from smidgen.compression.inputs import Batch
 from smidgen.compression.quantization_aware import QuantizationAwareConfig, quantize_aware
 from smidgen.data import Recording
 from smidgen.decoding import EvidenceConfig
+from smidgen.errors import ConfigError
 from smidgen.evaluation import SENSOR_INPUTS
 from smidgen.experiment import calibration_windows
 from smidgen.jobs import alone_in
@@ -27,15 +28,19 @@ from smidgen.localisation.answers import Costs, Probabilities, costs_of
 from smidgen.localisation.decodings import DECODINGS, OFF, transitions_of
 from smidgen.localisation.fold import Fold, learned_prior
 from smidgen.localisation.hearing import all_of, first_of, heard_frames
-from smidgen.localisation.recording_training import train_on_fold
+from smidgen.localisation.recording_training import train_members
 from smidgen.localisation.stretches import Stretch
-from smidgen.models import DecodedClassifier, RoomClassifier, RoomDecoder
+from smidgen.models import DecodedClassifier, RoomClassifier, RoomDecoder, RoomEnsemble, together
 from smidgen.streaming import StreamingFirmware
+from smidgen.targets import find_target
 from smidgen.training.confidence import softmax
 from smidgen.training.recording_presets import RecordingPreset
 
 NAME = "rooms"
 """Prefix of the C symbols."""
+
+FLASH_BYTES = 256 * 1024
+"""Of the part in mind: several networks in float32 take more than the 64 KB of a core by itself."""
 
 _EMULATED_FRAMES = 256
 
@@ -48,13 +53,12 @@ def fit_stream(
     folder: Path,
     soft_targets: NDArray[np.floating] | None = None,
 ) -> StreamStudent:
-    """Train a causal network on a fold's recordings, or continue where a kill left it.
+    """Train a causal network, or several that answer together, on a fold's recordings, or continue after a kill.
 
     Args: soft_targets (d, R), what a teacher says of the recordings' decisions, in their order.
     """
-    own = folder / f"seed-{seed}"
     return StreamStudent(
-        classifier=train_on_fold(fold, preset, seed=seed, folder=own, soft_targets=soft_targets),
+        classifier=together(train_members(fold, preset, seed=seed, folder=folder, soft_targets=soft_targets)),
         fold=fold,
         prior=learned_prior(fold, preset.training.class_weight_power),
         calibration=calibration_windows(fold.training, seed=seed),
@@ -69,7 +73,7 @@ def fit_quantized(student: StreamStudent, *, seed: int, folder: Path) -> StreamS
             student.classifier, student.calibration, run_folder=folder / "training", inputs=SENSOR_INPUTS,
             config=QuantizationAwareConfig(seed=seed), progress=False,
         )  # fmt: skip
-    assert isinstance(result.model, RoomClassifier)  # a tuned copy of the student's
+    assert isinstance(result.model, RoomClassifier | RoomEnsemble)  # a tuned copy of the student's
     return replace(student, classifier=result.model, ranges=result.calibration)
 
 
@@ -77,7 +81,7 @@ def fit_quantized(student: StreamStudent, *, seed: int, folder: Path) -> StreamS
 class StreamStudent:
     """A trained network, in PyTorch; with ranges where it was tuned for the integers that they set."""
 
-    classifier: RoomClassifier
+    classifier: RoomClassifier | RoomEnsemble
     fold: Fold
     prior: NDArray[np.float64]  # (R,)
     calibration: Batch  # windows
@@ -116,7 +120,7 @@ class StreamStudent:
             self.module(decoding, evidence),
             first_of(self.calibration),
             calibration=self.calibration if self.ranges is None else self.ranges,
-            target=target,
+            target=replace(find_target(target), flash_bytes=FLASH_BYTES),
             recipe=recipe,
             name=NAME,
             inputs=SENSOR_INPUTS,
@@ -124,10 +128,12 @@ class StreamStudent:
         waits = DECODINGS[decoding].delay_decisions or 0
         return StreamProgram(firmware, self.fold, delay_decisions=self.delay_decisions + waits)
 
-    def module(self, decoding: str, evidence: EvidenceConfig) -> RoomClassifier | DecodedClassifier:
+    def module(self, decoding: str, evidence: EvidenceConfig) -> RoomClassifier | RoomEnsemble | DecodedClassifier:
         """Return what compiles: the network, with a decoder of such evidence behind it unless the decoding is off."""
         if decoding == OFF:
             return self.classifier
+        if isinstance(self.classifier, RoomEnsemble):
+            raise ConfigError(f"no decoder goes behind several networks ({decoding!r} was asked for); decode one")
         chosen = DECODINGS[decoding]
         decoder = RoomDecoder.of(
             transitions_of(self.fold, chosen.transitions),

@@ -13,7 +13,7 @@ from smidgen.data import Recording
 from smidgen.localisation.answers import Probabilities
 from smidgen.localisation.fold import Fold, learned_prior
 from smidgen.localisation.hearing import heard_frames
-from smidgen.localisation.recording_training import train_on_fold
+from smidgen.localisation.recording_training import train_members
 from smidgen.localisation.stretches import Stretch
 from smidgen.models import RoomClassifier
 from smidgen.training.confidence import softmax
@@ -22,10 +22,7 @@ from smidgen.training.recording_presets import RecordingPreset
 
 def fit_teacher(fold: Fold, preset: RecordingPreset, *, seed: int, folder: Path) -> Teacher:
     """Train the members of an ensemble on a fold's recordings, or continue where a kill left them."""
-    members = [
-        train_on_fold(fold, preset, seed=member, folder=folder / f"seed-{member}")
-        for member in preset.member_seeds(seed)
-    ]
+    members = train_members(fold, preset, seed=seed, folder=folder)
     return Teacher(members, fold, prior=learned_prior(fold, preset.training.class_weight_power))
 
 

@@ -25,29 +25,30 @@ from smidgen.localisation.answers import Costs, Probabilities, costs_of
 from smidgen.localisation.decodings import OFF
 from smidgen.localisation.fold import Fold, learned_prior
 from smidgen.localisation.hearing import all_of, first_of, heard_frames, heard_windows
-from smidgen.localisation.recording_training import train_on_fold
-from smidgen.localisation.stream_student import NAME
+from smidgen.localisation.recording_training import train_members
+from smidgen.localisation.stream_student import FLASH_BYTES, NAME
 from smidgen.localisation.stretches import Stretch
-from smidgen.models import LastStep, RoomClassifier
+from smidgen.models import LastStep, RoomEnsemble, together
 from smidgen.targets import find_target
 from smidgen.training.confidence import softmax
 from smidgen.training.recording_presets import RecordingPreset
 
-_RAM_BYTES, _FLASH_BYTES = 64 * 1024, 256 * 1024
-"""A part of 64 KB, as published transformers for this task need: attention over a window takes more than 32 KB."""
+_RAM_BYTES = 64 * 1024
+"""Of a part of 64 KB, as published transformers for this task need: attention over a window takes more than 32 KB."""
 
 _EMULATED_WINDOWS = 100
 _EMULATED_HOPS = 8  # of the ring in front of the window
 
 
 def fit_window(fold: Fold, preset: RecordingPreset, *, seed: int, folder: Path) -> WindowStudent:
-    """Train a network on crops as long as its window, or continue where a kill left it."""
+    """Train a network, or several that answer together, on crops as long as its window, or continue after a kill."""
+    members = train_members(fold, preset, seed=seed, folder=folder)
     length = preset.training.crop_frames
     windows = [heard_windows(fold, recording, all_of(recording), length) for recording in fold.split.train]
     joined = tuple(torch.cat(column) for column in zip(*windows, strict=True))
     chosen = np.random.default_rng(seed).permutation(len(joined[0]))[:CALIBRATION_WINDOWS]
     return WindowStudent(
-        classifier=train_on_fold(fold, preset, seed=seed, folder=folder / f"seed-{seed}"),
+        network=together([LastStep(member) for member in members]),
         fold=fold,
         prior=learned_prior(fold, preset.training.class_weight_power),
         calibration=tuple(value[torch.from_numpy(np.sort(chosen))] for value in joined),
@@ -59,7 +60,7 @@ def fit_window(fold: Fold, preset: RecordingPreset, *, seed: int, folder: Path) 
 class WindowStudent:
     """A trained network, in PyTorch."""
 
-    classifier: RoomClassifier
+    network: LastStep | RoomEnsemble
     fold: Fold
     prior: NDArray[np.float64]  # (R,)
     calibration: Batch  # windows
@@ -68,12 +69,12 @@ class WindowStudent:
     @property
     def parameters(self) -> int:
         """Weights of the network."""
-        return sum(parameter.numel() for parameter in self.classifier.parameters())
+        return sum(parameter.numel() for parameter in self.network.parameters())
 
     def probabilities(self, recording: Recording, stretch: Stretch) -> Probabilities:
         """Return (K, R)."""
         with torch.no_grad():
-            logits = LastStep(self.classifier)(*heard_windows(self.fold, recording, stretch, self.length))
+            logits = self.network(*heard_windows(self.fold, recording, stretch, self.length))
         return softmax(logits.numpy())
 
     def compile(
@@ -83,10 +84,10 @@ class WindowStudent:
         if decoding != OFF:
             raise ConfigError(f"a window keeps no paths for decoding {decoding!r}; compile a stream instead")
         firmware = smidgen.pipeline.compile(
-            LastStep(self.classifier),
+            self.network,
             first_of(self.calibration),
             calibration=self.calibration,
-            target=replace(find_target(target), ram_bytes=_RAM_BYTES, flash_bytes=_FLASH_BYTES),
+            target=replace(find_target(target), ram_bytes=_RAM_BYTES, flash_bytes=FLASH_BYTES),
             recipe=recipe,
             name=NAME,
             inputs=SENSOR_INPUTS,

@@ -6,6 +6,7 @@ from smidgen.models.classifier import MODEL_NAMES, ClassifierConfig, LastStep, R
 from smidgen.models.confident import ConfidentRooms
 from smidgen.models.crf import LinearChainCRF
 from smidgen.models.decoder import DecodedClassifier, DecodedClassifierConfig, DecoderConfig, RoomDecoder
+from smidgen.models.ensemble import RoomEnsemble, together
 from smidgen.models.gru import BidirectionalGRUEncoder, GRUConfig, GRUEncoder
 from smidgen.models.keyword import KeywordConfig, KeywordSpotter
 from smidgen.models.mamba import MambaBlock, MambaBlockConfig, MambaConfig, MambaEncoder, MambaMixer
@@ -62,6 +63,7 @@ __all__ = [
     "RadioFrontEnd",
     "RoomClassifier",
     "RoomDecoder",
+    "RoomEnsemble",
     "SSDBlock",
     "SSDConfig",
     "SSDEncoder",
@@ -79,4 +81,5 @@ __all__ = [
     "ssd_scan",
     "ssd_scan_reference",
     "ssd_scan_states",
+    "together",
 ]

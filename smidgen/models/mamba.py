@@ -15,10 +15,6 @@ from smidgen.errors import ConfigError
 from smidgen.models.pretrained import PretrainedModel
 from smidgen.models.selective_scan import selective_scan
 
-SMALLEST_STEP = 1e-3
-LARGEST_STEP = 1e-1
-"""Range of delta at the start of training, log-uniform (Gu & Dao 2023, Section 3.6)."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MambaBlockConfig:
@@ -33,6 +29,8 @@ class MambaBlockConfig:
     proj_bias: bool = False  # of in_proj and out_proj
     layer_norm: bool = False  # LayerNorm in front of the block instead of RMSNorm
     norm_eps: float = 1e-5
+    shortest_memory: float = 10.0  # steps, 1 / delta at the start of training, log-uniform up to
+    longest_memory: float = 1000.0  # these: delta in [1e-3, 1e-1] (Gu & Dao 2023, Section 3.6)
 
     def __post_init__(self) -> None:
         kind = type(self).__name__
@@ -41,6 +39,11 @@ class MambaBlockConfig:
                 raise ConfigError(f"{kind}: {name} must be at least 1, got {getattr(self, name)}")
         if not 0.0 < self.norm_eps < 1.0:
             raise ConfigError(f"{kind}: norm_eps must lie between 0 and 1, got {self.norm_eps}")
+        if not 0.0 < self.shortest_memory <= self.longest_memory < math.inf:
+            raise ConfigError(
+                f"{kind}: memories must be positive steps, the shortest first, got shortest_memory "
+                f"{self.shortest_memory} and longest_memory {self.longest_memory}"
+            )
 
     @property
     def d_inner(self) -> int:
@@ -114,7 +117,7 @@ class MambaMixer(PretrainedModel):
         self.A_log = nn.Parameter(_s4d_real_log_decay(d_inner, d_state))
         self.D = nn.Parameter(torch.ones(d_inner))
         self.out_proj = nn.Linear(d_inner, config.d_model, bias=config.proj_bias)
-        _initialise_step(self.dt_proj)
+        _initialise_step(self.dt_proj, config)
 
     def forward(self, x: Tensor) -> Tensor:
         steps = x.shape[1]
@@ -145,11 +148,11 @@ def _s4d_real_log_decay(d_inner: int, d_state: int) -> Tensor:
     return torch.arange(1.0, d_state + 1.0).log().repeat(d_inner, 1)
 
 
-def _initialise_step(dt_proj: nn.Linear) -> None:
-    """Make softplus(bias) log-uniform in [1e-3, 1e-1] and the weight uniform in +-rank^-0.5, as the authors do."""
+def _initialise_step(dt_proj: nn.Linear, config: MambaBlockConfig) -> None:
+    """Make softplus(bias) 1 / memory, log-uniform, and the weight uniform in +-rank^-0.5, as the authors do."""
     scale = dt_proj.in_features**-0.5
     nn.init.uniform_(dt_proj.weight, -scale, scale)
-    low, high = math.log(SMALLEST_STEP), math.log(LARGEST_STEP)
+    low, high = math.log(1.0 / config.longest_memory), math.log(1.0 / config.shortest_memory)
     step = torch.exp(torch.rand(dt_proj.out_features) * (high - low) + low)
     with torch.no_grad():
         dt_proj.bias.copy_(step + torch.log(-torch.expm1(-step)))  # inverse of softplus

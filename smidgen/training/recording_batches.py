@@ -25,12 +25,20 @@ Crop: TypeAlias = tuple[Tensor, ...]
 
 
 def training_crops(
-    sequences: Sequences, *, length: int, delay: int, batch_size: int, batches_per_epoch: int, seed: int
+    sequences: Sequences,
+    *,
+    length: int,
+    delay: int,
+    batch_size: int,
+    batches_per_epoch: int,
+    seed: int,
+    silence: int = 0,
 ) -> DataLoader[Crop]:
     """Return an epoch's batches of crops of `length` frames, at places drawn from the seed and the epoch.
 
     `room` is what the model is to answer at each frame, UNLABELLED where nothing is known; `decision` is the row of the
-    scored decision that is answered there, NO_DECISION elsewhere. Both are those of `delay` frames before.
+    scored decision that is answered there, NO_DECISION elsewhere. Both are those of `delay` frames before. The first
+    crop of a recording begins with `silence` frames before it, as the first windows of a recording do.
     """
     places = CropOrder(
         n_frames=torch.from_numpy(sequences.n_frames).long(),
@@ -38,8 +46,9 @@ def training_crops(
         batch_size=batch_size,
         n_batches=batches_per_epoch,
         seed=seed,
+        silence=silence,
     )
-    return DataLoader(Crops(sequences, length=length, delay=delay), sampler=places, batch_size=None)
+    return DataLoader(Crops(sequences, length=length, delay=delay, silence=silence), sampler=places, batch_size=None)
 
 
 def scoring_crops(sequences: Sequences, *, delay: int) -> DataLoader[Crop]:
@@ -50,21 +59,25 @@ def scoring_crops(sequences: Sequences, *, delay: int) -> DataLoader[Crop]:
 
 
 class Crops(Dataset[Crop]):
-    """Crops of `length` frames by places (b, 2): recording and first frame. Behind a recording lies silence."""
+    """Crops of `length` frames by places (b, 2): recording and first frame, `silence` before its own at the earliest.
 
-    def __init__(self, sequences: Sequences, *, length: int, delay: int) -> None:
+    Behind a recording, and before it, nothing is heard, moves or is asked.
+    """
+
+    def __init__(self, sequences: Sequences, *, length: int, delay: int, silence: int = 0) -> None:
         self.length = length
+        self.silence = silence
         answer = np.full(sequences.room.shape, NO_DECISION, dtype=np.int64)
         answer[sequences.recording, sequences.frame] = np.arange(sequences.n_decisions)
         behind = length + delay  # the last crop may start at the last frame
-        self.rssi = _padded(sequences.rssi, 0, behind, NOT_HEARD_DBM)
-        self.motion = _padded(sequences.motion, 0, behind, 0)
-        self.room = _padded(sequences.room.astype(np.int64), delay, behind - delay, UNLABELLED)
-        self.decision = _padded(answer, delay, behind - delay, NO_DECISION)
+        self.rssi = _padded(sequences.rssi, silence, behind, NOT_HEARD_DBM)
+        self.motion = _padded(sequences.motion, silence, behind, 0)
+        self.room = _padded(sequences.room.astype(np.int64), silence + delay, behind - delay, UNLABELLED)
+        self.decision = _padded(answer, silence + delay, behind - delay, NO_DECISION)
 
     def __getitem__(self, places: Tensor) -> Crop:
         recording = places[:, :1]
-        frame = places[:, 1:] + torch.arange(self.length)
+        frame = self.silence + places[:, 1:] + torch.arange(self.length)
         return tuple(values[recording, frame] for values in (self.rssi, self.motion, self.room, self.decision))
 
 
@@ -72,12 +85,16 @@ class CropOrder(Sampler[Tensor]):
     """The places (b, 2) of each batch of an epoch: recordings in turn, and a first frame anywhere in the recording.
 
     First frames are drawn from half a crop before the recording to half a crop before its end; one before the recording
-    becomes its first frame. So the very ends are seen half as often as the rest, the first one from a fresh state.
+    becomes its first frame. So the very ends are seen half as often as the rest, the first one from a fresh state. With
+    silence all of a crop but so many frames is placed like that, and they come before it.
     """
 
-    def __init__(self, *, n_frames: Tensor, length: int, batch_size: int, n_batches: int, seed: int) -> None:
+    def __init__(
+        self, *, n_frames: Tensor, length: int, batch_size: int, n_batches: int, seed: int, silence: int = 0
+    ) -> None:
         self.n_frames = n_frames
-        self.half = length // 2
+        self.half = (length - silence) // 2
+        self.silence = silence
         self.batch_size = batch_size
         self.n_batches = n_batches
         self.seed = seed
@@ -97,7 +114,7 @@ class CropOrder(Sampler[Tensor]):
             turns = [torch.randperm(n_recordings, generator=draw) for _ in range(-(-self.batch_size // n_recordings))]
             recording = torch.cat(turns)[: self.batch_size]
             start = (torch.rand(self.batch_size, generator=draw) * self.n_frames[recording]).long() - self.half
-            yield torch.stack([recording, start.clamp(min=0)], dim=1)
+            yield torch.stack([recording, start.clamp(min=0) - self.silence], dim=1)
 
 
 def sequences_fingerprint(sequences: Sequences) -> str:

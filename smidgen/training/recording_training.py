@@ -9,6 +9,7 @@ import hashlib
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,18 +40,24 @@ class RecordingTrainingConfig(OptimizationConfig):
     crop_frames: int = 80
     batches_per_epoch: int = 20
     delay_frames: int = 0  # the model answers at each frame for this many frames before
+    silence_frames: int = 0  # the first crop of a recording begins so many before it, as its first windows do
     class_weight_power: float = 0.65  # 0 weighs each decision alike, 1 each room alike
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     distillation: DistillationConfig = field(default_factory=DistillationConfig)  # used where soft targets are given
 
     def __post_init__(self) -> None:
         OptimizationConfig.__post_init__(self)
-        for name, least in (("crop_frames", 2), ("batches_per_epoch", 1), ("delay_frames", 0)):
+        for name, least in (("crop_frames", 2), ("batches_per_epoch", 1), ("delay_frames", 0), ("silence_frames", 0)):
             if getattr(self, name) < least:
                 raise ConfigError(f"training: {name} must be at least {least}, got {getattr(self, name)}")
         if self.delay_frames >= self.crop_frames:
             raise ConfigError(
                 f"training: a crop of {self.crop_frames} frames holds no answer with a delay of {self.delay_frames}; "
+                "lengthen crop_frames"
+            )
+        if self.silence_frames >= self.crop_frames:
+            raise ConfigError(
+                f"training: a crop of {self.crop_frames} frames hears nothing after {self.silence_frames} of silence; "
                 "lengthen crop_frames"
             )
         if not 0.0 <= self.class_weight_power <= 1.0:
@@ -82,7 +89,7 @@ def train_on_recordings(
     if soft_targets is not None:
         soft = checked_soft_targets(soft_targets, n_decisions=training.n_decisions, n_rooms=model.config.n_rooms)
         data["soft_targets"] = hashlib.sha256(soft.numpy().tobytes()).hexdigest()
-    open_run(run_folder, {"model": model.config.to_dict(), "training": asdict(config), "data": data})
+    open_run(run_folder, {"model": model.config.to_dict(), "training": _described(config), "data": data})
     resumed_at = config.epochs
     if not is_complete(run_folder):
         crops = training_crops(
@@ -92,6 +99,7 @@ def train_on_recordings(
             batch_size=config.batch_size,
             batches_per_epoch=config.batches_per_epoch,
             seed=config.seed,
+            silence=config.silence_frames,
         )
         label = torch.from_numpy(training.label).long()
         weight = class_weights(label, n_rooms=model.config.n_rooms, power=config.class_weight_power)
@@ -106,6 +114,14 @@ def train_on_recordings(
         scoring = None if validation is None else scoring_crops(validation, delay=config.delay_frames)
         resumed_at = fit(module, crops, scoring, run_folder, progress=progress, accelerator=accelerator)
     return read_run(model, run_folder, resumed_at=resumed_at, started=started)
+
+
+def _described(config: RecordingTrainingConfig) -> dict[str, Any]:
+    """Return what a run folder keeps; without silence that entry stays out, as in runs from before there was any."""
+    described = asdict(config)
+    if not config.silence_frames:
+        del described["silence_frames"]
+    return described
 
 
 class RecordingTraining(ClassifierTraining):

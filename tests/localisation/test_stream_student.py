@@ -1,16 +1,20 @@
 """Streams answer for the decision that is asked: with a delay of their own, a decoder's, and after a warm-up."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from smidgen.errors import ConfigError
 from smidgen.experiment import calibration_windows
 from smidgen.localisation.decodings import DECODINGS, OFF, answer
 from smidgen.localisation.evidence import UNCHOSEN
 from smidgen.localisation.hearing import all_of, heard_frames
-from smidgen.localisation.stream_student import StreamStudent
+from smidgen.localisation.stream_student import StreamStudent, fit_stream
 from smidgen.localisation.stretches import Stretch
-from smidgen.models import RoomClassifier, build_model
+from smidgen.models import RoomClassifier, RoomEnsemble, build_model
+from smidgen.training.recording_presets import find_recording_preset
 
 
 class NextFrames(torch.nn.Module):
@@ -92,3 +96,28 @@ def test_a_decoder_in_the_program_decodes_as_in_python(fold):
     rooms = found.compile("float32", name, UNCHOSEN).scores(recording, all_of(recording)).argmax(axis=1)
     expected = answer(found, recording, all_of(recording), name, fold, UNCHOSEN)
     assert (rooms == expected).mean() >= 0.99
+
+
+def test_members_learn_from_their_own_seeds_and_answer_as_one(fold, tmp_path):
+    """Ensembles 0 and 1 of two have seeds 0 to 3; their member of seed 0 is the network that stands alone."""
+    preset = find_recording_preset("sphere", "student")
+    quick = replace(preset.training, epochs=1, batches_per_epoch=1, batch_size=2)
+    pair = replace(preset, members=2, training=quick)
+    (recording,) = fold.split.test
+    first, second = (fit_stream(fold, pair, seed=seed, folder=tmp_path) for seed in range(2))
+    alone = fit_stream(fold, replace(pair, members=1), seed=0, folder=tmp_path)
+    assert sorted(folder.name for folder in tmp_path.iterdir()) == [f"seed-{seed}" for seed in range(4)]
+    assert first.parameters == second.parameters == 2 * alone.parameters
+    said = [x.probabilities(recording, all_of(recording)) for x in (first, second, alone)]
+    assert not np.array_equal(said[0], said[1])
+    assert not np.array_equal(said[0], said[2])
+    assert isinstance(first.classifier, RoomEnsemble)
+    expected, found = alone.classifier.state_dict(), first.classifier.members[0].state_dict()
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
+def test_no_decoder_goes_behind_several_networks(fold):
+    """The refusal names the decoding that was asked for."""
+    several = student(fold, RoomEnsemble([network(fold), network(fold)]))
+    with pytest.raises(ConfigError, match="'learned, lag 0 s' was asked for"):
+        several.compile("int8", "learned, lag 0 s", UNCHOSEN)

@@ -10,7 +10,7 @@ from smidgen.localisation.evidence import UNCHOSEN
 from smidgen.localisation.hearing import all_of, heard_windows
 from smidgen.localisation.stretches import Stretch
 from smidgen.localisation.window_student import WindowStudent
-from smidgen.models import build_model
+from smidgen.models import LastStep, build_model
 
 LENGTH = 12
 
@@ -25,7 +25,7 @@ def student(fold):
     )  # fmt: skip
     prior = np.full(len(fold.rooms), 1 / len(fold.rooms))
     return WindowStudent(
-        classifier=classifier.eval(), fold=fold, prior=prior, calibration=(rssi, motion), length=LENGTH
+        network=LastStep(classifier).eval(), fold=fold, prior=prior, calibration=(rssi, motion), length=LENGTH
     )
 
 

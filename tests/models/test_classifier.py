@@ -155,6 +155,30 @@ def test_a_perceptron_reads_a_window_as_if_it_were_flattened():
     torch.testing.assert_close(model(rssi, motion)[:, -1], expected)
 
 
+def test_a_convolution_in_front_of_attention_looks_back_alone():
+    """Four taps and a bias for each of 16 channels; the logits of a step depend on no later one."""
+    plain = classifier("transformer")
+    shape = SHAPES["transformer"] | {"d_conv": 4}
+    model = build_model("transformer", n_access_points=ACCESS_POINTS, n_motion=MOTION, n_rooms=ROOMS, **shape).eval()
+    assert sum(p.numel() for p in model.parameters()) - sum(p.numel() for p in plain.parameters()) == 16 * (4 + 1)
+    rssi, motion = inputs(2)
+    later = motion.clone()
+    later[:, 5:] += 1.0
+    torch.testing.assert_close(model(rssi, motion)[:, :5], model(rssi, later)[:, :5])
+
+
+@pytest.mark.parametrize(
+    ("memory", "shape"), [((10, 1000), {}), ((1, 100), {"shortest_memory": 1, "longest_memory": 100})]
+)
+def test_a_mamba_begins_with_the_memory_that_is_asked_for(memory, shape):
+    """1 / softplus(bias) lies between the shortest and the longest, published as 10 and 1000 steps, and spans it."""
+    torch.manual_seed(0)
+    model = build_model("mamba", n_access_points=ACCESS_POINTS, n_motion=MOTION, n_rooms=ROOMS, d_model=64, **shape)
+    steps = 1.0 / torch.nn.functional.softplus(model.encoder.layers[0].dt_proj.bias.double())
+    assert memory[0] * 0.999 < steps.min() < memory[0] * 1.5
+    assert memory[1] / 1.5 < steps.max() < memory[1] * 1.001
+
+
 @pytest.mark.parametrize(
     ("name", "shape", "parameters"),
     [
@@ -202,6 +226,9 @@ def test_students_reach_from_1500_to_60000_parameters(name, shape, parameters):
             "multiple of n_heads, got d_model 10 and n_heads 4",
         ),
         ({"name": "transformer"}, "transformer needs n_positions"),
+        ({"name": "transformer", "shape": {"n_positions": 8, "d_conv": -1}}, "d_conv must be at least 0, got -1"),
+        ({"shape": {"shortest_memory": 20, "longest_memory": 5}}, "shortest_memory 20 and longest_memory 5"),
+        ({"shape": {"shortest_memory": 0}}, "memories must be positive"),
         ({"name": "mlp"}, "mlp needs n_frames"),
         ({"name": "mlp", "shape": {"n_frames": 0}}, "n_frames must be at least 1, got 0"),
         ({"name": "tcn", "shape": {"kernel_size": 0}}, "kernel_size must be at least 1, got 0"),

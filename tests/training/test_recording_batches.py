@@ -100,3 +100,20 @@ def test_no_part_of_a_recording_is_seen_much_more_seldom_than_others():
     usual = covered[40:80].mean()
     assert bool((covered[:120] > 0.5 * usual).all())
     assert int((drawn[:, 1] == 0).sum()) > 50  # from a fresh state, as a wearable is switched on
+
+
+def test_a_crop_may_begin_in_the_silence_before_a_recording():
+    """Crops that lead by 8 frames: those frames of the first one are silent and unasked, behind them the recording."""
+    those = sequences(0, 1)
+    crops = Crops(those, length=20, delay=2, silence=8)
+    rssi, motion, room, decision = (values[0] for values in crops[torch.tensor([[1, -8]])])
+    assert (rssi[:8] == NOT_HEARD_DBM).all()
+    assert (motion[:8] == 0.0).all()
+    assert (room[:10] == UNLABELLED).all()
+    assert (decision[:10] == NO_DECISION).all()
+    np.testing.assert_array_equal(those.rssi[1, :12], rssi[8:])
+    np.testing.assert_array_equal(those.room[1, :10], room[10:])
+    places = CropOrder(n_frames=torch.tensor([120]), length=20, batch_size=1000, n_batches=1, seed=0, silence=8)
+    (drawn,) = list(places)
+    assert int(drawn[:, 1].min()) == -8
+    assert int(drawn[:, 1].max()) <= 119 - 6 - 8

@@ -1,6 +1,7 @@
 """A run on whole recordings learns, resumes, answers late where asked to, and follows a teacher."""
 
 import dataclasses
+import json
 import signal
 import subprocess
 import sys
@@ -127,6 +128,8 @@ def test_sequences_and_soft_targets_that_do_not_fit_are_refused(tmp_path):
         ({"crop_frames": 1}, "crop_frames must be at least 2, got 1"),
         ({"batches_per_epoch": 0}, "batches_per_epoch must be at least 1, got 0"),
         ({"delay_frames": -1}, "delay_frames must be at least 0, got -1"),
+        ({"silence_frames": -1}, "silence_frames must be at least 0, got -1"),
+        ({"crop_frames": 4, "silence_frames": 4}, "a crop of 4 frames hears nothing after 4 of silence"),
         ({"crop_frames": 4, "delay_frames": 4}, "a crop of 4 frames holds no answer with a delay of 4"),
         ({"class_weight_power": 1.5}, r"class_weight_power must lie in \[0, 1\], got 1.5"),
     ],
@@ -155,3 +158,11 @@ def test_frames_without_a_room_do_not_count():
     )
     assert float(alone) == pytest.approx(float(recording_loss(logits, room=room, **rest)))
     assert float(recording_loss(logits[1:], room=room[1:], **rest)) == 0.0
+
+
+def test_silence_is_part_of_a_run_where_there_is_any(tmp_path):
+    """A run without leaves the entry out, as runs from before there was silence; one with silence is another run."""
+    run(tmp_path, dataclasses.replace(CONFIG, epochs=1, batches_per_epoch=1))
+    assert "silence_frames" not in json.loads((tmp_path / "config.json").read_text())["training"]
+    with pytest.raises(CheckpointError, match=r"training\.silence_frames"):
+        run(tmp_path, dataclasses.replace(CONFIG, epochs=1, batches_per_epoch=1, silence_frames=4))
