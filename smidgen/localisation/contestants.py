@@ -177,13 +177,13 @@ CONTESTANTS: Mapping[str, Contestant] = {
         role="baseline", fit=partial(_baseline, "extra-trees-on-5-windows-2-ahead"), looks_ahead_s=4.0, budget_s=15
     ),
     "extra-trees-on-a-minute": Contestant(
-        role="baseline", fit=partial(_baseline, "extra-trees-on-a-minute"), budget_s=15
+        role="baseline", fit=partial(_baseline, "extra-trees-on-a-minute"), budget_s=6
     ),
     "extra-trees-on-a-minute-2-ahead": Contestant(
-        role="baseline", fit=partial(_baseline, "extra-trees-on-a-minute-2-ahead"), looks_ahead_s=4.0, budget_s=15
+        role="baseline", fit=partial(_baseline, "extra-trees-on-a-minute-2-ahead"), looks_ahead_s=4.0, budget_s=7
     ),
     "extra-trees-on-2-minutes": Contestant(
-        role="baseline", fit=partial(_baseline, "extra-trees-on-2-minutes"), looks_ahead_s=60.0, budget_s=15
+        role="baseline", fit=partial(_baseline, "extra-trees-on-2-minutes"), looks_ahead_s=60.0, budget_s=8
     ),
     **{
         name: Contestant(
