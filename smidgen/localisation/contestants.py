@@ -149,9 +149,9 @@ CONTESTANTS: Mapping[str, Contestant] = {
         least_recordings=2,
         most_seeds=1,
     ),
-    "mamba-stream": _stream_student(partial(_stream, "mamba-of-100-s", _MAMBA), _MAMBA, budget_s=30),
+    "mamba-stream": _stream_student(partial(_stream, "mamba-of-100-s", _MAMBA), _MAMBA, budget_s=35),
     "mamba-stream-ensemble": replace(
-        _stream_student(partial(_stream, "mamba-of-100-s", _MAMBAS), _MAMBAS, budget_s=60), most_seeds=1
+        _stream_student(partial(_stream, "mamba-of-100-s", _MAMBAS), _MAMBAS, budget_s=85), most_seeds=1
     ),
     "bidirectional-gru-ensemble": Contestant(
         role="teacher",
@@ -167,9 +167,9 @@ CONTESTANTS: Mapping[str, Contestant] = {
         decodings=(OFF,),
         budget_s=15,
     ),
-    "transformer-window": _window_student(partial(_window, "transformer-after-convolution", _WINDOW), budget_s=45),
+    "transformer-window": _window_student(partial(_window, "transformer-after-convolution", _WINDOW), budget_s=40),
     "transformer-window-ensemble": replace(
-        _window_student(partial(_window, "transformer-after-convolution", _WINDOWS), budget_s=60), most_seeds=1
+        _window_student(partial(_window, "transformer-after-convolution", _WINDOWS), budget_s=85), most_seeds=1
     ),
     "k-nearest-neighbours": Contestant(
         role="baseline", fit=partial(_baseline, "k-nearest-neighbours"), most_seeds=1, budget_s=3
