@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 import numpy as np
-from graphs import INT8, INT16, SYMMETRIC, Array, GraphMaker, relative_bias
+from graph_maker import INT8, INT16, SYMMETRIC, Array, GraphMaker
+from graphs import relative_bias
 from hypothesis import strategies as st
 
 from smidgen.ir import Graph, interpret_frames

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from graphs import INT8, GraphMaker, every_float_operator, every_integer_operator, every_step_operator, samples
+from graph_maker import INT8, GraphMaker
+from graphs import every_float_operator, every_integer_operator, every_step_operator, samples
 
 from smidgen.codegen import emit
 from smidgen.delivery import Delivery

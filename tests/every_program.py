@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-from graphs import Array, every_float_operator, every_integer_operator, every_step_operator, samples
+from graph_maker import Array
+from graphs import every_float_operator, every_integer_operator, every_step_operator, samples
 
 from smidgen.codegen import Program, emit
 from smidgen.ir import Graph, interpret, interpret_frames

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from graphs import INT8, GraphMaker
+from graph_maker import INT8, GraphMaker
 from hypothesis import given
 from hypothesis import strategies as st
 from kernel_library import Kernels, bits, kernel_files, narrow

@@ -14,16 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawing import graphs
-from graphs import (
-    INT8,
-    INT16,
-    Array,
-    GraphMaker,
-    every_float_operator,
-    every_integer_operator,
-    replaced,
-    samples,
-)
+from graph_maker import INT8, INT16, Array, GraphMaker
+from graphs import every_float_operator, every_integer_operator, replaced, samples
 from hypothesis import given, settings
 from kernel_library import kernel_files
 

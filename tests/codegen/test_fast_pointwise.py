@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from graphs import GraphMaker
+from graph_maker import GraphMaker
 from kernel_library import kernel_files
 from on_cores import CORES, check_on_core, hostile_inputs, run_on_core
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from graphs import INT8, INT16, GraphMaker
+from graph_maker import INT8, INT16, GraphMaker
 from hypothesis import given
 from hypothesis import strategies as st
 from kernel_library import Kernels, kernel_files

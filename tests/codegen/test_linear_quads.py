@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from graphs import INT16, GraphMaker
+from graph_maker import INT16, GraphMaker
 from hypothesis import given
 from hypothesis import strategies as st
 from kernel_library import Kernels, kernel_files

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from graphs import INT8, INT16, Array, GraphMaker, every_loop, replaced, samples
+from graph_maker import INT8, INT16, Array, GraphMaker
+from graphs import every_loop, replaced, samples
 
 from smidgen.codegen import Program, emit
 from smidgen.errors import GraphError

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from graphs import GraphMaker
+from graph_maker import GraphMaker
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from kernel_library import Kernels, kernel_files, narrow

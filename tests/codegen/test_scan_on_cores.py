@@ -1,7 +1,7 @@
 """The fast selective scan gives the bytes of the reference on cores with and without the DSP extension."""
 
 import pytest
-from graphs import INT16, SYMMETRIC, GraphMaker
+from graph_maker import INT16, SYMMETRIC, GraphMaker
 from on_cores import CORES, check_on_core
 
 from smidgen.ir import Graph

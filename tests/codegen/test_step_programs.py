@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from graphs import Array, GraphMaker, every_step_operator, samples
+from graph_maker import Array, GraphMaker
+from graphs import every_step_operator, samples
 
 from smidgen.codegen import Program, emit
 from smidgen.errors import DataError, FirmwareFault, GraphError

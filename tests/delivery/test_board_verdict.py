@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from command_line import smidgen
 from deliveries import GRAPHS, delivery_of, run_tool, small_graph
-from graphs import INT16, GraphMaker
+from graph_maker import INT16, GraphMaker
 
 from smidgen.delivery import BoardReport, Manifest, judge_board, read_board_log, read_manifest, save_delivery
 from smidgen.errors import DeliveryError

@@ -1,7 +1,7 @@
 """Inputs for drawn graphs: some ordinary samples, then the extremes of every type in every mixture."""
 
 import numpy as np
-from graphs import Array
+from graph_maker import Array
 from numpy.random import Generator
 
 from smidgen.ir import Graph, Tensor

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from graphs import GraphMaker
+from graph_maker import GraphMaker
 
 from drawing.sketch import Generator, Sketch
 from smidgen.ir import Tensor

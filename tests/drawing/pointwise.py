@@ -1,6 +1,6 @@
 """Functions of one tensor, and arithmetic of two or three whose shapes are broadcast."""
 
-from graphs import INT8, TRUTH
+from graph_maker import INT8, TRUTH
 from hypothesis import strategies as st
 
 from drawing.sketch import Generators, Sketch, go_together

@@ -1,6 +1,6 @@
 """Selective scans, and GRU, LSTM and RNN layers over projected gates."""
 
-from graphs import INT16
+from graph_maker import INT16
 
 from drawing.sketch import Generators, Sketch
 from smidgen.numerics.recurrent import HIDDEN

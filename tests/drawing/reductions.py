@@ -1,6 +1,6 @@
 """What takes lines or rows together: norms, softmax, reductions, second moments, and what tells all elements so far."""
 
-from graphs import TRUTH
+from graph_maker import TRUTH
 
 from drawing.sketch import Generators, Sketch
 

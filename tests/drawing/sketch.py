@@ -6,7 +6,7 @@ from math import prod
 from typing import Any, TypeVar
 
 import numpy as np
-from graphs import INT8, INT16, Array, GraphMaker
+from graph_maker import INT8, INT16, Array, GraphMaker
 from hypothesis import assume
 from hypothesis import strategies as st
 from strategies import attention_spans, float_tensors, tensors, windows

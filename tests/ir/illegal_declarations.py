@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 import numpy as np
-from graphs import INT8, INT16, SYMMETRIC, GraphMaker, replaced, without
+from graph_maker import INT8, INT16, SYMMETRIC, GraphMaker, without
+from graphs import replaced
 from planted_faults import (
     ARGMAX,
     FLOATS,

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 import numpy as np
-from graphs import INT8, SYMMETRIC, GraphMaker, replaced
+from graph_maker import INT8, SYMMETRIC, GraphMaker
+from graphs import replaced
 from planted_faults import (
     ATTENTION,
     CONV,

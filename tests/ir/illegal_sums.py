@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 import numpy as np
-from graphs import INT16, SYMMETRIC, GraphMaker, replaced
+from graph_maker import INT16, SYMMETRIC, GraphMaker
+from graphs import replaced
 from planted_faults import (
     GRU,
     Faults,

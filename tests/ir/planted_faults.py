@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from graphs import TRUTH, GraphMaker, every_float_operator, every_integer_operator, every_step_operator, replaced
+from graph_maker import TRUTH, GraphMaker
+from graphs import every_float_operator, every_integer_operator, every_step_operator, replaced
 
 from smidgen.ir import Graph, Op
 

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from graphs import GraphMaker, every_integer_operator
+from graph_maker import GraphMaker
+from graphs import every_integer_operator
 
 from smidgen.errors import GraphError
 

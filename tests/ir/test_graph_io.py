@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from drawing import graphs
-from graphs import GraphMaker, every_float_operator, every_integer_operator, samples
+from graph_maker import GraphMaker
+from graphs import every_float_operator, every_integer_operator, samples
 from hypothesis import given
 from hypothesis import strategies as st
 

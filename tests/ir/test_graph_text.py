@@ -1,6 +1,6 @@
 """A graph as text."""
 
-from graphs import INT16, GraphMaker
+from graph_maker import INT16, GraphMaker
 
 from smidgen.ir import graph_text
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from graphs import Array, GraphMaker, every_float_operator, every_integer_operator, samples
+from graph_maker import Array, GraphMaker
+from graphs import every_float_operator, every_integer_operator, samples
 
 from smidgen.errors import GraphError
 from smidgen.ir import Graph, interpret

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 from drawing import graphs
-from graphs import INT16, SYMMETRIC, GraphMaker, every_step_operator, replaced
+from graph_maker import INT16, SYMMETRIC, GraphMaker
+from graphs import every_step_operator, replaced
 from hypothesis import given
 from illegal_declarations import ATTRIBUTES, PARAMETERS, STRUCTURE, TYPES
 from illegal_shapes import SHAPES

@@ -5,7 +5,8 @@ from importlib import import_module
 import numpy as np
 import pytest
 from drawing import graphs, layouts
-from graphs import INT16, GraphMaker, every_float_operator, every_integer_operator, replaced, samples
+from graph_maker import INT16, GraphMaker
+from graphs import every_float_operator, every_integer_operator, replaced, samples
 from hypothesis import given
 
 from smidgen.ir import Graph, graph_text, interpret

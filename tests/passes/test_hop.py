@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from graphs import INT16, Array, GraphMaker
+from graph_maker import INT16, Array, GraphMaker
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -5,16 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from drawing import graphs
-from graphs import (
-    INT8,
-    INT16,
-    SYMMETRIC,
-    Array,
-    GraphMaker,
-    every_float_operator,
-    every_integer_operator,
-    samples,
-)
+from graph_maker import INT8, INT16, SYMMETRIC, Array, GraphMaker
+from graphs import every_float_operator, every_integer_operator, samples
 from hypothesis import given
 from hypothesis import strategies as st
 

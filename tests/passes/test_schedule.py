@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 from drawing import graphs
-from graphs import GraphMaker, every_float_operator, every_integer_operator, samples
+from graph_maker import GraphMaker
+from graphs import every_float_operator, every_integer_operator, samples
 from hypothesis import given
 
 from smidgen.ir import Graph, interpret

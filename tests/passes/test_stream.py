@@ -13,7 +13,8 @@ from causal_graphs import (
     recording,
 )
 from drawing.causal_windows import causal_windows
-from graphs import INT8, INT16, SYMMETRIC, Array, GraphMaker, every_loop, relative_bias, samples
+from graph_maker import INT8, INT16, SYMMETRIC, Array, GraphMaker
+from graphs import every_loop, relative_bias, samples
 from hypothesis import given, seed, settings
 from random_programs import QUIET, drawn
 
