@@ -1,6 +1,7 @@
 """The study from recordings to page and firmware: whole on a tiny home, after a kill, and what it refuses."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -56,11 +57,13 @@ def test_a_killed_study_continues(home, tmp_path):
     words = ["localise", "--data", str(home), "--out", str(out), "--seeds", "1", "--models", MODELS, "--json"]
     code = "import signal; signal.signal(signal.SIGTERM, signal.SIG_DFL); from smidgen.cli import main; main()"
     first = subprocess.Popen([sys.executable, "-c", code, *words], start_new_session=True)
-    while not (done := sorted(out.glob("jobs/*/*/seed-0/result.json"))):
-        assert first.poll() is None
-        time.sleep(0.05)
-    first.send_signal(signal.SIGKILL)
-    first.wait()
+    try:
+        while not (done := sorted(out.glob("jobs/*/*/seed-0/result.json"))):
+            assert first.poll() is None
+            time.sleep(0.05)
+    finally:
+        os.killpg(first.pid, signal.SIGKILL)  # its workers too, which would wait for work for ever
+        first.wait()
     written = {path: path.stat().st_mtime_ns for path in done}
     assert smidgen(*words).status == 0
     assert {path: path.stat().st_mtime_ns for path in done} == written
