@@ -1,9 +1,9 @@
 """`python -m benchmarks.other_sets`: our small networks on the other localisation sets, by their own protocols.
 
-Networks hear radio levels alone. Settings were fixed beforehand, from SPHERE's presets and the sizes of the sets; no
-score of a test fold chose among them. Every training is one seed; `committee` is the mean of the seeds' probabilities.
-The first seed's network of every fold is compiled in int8 and answers for the whole test fold on host C, and for two
-windows of it on the emulated core. Finished trainings are read back, and sets not asked for keep their records.
+Networks hear radio levels alone. No score of a test fold chose a setting: `choice` says what did. Every training is one
+seed; `committee` is the mean of the seeds' probabilities. The first seed's network of every fold is compiled in int8
+and answers for the whole test fold on host C, and for two windows of it on the emulated core. Finished trainings are
+read back, and sets not asked for keep their records.
 """
 
 import argparse
@@ -51,6 +51,7 @@ _CALIBRATION, _EMULATED = 256, 2  # windows a fold
 _WEAK = AugmentationConfig(offset_db=2.0, noise_db=2.0, drop_access_point=0.03)
 _SEQUENCES = TrainingConfig(epochs=10, batch_size=128, weight_decay=0.1, augmentation=_WEAK)
 _SHIB_STEP_S, _SHIB_FRAMES = 1.0, 20
+_FIXED = "settings fixed beforehand, none chosen by a score of a test fold"
 _RTT_PAST_ROWS = 25
 _WALK_STEPS = 64  # 8 s; four walks in five are shorter
 
@@ -67,6 +68,7 @@ class Task:
     target: str
     model: str
     preset: ModelPreset
+    choice: str  # what the settings were chosen by
     compiled_folds: int | None = None  # the first so many are compiled, None for all
 
 
@@ -82,7 +84,6 @@ def main() -> None:
     torch.set_num_threads(1)
     for name in arguments.sets:
         origin = {
-            "choice": "settings fixed beforehand, none chosen by a score of a test fold",
             "command": f"{COMMAND} --sets {name} --seeds {arguments.seeds}",
             "versions": " ".join(f"{tool} {version(tool)}" for tool in _TOOLS),
         }
@@ -102,6 +103,7 @@ def _records(task: Task, seeds: int, runs: Path) -> Iterator[dict[str, Any]]:
         "target": task.target,
         "baseline_accuracy": forest.accuracy,
         "baseline_macro_f1": forest.macro_f1,
+        "choice": task.choice,
     }
     yield {**asked, "model": "random-forest", "role": "baseline", **_summary([forest])}
     answers = [
@@ -191,8 +193,14 @@ def _uci_wifi(root: Path) -> Iterator[Task]:
         target="accuracy >= 0.98",
         model="mlp",
         preset=ModelPreset(
-            shape={"n_frames": 1, "d_model": 32, "n_layers": 2},
-            training=TrainingConfig(epochs=30, batch_size=128, weight_decay=0.1, augmentation=_WEAK),
+            shape={"n_frames": 1, "d_model": 128, "n_layers": 2},
+            training=TrainingConfig(
+                epochs=100, batch_size=128, weight_decay=0.1, augmentation=AugmentationConfig(noise_db=6.0)
+            ),
+        ),
+        choice=(
+            "width, noise and epochs by contiguous inner fourths of the five training sides, mean of all, in 19 "
+            "settings tried: accuracy 0.980 against 0.973 for 32 wide and 2 dB"
         ),
     )
 
@@ -218,6 +226,7 @@ def _movement_aal(root: Path) -> Iterator[Task]:
                 augmentation=AugmentationConfig(offset_db=6.0, noise_db=4.0),
             ),
         ),
+        choice=_FIXED,
     )
 
 
@@ -251,6 +260,7 @@ def _shib(root: Path) -> Iterator[Task]:
         target="accuracy >= 0.985",
         model="gru",
         preset=ModelPreset(shape={"d_model": 16}, training=_SEQUENCES),
+        choice=_FIXED,
     )
 
 
@@ -269,6 +279,7 @@ def _rtt(root: Path) -> Iterator[Task]:
             target="macro-F1 of the forest and 0.03",
             model="gru",
             preset=ModelPreset(shape={"d_model": 24}, training=replace(_SEQUENCES, epochs=12)),
+            choice=_FIXED,
             compiled_folds=1,
         )
 

@@ -40,7 +40,8 @@ def test_every_program_is_exact_and_as_good_as_its_network(sets):
 
 
 def test_the_network_beats_the_forest_on_wi_fi_fingerprints(sets):
-    """By the contiguous fifths of its page; the program takes less than 1 KiB of RAM."""
+    """By the contiguous fifths of its page; the committee and the int8 program reach 0.98 in less than 1 KiB of RAM."""
     rows = sets["uci_wifi"]
     assert rows["network"]["accuracy"] - rows["network"]["accuracy_std"] > rows["baseline"]["accuracy"]
+    assert min(rows["committee"]["accuracy"], rows["int8 program"]["accuracy"]) >= 0.98
     assert rows["int8 program"]["ram_bytes"] < 1024
