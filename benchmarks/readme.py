@@ -20,6 +20,8 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.answer_tables import adaptation_table, confidence_table, energy_table, robustness_table
+from benchmarks.asked_table import RECORD as ASKED_RECORDS
+from benchmarks.asked_table import asked_table, save_asked
 from benchmarks.decoding_table import decoder_table, decoding_table
 from benchmarks.foreign_table import breadth, foreign_table, streamed_table
 from benchmarks.kernel_table import arenas, kernel_table, keyword_table
@@ -92,7 +94,7 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         if arguments.localisation:
-            record_study(arguments.localisation, ROOT / LOCALISATION_RECORDS)
+            record_study(arguments.localisation, ROOT / LOCALISATION_RECORDS, ROOT / ASKED_RECORDS)
         if arguments.record:
             record(arguments.record, ROOT / DEMO_RECORDS)
         for page in PAGES:
@@ -119,11 +121,14 @@ def record(reports: Sequence[Path], records: Path) -> None:
     save_records(list(by_data.values()), records)
 
 
-def record_study(study: Path, records: Path) -> None:
-    """Store the leaderboard of a localisation study."""
-    document = read_document(study, written_by="smidgen localise")
-    entries = Study.from_mapping(document, source=str(study)).entries
-    save_localisation([replace(entry, command=without_machine_paths(entry.command)) for entry in entries], records)
+def record_study(path: Path, records: Path, asked: Path) -> None:
+    """Store the leaderboard of a localisation study, and its verdicts on what was asked."""
+    study = Study.from_mapping(read_document(path, written_by="smidgen localise"), source=str(path))
+    command = without_machine_paths(study.command)
+    save_localisation(
+        [replace(entry, command=without_machine_paths(entry.command)) for entry in study.entries], records
+    )
+    save_asked(replace(study, command=command), asked)
 
 
 def without_machine_paths(command: str) -> str:
@@ -171,6 +176,7 @@ def parts_of(page: str) -> Parts:
         "nominees": _nominees,
         "localisation": lambda: _localisation(summary),
         "leaderboard": lambda: _localisation(lambda records: [r for r in records if not starts_anywhere(r)]),
+        "asked": lambda: asked_table(ROOT),
         "measured": _on_targets,
         "breadth": lambda: breadth(ROOT),
         "kernels": lambda: kernel_table(ROOT),
