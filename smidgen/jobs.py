@@ -9,6 +9,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -137,7 +138,9 @@ def run_side_by_side(tasks: Sequence[Task], description: str) -> list[Any]:
     console = Console(stderr=True)
     with (
         Progress(*columns, console=console, disable=not console.is_terminal) as progress,
-        ProcessPoolExecutor(_WORKERS, mp_context=multiprocessing.get_context("spawn")) as pool,
+        ProcessPoolExecutor(
+            _WORKERS, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent
+        ) as pool,
     ):
         bar = progress.add_task(description, total=len(tasks), last="")
         numbers: dict[Future[Any], int] = {
@@ -154,3 +157,15 @@ def run_side_by_side(tasks: Sequence[Task], description: str) -> list[Any]:
             pool.shutdown(cancel_futures=True)
             raise
     return [results[number] for number in range(len(tasks))]
+
+
+def _end_with_parent() -> None:
+    """End this worker when the process that started it is gone: killed outright, it cannot tell its workers to stop."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # this runs in a worker
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)  # what a job has not finished, it does again
+
+    threading.Thread(target=watch, daemon=True).start()

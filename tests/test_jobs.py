@@ -2,7 +2,11 @@
 
 import json
 import operator
+import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -96,3 +100,43 @@ def test_the_error_of_a_task_is_raised():
 
 def _fail():
     raise DataError("no such recording")
+
+
+def test_workers_end_with_the_process_that_started_them():
+    """Killed outright it cannot stop them; they would wait for work for ever, in half a gigabyte each."""
+    sleep = "[Task(name='sleep', function=time.sleep, arguments=(600,))] * 2"
+    code = f"import time; from smidgen.jobs import Task, run_side_by_side; run_side_by_side({sleep}, 'sleeping')"
+    parent = subprocess.Popen([sys.executable, "-c", code])
+    try:
+        while len(workers := workers_of(parent.pid)) < 2:
+            assert parent.poll() is None
+            time.sleep(0.05)
+        time.sleep(1.0)  # until both have begun to sleep
+    finally:
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+    deadline = time.monotonic() + 60
+    while any(runs(pid) for pid in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def workers_of(parent):
+    """Numbers of the worker processes that a process has started."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            status, words = (folder / "status").read_text(), (folder / "cmdline").read_text()
+        except OSError:  # gone meanwhile
+            continue
+        if f"PPid:\t{parent}\n" in status and "spawn_main" in words:
+            found.append(int(folder.name))
+    return found
+
+
+def runs(process):
+    """Whether a process is there and no zombie."""
+    try:
+        return "State:\tZ" not in Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return False

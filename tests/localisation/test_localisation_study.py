@@ -62,7 +62,7 @@ def test_a_killed_study_continues(home, tmp_path):
             assert first.poll() is None
             time.sleep(0.05)
     finally:
-        os.killpg(first.pid, signal.SIGKILL)  # its workers too, which would wait for work for ever
+        os.killpg(first.pid, signal.SIGKILL)  # with its workers, in the middle of whatever they write
         first.wait()
     written = {path: path.stat().st_mtime_ns for path in done}
     assert smidgen(*words).status == 0
