@@ -375,7 +375,7 @@ def _localisation(chosen: Callable[[Sequence[LocalisationRecord]], list[Localisa
     if not records:
         return f"`{path.relative_to(ROOT)}` holds no study on SPHERE; `make localisation` makes one."
     table = localisation_markdown(chosen(records), records, ["study"])
-    lines = [table, "", "Spreads are over three seeds. Measured by", ""]
+    lines = [table, "", "Spreads are over three seeds; a row without one is of one seed. Measured by", ""]
     for command, versions in dict.fromkeys((record.command, record.versions) for record in records):
         lines.append(f"- `{command}` with {versions}")
     return "\n".join(lines)

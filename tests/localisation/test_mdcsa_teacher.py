@@ -51,7 +51,7 @@ def test_a_complete_training_is_read_back(home, tmp_path):
 
 
 def test_it_competes_with_one_seed_as_published_and_repaired():
-    """A training takes two minutes a fold: both forms are teachers that compile to nothing."""
+    """A training takes a minute and a half a fold: both forms are teachers that compile to nothing."""
     for name in ("mdcsa-crf", "mdcsa-crf-faithful"):
         contestant = CONTESTANTS[name]
         assert (contestant.role, contestant.most_seeds, contestant.least_recordings) == ("teacher", 1, 2)

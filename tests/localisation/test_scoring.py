@@ -11,9 +11,11 @@ from smidgen.localisation import scoring
 from smidgen.localisation.contestants import CONTESTANTS, FLOAT
 from smidgen.localisation.delivery import preferred_student
 from smidgen.localisation.document import near_change
+from smidgen.localisation.fold import HOP_S
 from smidgen.localisation.nominees import DELIVERY, NOMINEES, Nominee
 from smidgen.localisation.scoring import record_of, rows_of
 from smidgen.records import LocalisationRecord
+from smidgen.training.baselines import BASELINES
 from smidgen.training.metrics import score
 
 ISSUE_FIELDS = (
@@ -144,3 +146,9 @@ def test_every_nominee_is_a_row_of_the_study():
         assert (each.recipe, each.decoding) in rows
     with pytest.raises(ConfigError, match="nobody called 'gru-strem' competes"):
         Nominee(question="teacher", model="gru-strem", recipe="int8")
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_a_baseline_is_as_late_as_the_intervals_that_it_hears(name):
+    """What the leaderboard says of its delay is what its features look at behind the decision."""
+    assert CONTESTANTS[name].looks_ahead_s == BASELINES[name].delay * HOP_S

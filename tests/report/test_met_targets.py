@@ -1,8 +1,12 @@
 """Targets: met, missed, or not measured, by the row that was named; never by the best of many rows."""
 
+from dataclasses import asdict
+
 import pytest
 from made_studies import entry, nominees, program, study
 
+from smidgen.localisation.contestants import FLOAT
+from smidgen.localisation.nominees import NOMINEES
 from smidgen.report.study import Study
 from smidgen.report.targets import judge_targets
 
@@ -88,3 +92,13 @@ def test_distillation_must_gain_a_point_over_the_same_student():
     assert met(program("gru-stream-distilled", 0.90), program("gru-stream", 0.89))[6] is True
     assert met(program("gru-stream-distilled", 0.899), program("gru-stream", 0.89))[6] is False
     assert met(program("gru-stream-distilled", 0.95))[6] is None
+
+
+def test_every_target_has_its_nominee():
+    """The rows that a study names answer all questions that the page asks: none stays unmeasured once they are run."""
+    rows = [entry(each.model, "teacher", 0.9) if each.recipe == FLOAT else program(each.model, 0.9, recipe=each.recipe)
+            for each in NOMINEES]  # fmt: skip
+    named = [asdict(each) for each in NOMINEES]
+    found = judge_targets(Study.from_mapping(study(*rows, entry("gru-stream", "student", 0.9), nominees=named)))
+    assert len(found) == len(NOMINEES)
+    assert [verdict.asked for verdict in found if verdict.met is None] == []
