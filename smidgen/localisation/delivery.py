@@ -1,7 +1,7 @@
 """The firmware of the preferred student: trained on every recording, compiled, self-tested on two cores, and delivered.
 
-No score is made here, and none decides which student it is (`nominees.DELIVERY`): so the row of the same student over
-held-out recordings is what to expect of it.
+No score is made here, and none decides which student it is (`nominees.DELIVERY`): what to expect of it is the row of
+the same student over held-out recordings.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from smidgen.localisation.nominees import delivery_order
 from smidgen.records import LocalisationRecord
 
 TARGETS = ("cortex-m4", "cortex-m0plus")
-"""Cores on which the firmware runs its self-test; the first is the one it is delivered for."""
+"""Cores that the firmware is delivered for, each in a folder of its own: what a kernel needs differs between them."""
 
 LONGEST_DELAY_S = 4.0
 """That somebody waits for the firmware's answer."""
@@ -26,9 +26,9 @@ LONGEST_DELAY_S = 4.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivered:
-    """The firmware folder, and what each core needs for it; a core is listed once its self-test has passed."""
+    """The firmware, and what each core needs for it; a core is listed once its self-test has passed."""
 
-    folder: str
+    folder: str  # that holds a folder for each core
     model: str
     recipe: str
     decoding: str
@@ -49,7 +49,7 @@ def preferred_student(records: Sequence[LocalisationRecord]) -> LocalisationReco
 
 
 def deliver(record: LocalisationRecord, *, data: str, root: str | None, folder: Path) -> Delivered:
-    """Train a student on all recordings of the first home and leave its firmware in `folder / "firmware"`.
+    """Train a student on all recordings of the first home and leave its firmware in `folder / "firmware" / core`.
 
     Raises FirmwareFault where a self-test fails, VerificationError where executions differ.
     """
@@ -61,8 +61,7 @@ def deliver(record: LocalisationRecord, *, data: str, root: str | None, folder: 
     for target in TARGETS:
         compiled = student.compile(record.recipe, record.decoding, evidence, target=target)
         instructions[target] = compiled.costs(fold.split.train[:1]).instructions  # runs the self-test first
-        if target == TARGETS[0]:
-            compiled.save(folder / "firmware")
+        compiled.save(folder / "firmware" / target)
     return Delivered(
         folder=str(folder / "firmware"),
         model=record.model,

@@ -15,7 +15,7 @@ from smidgen.localisation.stretches import Stretch
 class Jointly:
     """Answerers of the same home with a weight each, in Python; the prior is the first one's.
 
-    Those that err alike gain nothing from each other: networks that keep a state and trees on statistics do not.
+    Those that err alike gain nothing from each other; networks with a state and trees on statistics err differently.
     """
 
     def __init__(self, members: Sequence[Answerer], *, weights: Sequence[float]) -> None:

@@ -1,9 +1,10 @@
-"""Which row answers each question that was asked of localisation: named before a study, by inner validation.
+"""Which row answers each question that was asked of localisation: named before a study.
 
 Many rows compete, and the largest of many held-out scores says too much. So each question has one row, chosen by
-trainings without two sequences, in which the folds of the study had no part (docs/training.md, "What was chosen on
-SPHERE, and how"); its held-out score is the answer, also where another row scores higher. Only rivals are the best of
-their kind: that makes a comparison harder, never easier.
+trainings without two sequences (docs/training.md, "What was chosen on SPHERE, and how"); its held-out score is the
+answer, also where another row scores higher. It may still be slightly optimistic: every sequence took part in a choice
+while it was left out of the training, and fold scores of earlier studies were known. Only rivals are the best of their
+kind: that makes a comparison harder, never easier.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ NOMINEES = (
 )
 
 DELIVERY = ("student after 4 s", "student at once")
-"""The questions whose rows are delivered, the first that was run, compiled and fits: inner validation preferred 4 s."""
+"""The questions whose rows are delivered, the first that was run, compiled and fits.
+
+By trainings without two sequences 4 s of delay are better than none."""
 
 
 def delivery_order() -> tuple[tuple[str, str, str], ...]:

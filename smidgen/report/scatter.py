@@ -54,10 +54,10 @@ def compiled_entries(study: Study) -> list[Entry]:
 
 
 def _rivals(study: Study) -> list[Entry]:
-    """Return the best teacher and the best baseline, which run in Python only."""
-    whole = [entry for entry in study.entries if not starts_anywhere(entry)]
-    groups = ([e for e in whole if e.role == role] for role in ("teacher", "baseline"))
-    return [max(group, key=lambda entry: entry.macro_f1_8) for group in groups if group]
+    """Return the teacher that was named and the best baseline, which run in Python only."""
+    baselines = [entry for entry in study.entries if entry.role == "baseline" and not starts_anywhere(entry)]
+    best = max(baselines, key=lambda entry: entry.macro_f1_8, default=None)
+    return [entry for entry in (study.nominee("teacher"), best) if entry is not None]
 
 
 def _draw(cost: str, programs: Sequence[Entry], rivals: Sequence[Entry]) -> ScatterFigure:

@@ -101,6 +101,12 @@ class Study:
         found = self._whole(self.delivered.model, self.delivered.recipe, self.delivered.decoding)
         return self.entries[0] if found is None else found
 
+    @property
+    def chosen_was_named(self) -> bool:
+        """Whether the row that leads answers a question as it was named to, and none stands in for it."""
+        row = self.chosen
+        return (row.model, row.recipe, row.decoding) in {(n.model, n.recipe, n.decoding) for n in self.nominees}
+
     def nominee(self, question: str) -> Entry | None:
         """Return the row that was named for a question; None where none was, or where it was not run."""
         named = (each for each in self.nominees if each.question == question)

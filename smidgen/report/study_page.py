@@ -105,8 +105,8 @@ def _headline(study: Study) -> str:
 
 def _detail(study: Study) -> str:
     sentences = []
-    if study.delivered is not None and study.nominees:
-        sentences.append("It was named before the study, by inner validation.")
+    if study.data == "sphere" and study.chosen_was_named:
+        sentences.append("It was named before the study, by trainings without two sequences.")
     teacher = study.nominee("teacher")
     if teacher is not None:
         sentences.append(f"The teacher, {teacher.name}, has {score(teacher.macro_f1_8)}.")

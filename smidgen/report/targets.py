@@ -1,7 +1,7 @@
 """What was asked of localisation on SPHERE, and what the records say: met, missed by how much, or not measured.
 
 Scores are macro-F1 over the eight rooms without study, unless said otherwise; one point is 0.01. Each target is judged
-by the one row that was named for it before the study, by inner validation: no target is met by the best of many rows.
+by the one row that was named for it before the study: no target is met by the best of many rows.
 Only the rival is the best of its kind, whatever its size.
 """
 
@@ -97,8 +97,9 @@ def _distillation(study: Study) -> Verdict:
     taught, alone = study.nominee("distilled"), study.nominee("student at once")
     if taught is None or alone is None or taught.model != f"{alone.model}-distilled":
         return _unmeasured(asked)
-    found = f"{score(taught.macro_f1_8)} against {score(alone.macro_f1_8)}"
-    return Verdict(asked=asked, found=found, by=taught.name, met=taught.macro_f1_8 - alone.macro_f1_8 >= _GAIN)
+    found = " against ".join(f"{score(row.macro_f1_8)} ({row.seeds} seeds)" for row in (taught, alone))
+    met = taught.seeds >= alone.seeds and taught.macro_f1_8 - alone.macro_f1_8 >= _GAIN
+    return Verdict(asked=asked, found=found, by=taught.name, met=met)
 
 
 def _unmeasured(asked: str) -> Verdict:

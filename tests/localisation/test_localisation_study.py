@@ -46,8 +46,9 @@ def test_recordings_become_a_page_and_firmware(home, tmp_path):
     assert "gru-stream-4s" in page
     study = json.loads((out / "localisation.json").read_text())
     assert set(study["delivered"]["instructions"]) == {"cortex-m4", "cortex-m0plus"}
-    assert (out / "firmware" / "manifest.json").exists()
-    assert (out / "firmware" / "src" / "rooms.c").exists()
+    for core in study["delivered"]["instructions"]:
+        assert json.loads((out / "firmware" / core / "manifest.json").read_text())["target"] == core
+        assert (out / "firmware" / core / "src" / "rooms.c").exists()
 
 
 @pytest.mark.slow

@@ -1,13 +1,14 @@
 """Size against macro-F1: points lie inside the drawing, larger to the right, better above."""
 
-from made_studies import entry, program, study
+from made_studies import entry, nominees, program, study
 
 from smidgen.report.scatter import BOTTOM, HEIGHT, LEFT, WIDTH, draw_scatters
 from smidgen.report.study import Study
 
 
-def drawn(*entries):
-    return draw_scatters(Study.from_mapping(study(*entries)))
+def drawn(*entries, teacher="t"):
+    named = nominees(teacher=(teacher, "float"))
+    return draw_scatters(Study.from_mapping(study(*entries, nominees=named)))
 
 
 def test_points_lie_where_size_and_score_put_them():
@@ -24,11 +25,11 @@ def test_points_lie_where_size_and_score_put_them():
     assert [point.number for point in ram.points] == [1, 2, 3]
 
 
-def test_rivals_are_the_best_of_teachers_and_baselines():
-    """As level lines inside the drawing."""
+def test_rivals_are_the_named_teacher_and_the_best_baseline():
+    """As level lines inside the drawing; a teacher that nobody named is none, whatever it scores."""
     figure, _ = drawn(program("a", 0.8), entry("t", "teacher", 0.93), entry("u", "teacher", 0.9),
-                      entry("b", "baseline", 0.7))  # fmt: skip
-    assert [line.label for line in figure.rivals] == ["teacher: t float", "baseline: b float"]
+                      entry("b", "baseline", 0.7), entry("c", "baseline", 0.6), teacher="u")  # fmt: skip
+    assert [line.label for line in figure.rivals] == ["teacher: u float", "baseline: b float"]
     assert all(0 <= line.at <= HEIGHT - BOTTOM for line in figure.rivals)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from smidgen.codegen.c_text import BITS, arena_view, floating, signed, unsigned
 from smidgen.codegen.weights import Constants
 from smidgen.ir.graph import DTYPE_BYTES, Graph, Op, Tensor
-from smidgen.ir.ops import states_of
+from smidgen.ir.ops import OP_SPECS, states_of
 from smidgen.ir.ops.op_spec import integer, number
 from smidgen.passes.memory_plan import MemoryPlan
 
@@ -63,9 +63,10 @@ class Site:
         return arena_view(dtypes[role], placement.region, placement.offset)
 
     def scratch(self, dtype: str) -> str:
-        """Return the expression for the op's scratch memory, a null pointer where its kernel uses none."""
-        offset = self.plan.scratch.get(self.op.name)
-        return "NULL" if offset is None else arena_view(dtype, "arena", offset)
+        """Return the expression for the op's scratch memory, a null pointer where its kernel uses none on this core."""
+        if self.op.name not in self.plan.scratch and not self.plan.has_dsp and OP_SPECS[self.op.kind].scratch_needs_dsp:
+            return "NULL"
+        return arena_view(dtype, "arena", self.plan.scratch[self.op.name])
 
     def param(self, role: str) -> str:
         """Return the C name of a constant array."""
