@@ -97,7 +97,7 @@ def _distillation(study: Study) -> Verdict:
     taught, alone = study.nominee("distilled"), study.nominee("student at once")
     if taught is None or alone is None or taught.model != f"{alone.model}-distilled":
         return _unmeasured(asked)
-    found = " against ".join(f"{score(row.macro_f1_8)} ({row.seeds} seeds)" for row in (taught, alone))
+    found = " against ".join(f"{score(row.macro_f1_8)} (seeds: {row.seeds})" for row in (taught, alone))
     met = taught.seeds >= alone.seeds and taught.macro_f1_8 - alone.macro_f1_8 >= _GAIN
     return Verdict(asked=asked, found=found, by=taught.name, met=met)
 
