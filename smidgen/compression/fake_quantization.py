@@ -75,7 +75,7 @@ class _FakeQuantizer(fx.Interpreter):
         if result is not None and n.target in _CONSTANT_OPERANDS:
             operands = [self._round_operand(node, value, result) for node, value in zip(n.args, args, strict=True)]
             args = tuple(operands)
-        if not self._plan.recipe.is_float:
+        if not self._plan.recipe.is_float and n.meta[COMPUTED]:  # what only constants make is stored as its result
             if n.target in WEIGHTED_TRANSPOSED or (n.target is aten.convolution.default and arguments(n)["transposed"]):
                 groups = arguments(n)["groups"]
                 rounded = self._round_weight(n, correlation_weight(args[1], groups), *args[2:3])

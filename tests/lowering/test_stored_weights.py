@@ -146,3 +146,25 @@ def test_a_rule_that_matches_no_weight_is_refused() -> None:
         lowered(Chain(), (normal(8, 6, 4),), _recipe(Rule(match="*:add", weight=INT4)))
     with pytest.raises(ConfigError, match=r"rule 'frst:linear' matches no weight of the model; .*first:linear"):
         lowered(Chain(), (normal(8, 6, 4),), _recipe(Rule(match="frst:linear", weight=INT4)))
+
+
+class _LearnedQueries(nn.Module):
+    """Queries that a layer makes of constants, added to what is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.queries = nn.Parameter(torch.randn(3, 8, generator=torch.Generator().manual_seed(0)))
+        self.project = nn.Linear(8, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.project(self.queries.transpose(0, 1).transpose(0, 1))
+
+
+def test_the_weight_of_a_layer_of_constants_is_not_stored() -> None:
+    """Its result is, so fake quantisation rounds that alone: there is no type of the layer's input to store it by."""
+    x = (normal(40, 3, 4),)
+    rungs = lowered(_LearnedQueries(), x, _recipe(weight=INT4))
+    (found,), (simulated,) = rungs.integers(x), rungs.fake_quantized(x)
+    assert "linear" not in {op.kind for op in rungs.graph.ops}
+    assert sqnr_db(found, simulated) > 35
+    assert rungs.host_mismatches(x) == 0

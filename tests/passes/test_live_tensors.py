@@ -63,7 +63,7 @@ def working_blocks(graph: Graph, plan: MemoryPlan, op: Op, index: int) -> Iterat
             first, last = (0, len(graph.ops)) if graph.is_step else (index, index)
             place = plan.states[op.name][state.role]
             yield Block(name=f"{op.name} {state.role}", place=place, n_bytes=state.n_bytes, first=first, last=last)
-    n_bytes = scratch_bytes(graph, op, plan.bodies)
+    n_bytes = scratch_bytes(graph, op, plan.bodies, has_dsp=plan.has_dsp)
     if n_bytes:
         place = Placement(region="arena", offset=plan.scratch[op.name])
         yield Block(name=f"{op.name} scratch", place=place, n_bytes=n_bytes, first=index, last=index)
